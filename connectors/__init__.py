@@ -1,0 +1,1 @@
+"""The outside: files, folders, profiles on disk. Knows no SQL."""

@@ -1,0 +1,283 @@
+"""Delimited text (CSV, TSV and kin) to raw frames.
+
+Two readers give the same rows: a fast one (pyarrow, block by block) and a patient one (the csv module) that says
+of each damaged record what is wrong with it. A block that the fast one cannot take goes to the patient one.
+"""
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from connectors.dialects import Dialect, Head, read_head
+from connectors.encodings import BAD, as_utf8
+from connectors.headers import Known, UnreadableFile, no_header
+from schemas.frames import PROBLEM, ROW, RawFrame
+
+_CHUNK = 12 << 20
+_HEAD = 262_144
+_PATIENT_ROWS = 50_000
+_LONGEST_RECORD_LINES = 2_000
+_JSON = re.compile(r'\s*(\[\s*)?\{\s*"')
+_ODD_QUOTE = re.compile(rb'[^,;|\t\r\n"^\x1f]"[^,;|\t\r\n"^\x1f]')
+
+
+class Delimited:
+    """An open delimited file: its header, how it is written, and its rows in blocks."""
+
+    def __init__(self, path: Path, name: str, head: Head, encoding: str) -> None:
+        self.path, self.name, self.head, self.encoding = path, name, head, encoding
+
+    def blocks(self) -> Iterator[RawFrame]:
+        """The data rows, numbered from 1; blank rows are left out and not counted."""
+        tables = self._fast() if self._is_regular() else self._patient(self._text())
+        first = 1
+        for table in tables:
+            table = _without_blank_rows(table)
+            if table.num_rows:
+                yield _numbered(table, first)
+                first += table.num_rows
+
+    def _is_regular(self) -> bool:
+        """Whether every quotation mark stands where RFC 4180 wants it, so that blocks can be cut at line ends."""
+        if not self.head.dialect.is_plain:
+            return False
+        quotes, lines = 0, 0
+        with self.path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                lines += chunk.count(b"\n")
+                found = chunk.count(b'"')
+                quotes += found
+                if found and _ODD_QUOTE.search(chunk):
+                    return False
+        return lines > 0 and quotes % 2 == 0
+
+    def _text(self) -> Iterator[str]:
+        with self.path.open(encoding="utf-8", newline="") as file:
+            _skip_header(file, self.head)
+            yield from file
+
+    def _fast(self) -> Iterator[pa.Table]:
+        with self.path.open("rb") as file:
+            file.seek(_data_offset(self.path, self.head))
+            rest = b""
+            while chunk := file.read(_CHUNK):
+                chunk = rest + chunk
+                cut = _record_end(chunk)
+                whole, rest = chunk[:cut], chunk[cut:]
+                if whole:
+                    yield from self._block(whole)
+            if rest:
+                yield from self._block(rest)
+
+    def _block(self, data: bytes) -> Iterator[pa.Table]:
+        table = _read_fast(data, self.head)
+        if table is None:
+            yield from self._patient(iter(io.StringIO(data.decode(), newline="")))
+        else:
+            yield table
+
+    def _patient(self, lines: Iterator[str]) -> Iterator[pa.Table]:
+        records = _records(lines, self.head.dialect)
+        while batch := list(itertools.islice(records, _PATIENT_ROWS)):
+            yield _table(batch, len(self.head.header))
+
+
+def open_delimited(
+    path: Path,
+    scratch: Path,
+    *,
+    name: str,
+    known: Known,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header_row: int | None = None,
+) -> Delimited:
+    """Open a delimited file; raises UnreadableFile or NeedsAnswer with what to do."""
+    text_path, found = as_utf8(path, scratch, encoding)
+    with text_path.open(encoding="utf-8", newline="") as file:
+        text = file.read(_HEAD)
+    if not text.strip():
+        raise UnreadableFile(f"{name} is empty: there is no header and no row in it.")
+    if _JSON.match(text) or text.lstrip().startswith(("BEGIN:VCARD", "<")):
+        raise UnreadableFile(f"{name} is not delimited text (it looks like JSON, vCard or HTML). Export it as CSV.")
+    head = read_head(text, delimiter=delimiter, header_row=header_row, known=known)
+    if head is None:
+        raise no_header(name)
+    return Delimited(text_path, name, head, found)
+
+
+def _skip_header(lines: Iterator[str], head: Head) -> None:
+    """Consume the lines up to and with the header, which may itself span lines."""
+    for _ in range(head.lines_skipped):
+        next(lines)
+    reader = head.dialect.reader(lines, strict=False)
+    seen = -1
+    while seen < head.skipped:
+        if any(cell.strip() for cell in next(reader)):
+            seen += 1
+
+
+class _Counted:
+    """Lines, with how many were given out."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines, self.size_bytes = lines, 0
+
+    def __iter__(self) -> "_Counted":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.lines)
+        self.size_bytes += len(line.encode())
+        return line
+
+
+def _data_offset(path: Path, head: Head) -> int:
+    """Bytes before the first data record."""
+    with path.open(encoding="utf-8", newline="") as file:
+        counted = _Counted(iter(file))
+        _skip_header(counted, head)
+        return counted.size_bytes
+
+
+def _record_end(chunk: bytes) -> int:
+    """Where the last whole record ends: after the last line end that is not inside quotes; 0 if there is none."""
+    end, open_quotes = len(chunk), chunk.count(b'"') % 2
+    while (cut := chunk.rfind(b"\n", 0, end)) >= 0:
+        open_quotes = (open_quotes + chunk.count(b'"', cut, end)) % 2
+        if not open_quotes:
+            return cut + 1
+        end = cut
+    return 0
+
+
+def _read_fast(data: bytes, head: Head) -> pa.Table | None:
+    """The block as a table, or None where some record has another number of cells than the header."""
+    ragged: list[object] = []
+
+    def note(row: object) -> str:
+        ragged.append(row)
+        return "skip"
+
+    names = [f"c{index}" for index in range(len(head.header))]
+    try:
+        table = arrow_csv.read_csv(
+            pa.py_buffer(data),
+            arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 16),
+            arrow_csv.ParseOptions(
+                delimiter=head.dialect.delimiter, newlines_in_values=b'"' in data, invalid_row_handler=note
+            ),
+            arrow_csv.ConvertOptions(
+                column_types={name: pa.string() for name in names}, strings_can_be_null=False, check_utf8=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if ragged:
+        return None
+    return table.append_column(PROBLEM, pa.nulls(table.num_rows, pa.string()))
+
+
+def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[list[str], str | None]]:
+    """Each record with its problem.
+
+    Lines that a never closed quote swallowed are given one by one, all with the problem: where the quote should
+    have closed is not known, so none of them is taken for a contact.
+    """
+    while True:
+        kept = _Kept(lines)
+        reader = dialect.reader(kept, strict=True)
+        try:
+            for record in reader:
+                kept.lines.clear()
+                yield record, None
+            return
+        except csv.Error:
+            code = "quote_unclosed" if len(kept.lines) > 1 else "column_count"
+            for line in kept.lines:
+                yield next(dialect.reader(iter([line]), strict=False)), code
+
+
+class _Kept:
+    """Lines that remembers those given out since the last whole record."""
+
+    def __init__(self, source: Iterator[str]) -> None:
+        self.source = source
+        self.lines: list[str] = []
+
+    def __iter__(self) -> "_Kept":
+        return self
+
+    def __next__(self) -> str:
+        if len(self.lines) >= _LONGEST_RECORD_LINES:
+            raise csv.Error("unexpected end of record")
+        line = next(self.source)
+        self.lines.append(line)
+        return line
+
+
+def _table(batch: list[tuple[list[str], str | None]], width: int) -> pa.Table:
+    """Records as a table of `width` columns; damaged ones keep what fits, with their code."""
+    rows, problems = [], []
+    for record, problem in batch:
+        if not problem and len(record) != width and any(cell.strip() for cell in record):
+            problem = "column_count"
+        if len(record) > width and not any(record[width:]) and problem == "column_count":
+            problem = None
+        rows.append((record + [""] * width)[:width])
+        problems.append(problem)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * width
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    names = [f"c{index}" for index in range(width)]
+    return pa.Table.from_arrays([*arrays, pa.array(problems, pa.string())], names=[*names, PROBLEM])
+
+
+def _without_blank_rows(table: pa.Table) -> pa.Table:
+    filled = pc.is_valid(table[PROBLEM])
+    for name in table.column_names[:-1]:
+        column = table[name]
+        filled = pc.or_(filled, pc.greater(pc.binary_length(column), 0))
+        if pc.all(filled).as_py():
+            break
+    else:
+        table = table.filter(filled)
+    return _without_space_rows(table)
+
+
+def _without_space_rows(table: pa.Table) -> pa.Table:
+    """Drop rows whose only text is spaces: looked for where the first column is blank."""
+    first = pc.utf8_trim_whitespace(table[table.column_names[0]])
+    suspects = pc.equal(pc.binary_length(first), 0)
+    if not pc.any(suspects).as_py():
+        return table
+    filled = pc.or_(pc.invert(suspects), pc.is_valid(table[PROBLEM]))
+    for name in table.column_names[1:-1]:
+        filled = pc.or_(filled, pc.greater(pc.binary_length(pc.utf8_trim_whitespace(table[name])), 0))
+    return table if pc.all(filled).as_py() else table.filter(filled)
+
+
+def _numbered(table: pa.Table, first: int) -> RawFrame:
+    table = table.add_column(0, ROW, pa.array(np.arange(first, first + table.num_rows)))
+    return RawFrame(_marked_bad(table))
+
+
+def _marked_bad(table: pa.Table) -> pa.Table:
+    """Rows with undecodable bytes or NUL get their code."""
+    bad: dict[str, pa.ChunkedArray] = {}
+    for name in table.column_names[1:-1]:
+        for code, text in (("bad_encoding", BAD), ("control_character", "\0")):
+            hit = pc.match_substring(table[name], text)
+            if pc.any(hit).as_py():
+                bad[code] = pc.or_(bad[code], hit) if code in bad else hit
+    problem = table[PROBLEM]
+    for code, hit in bad.items():
+        problem = pc.if_else(pc.and_(hit, pc.is_null(problem)), code, problem)
+    return table.set_column(table.num_columns - 1, PROBLEM, problem)

@@ -1,0 +1,121 @@
+"""How a delimited file is written: delimiter, quotes, and where its header stands, told from its head."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from connectors.headers import Known, find_header
+
+DELIMITERS = (",", ";", "\t", "|", "^", "\x1f", "||")
+_BACKSLASHED = re.compile(r'[^\\]\\"[^,;|\t\r\n]')
+_DOUBLED = re.compile(r'[^,;|\t\r\n"]""[^,;|\t\r\n"]')
+csv.field_size_limit(1 << 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What it takes to split a file into cells."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str | None = None
+    spaces_before_quotes: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the fast reader splits it too."""
+        return len(self.delimiter) == 1 and self.quote == '"' and not self.escape and not self.spaces_before_quotes
+
+    def reader(self, lines: Iterator[str], *, strict: bool) -> Iterator[list[str]]:
+        delimiter = self.delimiter
+        if len(delimiter) > 1:
+            lines, delimiter = (line.replace(delimiter, "\x1e") for line in lines), "\x1e"
+        return csv.reader(
+            lines,
+            delimiter=delimiter,
+            quotechar=self.quote,
+            escapechar=self.escape,
+            doublequote=self.escape is None,
+            skipinitialspace=self.spaces_before_quotes,
+            strict=strict,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the head of a file told: its dialect, its header, and how many records stand above the data."""
+
+    dialect: Dialect
+    header: tuple[str, ...]
+    skipped: int
+    lines_skipped: int
+
+
+def read_head(text: str, *, delimiter: str | None, header_row: int | None, known: Known) -> Head | None:
+    """The head of a file from its first text; None where no header is found."""
+    skipped_lines, body, said = _separator_line(text)
+    candidates = [delimiter or said] if delimiter or said else list(DELIMITERS)
+    heads = [
+        head for item in candidates if item and (head := _try(body, item, header_row, known, skipped_lines)) is not None
+    ]
+    return max(heads, key=lambda pair: pair[0], default=(0, None))[1]
+
+
+def _separator_line(text: str) -> tuple[int, str, str | None]:
+    """Excel's `sep=;` line, if there is one."""
+    first, _, rest = text.partition("\n")
+    if first.lower().startswith("sep=") and len(first.strip()) == 5:
+        return 1, rest, first.strip()[4]
+    return 0, text, None
+
+
+def _try(
+    text: str, delimiter: str, header_row: int | None, known: Known, lines_skipped: int
+) -> tuple[tuple[float, ...], Head] | None:
+    dialect = _dialect(text, delimiter)
+    records = sample_records(text, dialect)
+    if header_row is not None:
+        index = header_row - 1 if header_row <= len(records) else None
+    else:
+        index = find_header(records, known)
+    if index is None:
+        return None
+    header, body = records[index], records[index + 1 :]
+    widths = Counter(len(record) for record in body)
+    header = _widened(header, body)
+    named = sum(map(known, filter(str.strip, header)))
+    agree = widths[len(header)] / max(len(body), 1)
+    score = (named, agree if len(header) > 1 else 0.0, len(header) if agree > 0.5 else 0)
+    return score, Head(dialect, tuple(header), index, lines_skipped)
+
+
+def _widened(header: list[str], body: Sequence[list[str]]) -> list[str]:
+    """The header with nameless columns added where every row ends in empty cells that it does not name."""
+    if body and all(len(row) > len(header) and not any(row[len(header) :]) for row in body):
+        return header + [""] * (min(map(len, body)) - len(header))
+    return header
+
+
+def _dialect(text: str, delimiter: str) -> Dialect:
+    spaced = text.count(f'{delimiter} "') > max(text.count(f'{delimiter}"'), 0)
+    singles = text.count(f"{delimiter}'") + text.count(f"'{delimiter}")
+    doubles = text.count(f'{delimiter}"') + text.count(f'"{delimiter}')
+    if singles >= 4 and not doubles:
+        return Dialect(delimiter, quote="'")
+    escaped = bool(_BACKSLASHED.search(text)) and not _DOUBLED.search(text)
+    return Dialect(delimiter, escape="\\" if escaped else None, spaces_before_quotes=spaced)
+
+
+def sample_records(text: str, dialect: Dialect, limit: int = 60) -> list[list[str]]:
+    """The first records of the text, blank ones left out; a broken tail is ignored."""
+    records: list[list[str]] = []
+    reader = dialect.reader(iter(io.StringIO(text, newline="")), strict=False)
+    for record in reader:
+        if any(cell.strip() for cell in record):
+            records.append(record)
+        if len(records) >= limit:
+            break
+    return records[:-1] if len(records) > 1 and len(text) >= 65_536 and len(records) < limit else records

@@ -1,0 +1,133 @@
+"""Bytes to UTF-8: which encoding a text file is in, and a UTF-8 copy of it where it is another.
+
+Bytes that are not text become `BAD`, so that their row, not the whole file, is reported.
+"""
+
+import codecs
+import re
+from pathlib import Path
+
+from connectors.headers import NeedsAnswer, UnreadableFile
+
+BAD = "\ufdd0"
+_CHUNK = 8 << 20
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
+_C1_IN_WORD = re.compile(rb"[A-Za-z][\x80\x81\x83-\x90\x95\x98\x9b\x9d\x8d\x8f\x96\x97\x9f][a-z]")
+codecs.register_error("padron_bad", lambda error: (BAD, error.end))  # type: ignore[attr-defined, union-attr]
+
+
+def as_utf8(path: Path, scratch: Path, encoding: str | None) -> tuple[Path, str]:
+    """A file with the same text in UTF-8 without mark, and the encoding it was in.
+
+    The file itself is given back where it is clean UTF-8 already.
+    """
+    found = encoding or detect(path)
+    if found == "utf-8" and _is_clean(path):
+        return path, found
+    target = scratch / "utf8.txt"
+    _transcode(path, target, found)
+    return target, found
+
+
+def detect(path: Path) -> str:
+    """The encoding of a text file; asks where it cannot be told."""
+    with path.open("rb") as file:
+        head = file.read(65_536)
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name
+    if b"\0" in head[:4096].rstrip(b"\0"):
+        return _without_mark(path, head)
+    return "utf-8" if _is_mostly_utf8(path) else _single_byte(path)
+
+
+def _without_mark(path: Path, head: bytes) -> str:
+    sample = head[:4096]
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if odd > len(sample) * 0.3 and even < len(sample) * 0.05:
+        return "utf-16-le"
+    if even > len(sample) * 0.3 and odd < len(sample) * 0.05:
+        return "utf-16-be"
+    if sample.count(0) > len(sample) * 0.05:
+        raise UnreadableFile(f"{path.name} is not a text file: it holds binary data. Send CSV, Excel or Parquet.")
+    return "utf-8"
+
+
+def _is_mostly_utf8(path: Path) -> bool:
+    """Whether it is UTF-8 but for a few damaged lines."""
+    bad_lines = good_marks = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK) + file.readline():
+            if chunk.isascii():
+                continue
+            try:
+                chunk.decode()
+                good_marks += 1
+            except UnicodeDecodeError:
+                bad, good = _line_counts(chunk)
+                bad_lines, good_marks = bad_lines + bad, good_marks + good
+    return bad_lines == 0 or good_marks > bad_lines
+
+
+def _line_counts(chunk: bytes) -> tuple[int, int]:
+    bad = good = 0
+    for line in re.split(rb"[\r\n]+", chunk):
+        if not line.isascii():
+            try:
+                line.decode()
+                good += 1
+            except UnicodeDecodeError:
+                bad += 1
+    return bad, good
+
+
+def _single_byte(path: Path) -> str:
+    """cp1252 where the bytes look Western; asks where they look like anything else."""
+    with path.open("rb") as file:
+        sample = file.read(4 << 20)
+    high = sum(byte >= 0x80 for byte in sample)
+    in_runs = sum(len(run) for run in _HIGH_RUN.findall(sample))
+    c1_in_words = len(_C1_IN_WORD.findall(sample))
+    if in_runs * 4 > high or c1_in_words * 5 > high:
+        raise NeedsAnswer(
+            f"{path.name} is neither UTF-8 nor Western European text, and its encoding cannot be told from the file. "
+            "Save it as UTF-8, or say which it is: --encoding cp1251, shift_jis, gb18030, mac_roman …"
+        )
+    return "cp1252"
+
+
+def _is_clean(path: Path) -> bool:
+    """Valid UTF-8 without NUL or an end-of-file mark."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if b"\0" in chunk or b"\x1a" in chunk:
+                return False
+            try:
+                if not chunk.isascii() or decoder.getstate()[0]:
+                    decoder.decode(chunk)
+            except UnicodeDecodeError:
+                return False
+    return not decoder.getstate()[0]
+
+
+def _transcode(path: Path, target: Path, encoding: str) -> None:
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)("padron_bad")
+    except LookupError as error:
+        raise UnreadableFile(f"Encoding {encoding!r} is not known. Try utf-8, cp1252, latin-1 or utf-16.") from error
+    held = ""
+    with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as sink:
+        while chunk := source.read(_CHUNK):
+            text = held + decoder.decode(chunk)
+            kept = text.rstrip("\0\x1a")
+            held = text[len(kept) :]
+            sink.write(kept)
+        sink.write((held + decoder.decode(b"", True)).rstrip("\0\x1a"))

@@ -1,0 +1,59 @@
+"""Finding the header among the first records of a file, and saying so when there is none."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from schemas.errors import InputError
+from schemas.headers import header_target
+
+LOOKED_THROUGH = 25
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PHONE = re.compile(r"\+?[\d\s().-]{7,20}")
+_NUMBER = re.compile(r"[-+]?[\d.,:/ T-]+")
+Known = Callable[[str], bool]
+
+
+class NeedsAnswer(InputError):
+    """The file can be read only after a person says something about it: a mapping, an encoding, a sheet."""
+
+
+class UnreadableFile(InputError):
+    """The file is not what its name says, is damaged, or is no contact file at all."""
+
+
+def known_header(extra: Sequence[str] = ()) -> Known:
+    """A test for header cells that mean something: by name, or because the profile lists them."""
+    listed = set(extra)
+    return lambda cell: cell in listed or cell.strip() in listed or header_target(cell) is not None
+
+
+def find_header(records: Sequence[Sequence[str]], known: Known) -> int | None:
+    """The index of the header among the first records, or None where no record looks like one."""
+    scored = [(sum(map(known, filter(str.strip, record))), index) for index, record in enumerate(records)]
+    scored = [(score, index) for score, index in scored[:LOOKED_THROUGH] if not _is_data(records[index])]
+    best = max(scored, key=lambda item: (item[0], -item[1]), default=(0, 0))
+    if best[0]:
+        return best[1]
+    first = next((index for index, record in enumerate(records) if any(cell.strip() for cell in record)), None)
+    return first if first is not None and _could_be_header(records[first]) else None
+
+
+def _is_data(record: Sequence[str]) -> bool:
+    return any(_EMAIL.search(cell) or _is_phone(cell.strip()) for cell in record)
+
+
+def _is_phone(cell: str) -> bool:
+    return bool(_PHONE.fullmatch(cell)) and sum(char.isdigit() for char in cell) >= 7
+
+
+def _could_be_header(record: Sequence[str]) -> bool:
+    cells = [cell.strip() for cell in record if cell.strip()]
+    plain = all(not _NUMBER.fullmatch(cell) and len(cell) <= 100 for cell in cells)
+    return plain and len(set(cells)) == len(cells) and not _is_data(record)
+
+
+def no_header(name: str) -> NeedsAnswer:
+    return NeedsAnswer(
+        f"{name} has no header line that names its columns (the first line looks like a contact). "
+        "Add a line such as: name,phone,email. Or say in the profile which line is the header (header_row)."
+    )

@@ -1,0 +1,79 @@
+"""JSON lines (one object a line) to raw frames; columns are the keys of the first thousand objects."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.headers import UnreadableFile
+from schemas.frames import PROBLEM, ROW, RawFrame
+
+_ROWS = 20_000
+_SAMPLE = 1_000
+
+
+class JsonLines:
+    """An open JSON lines file."""
+
+    def __init__(self, path: Path, header: tuple[str, ...]) -> None:
+        self.path, self.header = path, header
+
+    def blocks(self) -> Iterator[RawFrame]:
+        first = 1
+        with self.path.open(encoding="utf-8", errors="padron_bad") as file:
+            lines = (line for line in file if line.strip())
+            while batch := list(itertools.islice(lines, _ROWS)):
+                yield self._frame(batch, first)
+                first += len(batch)
+
+    def _frame(self, lines: list[str], first: int) -> RawFrame:
+        objects = [_object(line) for line in lines]
+        columns = [pa.array([_text((item or {}).get(key)) for item in objects], pa.string()) for key in self.header]
+        problems = pa.array([None if item is not None else "column_count" for item in objects], pa.string())
+        rows = pa.array(np.arange(first, first + len(lines)))
+        names = [ROW, *(f"c{index}" for index in range(len(columns))), PROBLEM]
+        return RawFrame(pa.Table.from_arrays([rows, *columns, problems], names=names))
+
+
+def open_jsonlines(path: Path, *, name: str) -> JsonLines:
+    """Open a JSON lines file; raises UnreadableFile where the first lines are not objects."""
+    keys: dict[str, None] = {}
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in itertools.islice((line for line in file if line.strip()), _SAMPLE):
+                keys.update(dict.fromkeys(_object(line) or {}))
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{name} is not UTF-8 text. JSON lines are always UTF-8.") from error
+    if not keys:
+        raise UnreadableFile(f'{name} holds no JSON objects. Write one object a line: {{"phone": "+57…"}}.')
+    return JsonLines(path, tuple(keys))
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case list() if all(isinstance(item, str) for item in value):
+            return "; ".join(value)
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)

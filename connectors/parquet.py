@@ -1,0 +1,103 @@
+"""Parquet files to raw frames: every column as the text a person would have typed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import types
+
+from connectors.headers import UnreadableFile
+from schemas.frames import PROBLEM, ROW, RawFrame
+
+_ROWS = 65_536
+
+
+class Parquet:
+    """An open Parquet file: its column names and its rows in blocks."""
+
+    def __init__(self, file: pq.ParquetFile, name: str) -> None:
+        self.file, self.name = file, name
+        self.header = tuple(self.file.schema_arrow.names)
+
+    def blocks(self) -> Iterator[RawFrame]:
+        first = 1
+        try:
+            for batch in self.file.iter_batches(_ROWS, use_threads=False):
+                columns = [_texts(batch.column(index)) for index in range(batch.num_columns)]
+                names = [f"c{index}" for index in range(batch.num_columns)]
+                rows = pa.array(np.arange(first, first + batch.num_rows))
+                problems = pa.nulls(batch.num_rows, pa.string())
+                yield RawFrame(pa.Table.from_arrays([rows, *columns, problems], names=[ROW, *names, PROBLEM]))
+                first += batch.num_rows
+        except (OSError, pa.ArrowException) as error:
+            raise UnreadableFile(f"{self.name} is damaged after row {first - 1}: {error}. Export it again.") from error
+
+
+def open_parquet(path: Path, *, name: str) -> Parquet:
+    """Open a Parquet file; raises UnreadableFile with what is wrong."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic == b"PARE":
+        raise UnreadableFile(f"{name} is encrypted. Write it without encryption and send it again.")
+    try:
+        return Parquet(pq.ParquetFile(path, page_checksum_verification=True), name)
+    except (OSError, pa.ArrowException) as error:
+        said = str(error)
+        if "encrypted" in said.lower():
+            raise UnreadableFile(f"{name} is encrypted. Write it without encryption and send it again.") from error
+        raise UnreadableFile(f"{name} is not a readable Parquet file: {said}. Export it again.") from error
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    """The column as text; null becomes empty."""
+    kind = column.type
+    if types.is_dictionary(kind):
+        return _texts(column.dictionary_decode())
+    if isinstance(column, pa.ExtensionArray):
+        return _python_texts(column)
+    if types.is_list(kind) or types.is_large_list(kind):
+        return _joined(column)
+    if types.is_floating(kind):
+        return _floats(column)
+    if types.is_boolean(kind):
+        return pc.if_else(column, "TRUE", "FALSE").fill_null("")
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return _decoded(column)
+    if types.is_timestamp(kind):
+        return _timestamps(column)
+    if types.is_null(kind):
+        return pa.array([""] * len(column), pa.string())
+    if types.is_nested(kind):
+        return _python_texts(column)
+    return pc.cast(column, pa.string()).fill_null("")
+
+
+def _floats(column: pa.Array) -> pa.Array:
+    """Whole numbers without their `.0`, so that a phone kept as float is its digits."""
+    values = column.to_numpy(zero_copy_only=False)
+    whole = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 1e15)
+    integers = pc.cast(pa.array(np.where(whole, values, 0).astype("int64")), pa.string())
+    texts = pc.if_else(pa.array(whole), integers, pc.cast(column, pa.string()))
+    return pc.if_else(pa.array(np.isnan(values)), "", texts).fill_null("")
+
+
+def _timestamps(column: pa.Array) -> pa.Array:
+    if column.type.tz is not None:
+        utc = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.timestamp("us"))
+        return pc.binary_join_element_wise(pc.cast(utc, pa.string()), "+00:00", "").fill_null("")
+    return pc.cast(column.cast(pa.timestamp("us"), safe=False), pa.string()).fill_null("")
+
+
+def _joined(column: pa.Array) -> pa.Array:
+    return pa.array(["" if cell is None else "; ".join(str(item) for item in cell) for cell in column.to_pylist()])
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    return pa.array([(cell or b"").decode("utf-8", "padron_bad") for cell in column.to_pylist()], pa.string())
+
+
+def _python_texts(column: pa.Array) -> pa.Array:
+    return pa.array(["" if cell is None else str(cell) for cell in column.to_pylist()], pa.string())

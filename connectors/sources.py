@@ -1,0 +1,148 @@
+"""A file to read: told by its content, unpacked if it is packed, opened by the right reader."""
+
+import gzip
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from connectors.delimited import open_delimited
+from connectors.headers import UnreadableFile, known_header
+from connectors.jsonlines import open_jsonlines
+from connectors.parquet import open_parquet
+from connectors.workbooks import Limits, open_workbook
+from schemas.frames import RawFrame
+from schemas.profiles import Profile
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".gz", ".zip")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
+_BINARY = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"\x7fELF", b"Rar!", b"7z\xbc\xaf", b"SQLite format 3")
+
+
+class Source(Protocol):
+    """An open contact file."""
+
+    header: tuple[str, ...]
+
+    def blocks(self) -> Iterator[RawFrame]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source with its header as it stands in the file, and how it was read."""
+
+    header: tuple[str, ...]
+    source: Source
+    kind: str
+    delimiter: str = ","
+
+
+@contextmanager
+def open_source(
+    path: Path, profile: Profile, *, name: str, limits: Limits | None = None, most_bytes: int = 20_000_000_000
+) -> Iterator[Opened]:
+    """Open a contact file for the time of the block; temporary copies go when it ends.
+
+    Raises UnreadableFile (send another file) or NeedsAnswer (say something about this one).
+    """
+    with TemporaryDirectory(prefix="padron-") as folder:
+        scratch = Path(folder)
+        plain, inner = _unpacked(path, scratch, name, most_bytes)
+        yield _open(plain, scratch, inner, profile, limits or Limits())
+
+
+def _unpacked(path: Path, scratch: Path, name: str, most_bytes: int) -> tuple[Path, str]:
+    """The file itself, or the one file inside a gzip or zip; never a name from inside the archive on disk."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if not magic:
+        raise UnreadableFile(f"{name} is empty (0 bytes).")
+    target = scratch / "unpacked"
+    try:
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.open(path) as source:
+                _copy(source, target, name, most_bytes)
+            return target, name.removesuffix(".gz")
+        if magic == b"PK\x03\x04" and not _is_workbook(path):
+            with zipfile.ZipFile(path) as archive:
+                return _only_member(archive, target, name, most_bytes)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise UnreadableFile(f"{name} cannot be unpacked: it is damaged, cut off or encrypted ({error}).") from error
+    return path, name
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return path.suffix.lower() in _WORKBOOKS
+    return "[Content_Types].xml" in names or "mimetype" in names
+
+
+def _only_member(archive: zipfile.ZipFile, target: Path, name: str, most_bytes: int) -> tuple[Path, str]:
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        raise UnreadableFile(f"{name} holds {len(members)} files. Send a zip with exactly one contact file in it.")
+    inner = members[0].filename
+    if inner.startswith("/") or ".." in Path(inner).parts or "\\" in inner:
+        raise UnreadableFile(f"{name} holds a file whose name leads out of its folder ({inner!r}), so it is refused.")
+    with archive.open(members[0]) as source:
+        _copy(source, target, name, most_bytes)
+    return target, Path(inner).name
+
+
+def _copy(source: gzip.GzipFile | zipfile.ZipExtFile | object, target: Path, name: str, most_bytes: int) -> None:
+    size = 0
+    with target.open("wb") as sink:
+        while chunk := source.read(1 << 20):  # type: ignore[attr-defined]
+            size += len(chunk)
+            if size > most_bytes or size > shutil.disk_usage(target.parent).free + size - 100_000_000:
+                raise UnreadableFile(f"{name} unpacks to more than can be kept ({size} bytes and going on).")
+            sink.write(chunk)
+
+
+def _open(path: Path, scratch: Path, name: str, profile: Profile, limits: Limits) -> Opened:
+    with path.open("rb") as file:
+        magic = file.read(16)
+    suffix = Path(name).suffix.lower()
+    if magic[:4] in (b"PAR1", b"PARE") or suffix == ".parquet":
+        parquet = open_parquet(path, name=name)
+        return Opened(parquet.header, parquet, "parquet")
+    if magic[:4] == b"PK\x03\x04" or magic[:4] == b"\xd0\xcf\x11\xe0":
+        workbook = open_workbook(
+            path,
+            scratch,
+            name=name,
+            known=tuple(profile.columns),
+            sheet=profile.sheet,
+            header_row=profile.header_row,
+            limits=limits,
+        )
+        return Opened(workbook.header, workbook, "excel")
+    if magic.startswith(_BINARY):
+        raise UnreadableFile(f"{name} is not a contact file (a picture, document or program). Send CSV or Excel.")
+    if suffix in (".jsonl", ".ndjson"):
+        lines = open_jsonlines(path, name=name)
+        return Opened(lines.header, lines, "jsonl")
+    if suffix in _WORKBOOKS and magic.lstrip()[:1] == b"<":
+        raise UnreadableFile(f"{name} is a web page named as a workbook. Open it in a spreadsheet and save it as xlsx.")
+    text = open_delimited(
+        path,
+        scratch,
+        name=name,
+        known=known_header(tuple(profile.columns)),
+        encoding=profile.encoding,
+        delimiter=profile.delimiter,
+        header_row=profile.header_row,
+    )
+    return Opened(text.head.header, text, "csv", text.head.dialect.delimiter)

@@ -1,0 +1,188 @@
+"""The child process that reads a workbook under memory and time limits: `python -m connectors.workbook_child`.
+
+It writes the chosen sheet as text columns to an Arrow file and prints one JSON object about it. A workbook that
+brings it down takes nothing else with it.
+"""
+
+import datetime
+import json
+import re
+import resource
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from connectors.headers import find_header, known_header
+from schemas.frames import CELL_ERROR
+
+_ROWS = 20_000
+_WIDEST = 5_000
+_CELL = re.compile(rb'<c\s[^>]*?r="([A-Z]+)(\d+)"([^>]*?)(?:/>|>(.*?)</c>)', re.DOTALL)
+_VALUE = re.compile(rb"<v>([^<]*)</v>|<is>")
+
+
+def main(path: str, target: str, sheet: str, header_row: int, memory: int, seconds: int, known: list[str]) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    with open(path, "rb") as file:
+        workbook = CalamineWorkbook.from_filelike(file)
+        print(json.dumps(_dump(workbook, Path(path), Path(target), sheet, header_row, known)))
+
+
+def _dump(
+    workbook: CalamineWorkbook, path: Path, target: Path, sheet: str, header_row: int, known: list[str]
+) -> dict[str, Any]:
+    names = [sheet] if sheet else _visible(workbook)
+    if sheet and sheet not in workbook.sheet_names:
+        return {"error": "no_sheet", "sheets": _visible(workbook)}
+    found = []
+    for name in names:
+        rows = _texts(workbook, name)
+        head = [row for row, _ in zip(rows, range(60), strict=False)]
+        index = header_row - 1 if header_row else find_header([_shorten(row) for row in head], known_header(known))
+        if index is not None and index < len(head) and any(head[index]):
+            found.append((sum(map(known_header(known), filter(None, head[index]))), name, index))
+    named = [item for item in found if item[0]]
+    if len(named) > 1:
+        return {"error": "several_sheets", "sheets": [name for _, name, _ in named]}
+    if not named and not found:
+        return {"error": "no_header", "sheets": names}
+    _, name, index = (named or found)[0]
+    return _write(workbook, path, target, name, index)
+
+
+def _shorten(row: list[str]) -> list[str]:
+    return row[:_WIDEST]
+
+
+def _visible(workbook: CalamineWorkbook) -> list[str]:
+    return [
+        sheet.name
+        for sheet in workbook.sheets_metadata
+        if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
+    ]
+
+
+def _texts(workbook: CalamineWorkbook, name: str) -> Iterator[list[str]]:
+    for row in workbook.get_sheet_by_name(name).iter_rows():
+        yield [_text(cell) for cell in row]
+
+
+def _text(cell: Any) -> str:
+    match cell:
+        case str():
+            return cell
+        case bool():
+            return "TRUE" if cell else "FALSE"
+        case float() if cell.is_integer() and abs(cell) < 1e15:
+            return str(int(cell))
+        case datetime.datetime() if cell.time() == datetime.time.min:
+            return cell.date().isoformat()
+        case datetime.datetime():
+            return cell.isoformat(" ")
+        case None:
+            return ""
+        case _:
+            return str(cell)
+
+
+def _write(workbook: CalamineWorkbook, path: Path, target: Path, name: str, index: int) -> dict[str, Any]:
+    start = workbook.get_sheet_by_name(name).start or (0, 0)
+    broken = _broken_cells(path, workbook.sheet_names.index(name))
+    rows = enumerate(_texts(workbook, name), start[0] + 1)
+    header = next(cells for number, cells in rows if number == start[0] + 1 + index)
+    while header and not header[-1].strip():
+        header.pop()
+    names = [f"c{position}" for position in range(len(header))]
+    schema = pa.schema([*((column, pa.string()) for column in names), ("problem", pa.string())])
+    width, count = len(header), 0
+    with pa.OSFile(str(target), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        batch: list[list[str | None]] = []
+        for number, cells in rows:
+            _mark(cells, broken.get(number, {}), start[1])
+            if any(cell.strip() for cell in cells):
+                batch.append([*(cells + [""] * width)[:width], None])
+                count += 1
+            if len(batch) >= _ROWS:
+                _flush(writer, batch, schema)
+        _flush(writer, batch, schema)
+    return {"header": header, "sheet": name, "rows": count, "sheets": _visible(workbook)}
+
+
+def _mark(cells: list[str], broken: dict[int, str], first_column: int) -> None:
+    """Put the error's text into its cell, marked as an error."""
+    for column, text in broken.items():
+        if 0 <= column - first_column < len(cells):
+            cells[column - first_column] = CELL_ERROR + text
+
+
+def _flush(writer: pa.ipc.RecordBatchFileWriter, batch: list[list[str | None]], schema: pa.Schema) -> None:
+    if batch:
+        columns = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+        batch.clear()
+
+
+def _broken_cells(path: Path, position: int) -> dict[int, dict[int, str]]:
+    """Row number → column → text, for cells with an error or a formula that was never computed (xlsx only)."""
+    if not zipfile.is_zipfile(path):
+        return {}
+    with zipfile.ZipFile(path) as archive:
+        part = _sheet_part(archive, position)
+        if part is None:
+            return {}
+        data = archive.read(part)
+    found: dict[int, dict[int, str]] = {}
+    if b't="e"' not in data and b"<f" not in data:
+        return found
+    for match in _CELL.finditer(data):
+        letters, row, attributes, body = match.groups()
+        text = _broken(attributes, body or b"")
+        if text is not None:
+            found.setdefault(int(row), {})[_column(letters)] = text
+    return found
+
+
+def _broken(attributes: bytes, body: bytes) -> str | None:
+    value = _VALUE.search(body)
+    if b't="e"' in attributes:
+        return value.group(1).decode() if value and value.group(1) else "#ERROR"
+    has_value = value is not None and (value.group(1) or b't="str"' in attributes or value.group(0) == b"<is>")
+    if b"<f" in body and not has_value:
+        return "#FORMULA"
+    return None
+
+
+def _sheet_part(archive: zipfile.ZipFile, position: int) -> str | None:
+    names = set(archive.namelist())
+    if "xl/workbook.xml" not in names or "xl/_rels/workbook.xml.rels" not in names:
+        return None
+    sheets = re.findall(rb'<(?:\w+:)?sheet\s[^>]*?r:id="([^"]+)"', archive.read("xl/workbook.xml"))
+    relations = dict(
+        (identifier, target)
+        for relation in re.findall(rb"<Relationship\s[^>]*>", archive.read("xl/_rels/workbook.xml.rels"))
+        for identifier in re.findall(rb'\bId="([^"]+)"', relation)
+        for target in re.findall(rb'\bTarget="([^"]+)"', relation)
+    )
+    if position >= len(sheets) or sheets[position] not in relations:
+        return None
+    target = relations[sheets[position]].decode()
+    part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    return part if part in names else None
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number - 1
+
+
+if __name__ == "__main__":
+    arguments = json.loads(sys.argv[1])
+    main(**arguments)

@@ -1,0 +1,1 @@
+"""The work: pure steps on columns and frames, and the functions that join them."""

@@ -1,0 +1,89 @@
+"""Dates and times to UTC. What could be two dates is a problem, never a guess."""
+
+import re
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.columns import Normalised, chunked, trimmed, without_blanks
+
+STAMP = pa.timestamp("us", "UTC")
+_ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?$"
+_PARTS = re.compile(
+    r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})"
+    r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]\.?\s?m\.?)?)?"
+    r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?",
+    re.IGNORECASE,
+)
+
+
+def normalise_dates(column: pa.Array, order: str | None, zone: str) -> Normalised:
+    """UTC times as ISO text (the pandera schema checks them); a cell that is no date keeps its text and a code."""
+    texts = without_blanks(trimmed(chunked(column)))
+    iso = pc.match_substring_regex(texts, _ISO).fill_null(False)
+    stamps = _bulk(pc.if_else(iso, texts, pa.scalar(None, pa.string())), zone)
+    if stamps is not None and (pc.all(pc.or_(iso, pc.is_null(texts))).as_py() in (True, None)):
+        return Normalised(stamps, pa.nulls(len(texts), pa.string()))
+    encoded = pc.dictionary_encode(texts)
+    answers = [_read(text, order, zone) for text in encoded.dictionary.to_pylist()]
+    values = pa.array([stamp for stamp, _ in answers], STAMP).take(encoded.indices)
+    problems = pa.array([code for _, code in answers], pa.string()).take(encoded.indices)
+    return Normalised(values, problems)
+
+
+def _bulk(texts: pa.Array, zone: str) -> pa.Array | None:
+    try:
+        stamps = pc.cast(texts, pa.timestamp("us"))
+        return pc.assume_timezone(stamps, zone, ambiguous="earliest", nonexistent="latest").cast(STAMP)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _read(text: str | None, order: str | None, zone: str) -> tuple[datetime | None, str | None]:
+    if text is None:
+        return None, None
+    match = _PARTS.fullmatch(text)
+    if not match:
+        return None, "date_invalid"
+    days = _days([int(part) for part in match.group(1, 2, 3)], match.group(1), order)
+    if len(days) != 1:
+        return None, "date_ambiguous" if days else "date_invalid"
+    try:
+        return _stamp(days.pop(), match, zone), None
+    except (ValueError, OverflowError):
+        return None, "date_invalid"
+
+
+def _days(parts: list[int], first: str, order: str | None) -> set[date]:
+    """The days that the three numbers can mean."""
+    a, b, c = parts
+    if len(first) == 4:
+        candidates = [(a, b, c)]
+    else:
+        year = c if c > 99 else c + (2000 if c < 70 else 1900)
+        ways = {"dmy": [(year, b, a)], "mdy": [(year, a, b)], "ymd": [(a + 2000, b, c)]}
+        candidates = ways[order] if order else [(year, b, a), (year, a, b)]
+    return {day for item in candidates if (day := _date(*item))}
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _stamp(day: date, match: re.Match[str], zone: str) -> datetime:
+    hour, minute, second = (int(part or 0) for part in match.group(4, 5, 6))
+    half = (match.group(7) or "").lower().replace(".", "").replace(" ", "")
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    moment = datetime(day.year, day.month, day.day, hour, minute, second)
+    offset = (match.group(8) or "").upper()
+    if offset in ("Z", "UTC", "GMT"):
+        return moment.replace(tzinfo=UTC)
+    if offset:
+        return datetime.fromisoformat(f"{moment.isoformat()}{offset[:3]}:{offset[-2:]}").astimezone(UTC)
+    return moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -1,0 +1,126 @@
+"""Rows of one file that are one person: those that share keys and whose names agree, transitively.
+
+Only keys that stand in more than one row are looked at, so the cost follows the duplicates, not the file.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from pipelines.names import names_agree
+
+Longs = npt.NDArray[np.int64]
+OCCURRENCES = pa.schema([("row", pa.int64()), ("key", pa.string()), ("name", pa.string())])
+_MOST_NAMES_COMPARED = 50
+_EMPTY: Longs = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """`member[i]` belongs to the group whose first row is `leader[i]`, sorted by leader.
+
+    `shared` holds, for the first rows of groups, the keys that an earlier group of the file owns.
+    """
+
+    member: Longs
+    leader: Longs
+    shared: dict[int, set[str]]
+
+
+def no_groups() -> Groups:
+    return Groups(_EMPTY, _EMPTY, {})
+
+
+def repeated(values: Longs) -> Longs:
+    """The values, other than 0, that stand more than once."""
+    ordered = np.sort(values[values != 0])
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def group_rows(occurrences: pa.Table, *, names_matter: bool) -> Groups:
+    """Group rows by their repeated keys (OCCURRENCES, in any order)."""
+    if not occurrences.num_rows:
+        return no_groups()
+    occurrences = occurrences.sort_by([("key", "ascending"), ("row", "ascending")]).combine_chunks()
+    rows = occurrences["row"].to_numpy()
+    keys = _codes(occurrences["key"])
+    names = _codes(occurrences["name"].fill_null("")) if names_matter else np.zeros(len(rows), np.int64)
+    cluster = _clusters(keys, names, occurrences["name"].combine_chunks())
+    leader_of, all_rows = _components(rows, cluster)
+    leaders = leader_of[np.searchsorted(all_rows, rows)]
+    member, leader = _members(all_rows, leader_of)
+    return Groups(member, leader, _shared(keys, leaders, rows, occurrences["key"]))
+
+
+def _codes(column: pa.ChunkedArray) -> Longs:
+    return column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+
+
+def _clusters(keys: Longs, names: Longs, texts: pa.Array) -> Longs:
+    """For each occurrence, the first occurrence of its cluster: same key, names that agree."""
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    sizes = np.diff(np.r_[starts, len(keys)])
+    cluster = np.repeat(starts, sizes)
+    differs = np.r_[False, (names[1:] != names[:-1]) & (keys[1:] == keys[:-1])]
+    mixed = np.unique(keys[differs])
+    for start, size in zip(starts[np.isin(keys[starts], mixed)], sizes[np.isin(keys[starts], mixed)], strict=True):
+        cluster[start : start + size] = _by_name(int(start), names[start : start + size], texts)
+    return cluster
+
+
+def _by_name(start: int, names: Longs, texts: pa.Array) -> Longs:
+    """The rows that share one key, apart where their names disagree."""
+    first_of: dict[int, int] = {}
+    parts: list[tuple[str | None, int]] = []
+    found = np.empty(len(names), np.int64)
+    for offset, name in enumerate(names.tolist()):
+        if name not in first_of:
+            text = texts[start + offset].as_py()
+            same = (first for known, first in parts[:_MOST_NAMES_COMPARED] if names_agree(known, text))
+            first_of[name] = next(same, start + offset)
+            if first_of[name] == start + offset:
+                parts.append((text, start + offset))
+        found[offset] = first_of[name]
+    return found
+
+
+def _components(rows: Longs, cluster: Longs) -> tuple[Longs, Longs]:
+    """For each distinct row (second array), the first row of its component (first array)."""
+    distinct, positions = np.unique(rows, return_inverse=True)
+    ends = positions[cluster]
+    graph = coo_array((np.ones(len(rows), np.int8), (ends, positions)), shape=(len(distinct), len(distinct)))
+    count, labels = connected_components(graph, directed=False)
+    first = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(first, labels, distinct)
+    return first[labels], distinct
+
+
+def _members(rows: Longs, leaders: Longs) -> tuple[Longs, Longs]:
+    further = rows != leaders
+    member, leader = rows[further], leaders[further]
+    order = np.lexsort((member, leader))
+    return member[order], leader[order]
+
+
+def _shared(keys: Longs, leaders: Longs, rows: Longs, texts: pa.ChunkedArray) -> dict[int, set[str]]:
+    """Keys that stand in several groups: for every group but the first, that it does not own the key."""
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    owner = np.repeat(leaders[starts], np.diff(np.r_[starts, len(keys)]))
+    shared: dict[int, set[str]] = {}
+    for index in np.flatnonzero(owner != leaders):
+        shared.setdefault(int(leaders[index]), set()).add(texts[int(index)].as_py())
+    return shared
+
+
+def hashes(column: pa.Array) -> Longs:
+    """A 63-bit hash of each text, 0 where it is null: only to find candidates, which are then compared in full."""
+    filled = pc.fill_null(column, "")
+    values = pd.util.hash_array(filled.to_numpy(zero_copy_only=False), categorize=False).view(np.int64)
+    values = np.where(values == 0, 1, values)
+    return np.where(pc.is_valid(column).to_numpy(zero_copy_only=False), values, 0)

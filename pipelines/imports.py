@@ -1,0 +1,341 @@
+"""The main job: one file into the roll. The command line, the worker and the dry run all come through here.
+
+Stage the whole file, then apply it slice by slice; each slice is one short transaction with its history, its
+outcomes and the batch's progress, so that a run that was cut off goes on where it stopped.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Engine
+
+from connectors.headers import NeedsAnswer, UnreadableFile
+from connectors.rowreports import RowReport
+from connectors.sources import Opened, open_source
+from connectors.workbooks import Limits
+from pipelines.apply import Applied, Context, apply_rows
+from pipelines.clean import NOTES
+from pipelines.columns import chunked
+from pipelines.fold import fold_rows
+from pipelines.groups import Longs
+from pipelines.mapping import ColumnMap, map_columns, require_keys
+from pipelines.stage import Progress, Staged, rejected_between, slices, stage_file
+from schemas.fields import FieldType
+from schemas.frames import ROW, CleanFrame
+from schemas.profiles import Profile
+from schemas.reports import OUTCOMES, ImportReport
+from warehouse import batches, bulk, indexes, roll
+from warehouse.batches import Batch
+from warehouse.engines import transaction
+
+_SLICE_SECONDS = 0.6
+_SMALLEST, _FIRST, _LARGEST = 500, 20_000, 100_000
+_FIRST_LOAD = 20_000
+_MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "stays_blocked")
+_OUTCOMES = pa.schema(
+    [
+        ("batch_id", pa.int64()),
+        ("row", pa.int64()),
+        ("contact_id", pa.int64()),
+        ("outcome", pa.string()),
+        ("into_row", pa.int64()),
+        ("code", pa.string()),
+    ]
+)
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an import needs beside the store: the file, how to read it, and where its report goes."""
+
+    path: Path
+    name: str
+    profile: Profile
+    report_path: Path
+    language: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    most_bytes: int = 20_000_000_000
+    keep_values: bool = False
+    progress: Progress = lambda rows, rejected: None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one run, and what a door may want to show."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    row_errors: list[int] = field(default_factory=list)
+    values: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a batch, renewed with every transaction."""
+
+    token: str
+    seconds: float
+    clock: Clock
+
+    def hold(self, connection: Connection, batch_id: int) -> None:
+        batches.hold_lease(connection, batch_id, self.token, self.clock() + timedelta(seconds=self.seconds))
+
+
+def import_batch(engine: Engine, batch: Batch, job: Job, lease: Lease) -> tuple[ImportReport, list[dict[str, str]]]:
+    """Import the file of a claimed batch, or finish what an earlier worker began; also gives kept values.
+
+    A file that cannot be read is a report with status `rejected` or `needs_mapping`, not an exception.
+    """
+    started = time.monotonic()
+    report = ImportReport(job.name, "imported", batch_id=batch.id)
+    try:
+        with TemporaryDirectory(prefix="padron-stage-") as scratch:
+            tally, rows, warnings, reported = _run(engine, batch, job, lease, Path(scratch))
+    except (NeedsAnswer, UnreadableFile) as error:
+        status = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
+        return replace(report, status=status, message=str(error), seconds=time.monotonic() - started), []
+    return (
+        replace(
+            report,
+            rows=rows,
+            warnings=warnings,
+            row_errors=tuple(sorted(tally.row_errors)),
+            reject_file=str(job.report_path) if reported else None,
+            seconds=time.monotonic() - started,
+            **tally.counts,
+        ),
+        tally.values,
+    )
+
+
+def _run(
+    engine: Engine, batch: Batch, job: Job, lease: Lease, scratch: Path
+) -> tuple[Tally, int, int, int]:
+    with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
+        mapping = _map(engine, opened, job)
+        report = RowReport(
+            job.report_path,
+            opened.header,
+            delimiter=opened.delimiter,
+            language=job.profile.language or job.language or mapping.language,
+        )
+        try:
+            staged = _stage(engine, opened, mapping, batch, job, lease, scratch, report)
+            tally = _apply(engine, staged, mapping, batch, job, lease)
+            _report_merge_notes(engine, opened, batch, report)
+        finally:
+            report.close()
+    tally.row_errors = sorted({*staged.rejected.tolist(), *tally.row_errors})
+    tally.values = staged.values
+    return tally, staged.rows_read, staged.warnings, report.rows
+
+
+def _map(engine: Engine, opened: Opened, job: Job) -> ColumnMap:
+    with engine.connect().execution_options(sqlite_write=False) as connection:
+        known = roll.known_fields(connection)
+    mapping = map_columns(opened.header, job.profile, known)
+    require_keys(mapping, job.name)
+    return mapping
+
+
+def _stage(
+    engine: Engine,
+    opened: Opened,
+    mapping: ColumnMap,
+    batch: Batch,
+    job: Job,
+    lease: Lease,
+    scratch: Path,
+    report: RowReport,
+) -> Staged:
+    renewed = time.monotonic()
+
+    def progress(rows: int, rejected: int) -> None:
+        nonlocal renewed
+        job.progress(rows, rejected)
+        if time.monotonic() - renewed > lease.seconds / 4:
+            with transaction(engine) as connection:
+                lease.hold(connection, batch.id)
+            renewed = time.monotonic()
+
+    return stage_file(
+        opened, mapping, job.profile, scratch, report, progress=progress, keep_values=job.keep_values
+    )
+
+
+# ── applying ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _apply(engine: Engine, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
+    tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
+    context = _open_context(engine, staged, mapping, batch, job, lease)
+    size, last_change = _FIRST, 0
+    for first, last in slices(staged, batch.rows_done, lambda: size):
+        began = time.monotonic()
+        rows = _slice_rows(staged, first, last, job.profile)
+        with transaction(engine) as connection:
+            bulk.lock_keys(connection)
+            lease.hold(connection, batch.id)
+            if context.fresh and roll.last_change(connection) != last_change:
+                context.fresh = False
+            counts, errors = _apply_slice(connection, staged, rows, (first, last), context)
+            batches.add_progress(connection, batch.id, last, counts)
+            last_change = roll.last_change(connection) if context.fresh else 0
+        _add(tally, counts, errors)
+        size = _next_size(last - first + 1, time.monotonic() - began)
+    indexes.build_missing(engine)
+    with transaction(engine) as connection:
+        lease.hold(connection, batch.id)
+        batches.set_batch(
+            connection, batch.id, {"state": "applied", "rows_read": staged.rows_read, "warnings": staged.warnings}
+        )
+    return tally
+
+
+def _open_context(
+    engine: Engine, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease
+) -> Context:
+    """Make the custom fields; decide whether this is a first load, whose indexes are built at its end."""
+    at = batch.started_at or batch.created_at
+    with transaction(engine) as connection:
+        bulk.lock_keys(connection)
+        lease.hold(connection, batch.id)
+        ids = roll.field_ids(connection, mapping.custom, at)
+        fresh = batch.rows_done == 0 and len(staged.rows) >= _FIRST_LOAD and roll.is_empty(connection)
+        fresh = fresh and roll.last_change(connection) == 0
+        if fresh:
+            indexes.drop_for_first_load(connection)
+    if not fresh:
+        indexes.build_missing(engine)
+    return Context(
+        batch.id,
+        batch.source,
+        batch.actor,
+        at,
+        job.profile,
+        mapping.custom,
+        ids,
+        staged.groups.shared,
+        fresh,
+    )
+
+
+def _slice_rows(staged: Staged, first: int, last: int, profile: Profile) -> CleanFrame:
+    """The rows of a range, one for each person: members of groups are folded into their group's first row."""
+    rows = staged.between(first, last)
+    groups = staged.groups
+    if not len(groups.member):
+        return rows
+    numbers = chunked(rows[ROW]).to_numpy()
+    single = ~np.isin(numbers, groups.member)
+    low, high = np.searchsorted(groups.leader, [first, last + 1])
+    leaders, members = groups.leader[low:high], groups.member[low:high]
+    if not len(leaders):
+        return CleanFrame(rows.filter(pa.array(single)))
+    single &= ~np.isin(numbers, leaders)
+    wanted = np.union1d(leaders, members)
+    leader_of = dict(zip(members.tolist(), leaders.tolist(), strict=True))
+    folded = fold_rows(
+        staged.rows_numbered(wanted), pa.array([leader_of.get(row, row) for row in wanted.tolist()]), profile
+    )
+    return CleanFrame(pa.concat_tables([rows.filter(pa.array(single)), folded]).sort_by(ROW))
+
+
+def _apply_slice(
+    connection: Connection, staged: Staged, rows: CleanFrame, bounds: tuple[int, int], context: Context
+) -> tuple[dict[str, int], list[int]]:
+    """Apply one range of rows and write an outcome for each of them."""
+    applied = apply_rows(connection, rows, context)
+    outcomes = _outcomes(applied, context.batch_id)
+    bad, codes = rejected_between(staged, *bounds)
+    count = len(bad)
+    rejected = {"row": bad, "outcome": ["rejected"] * count, "code": codes}
+    merged = _members_between(staged, *bounds)
+    parts = [outcomes, _outcome_table(rejected, context.batch_id), _outcome_table(merged, context.batch_id)]
+    table = pa.concat_tables(parts).sort_by("row")
+    batches.insert_outcomes(connection, table)
+    names, numbers = np.unique(chunked(table["outcome"]).to_numpy(zero_copy_only=False), return_counts=True)
+    errors = applied.rows[applied.outcome == "rejected"].tolist()
+    return dict(zip(names.tolist(), numbers.tolist(), strict=True)), errors
+
+
+def _outcomes(applied: Applied, batch_id: int) -> pa.Table:
+    columns = {
+        "row": applied.rows,
+        "contact_id": pa.array(applied.contact, mask=applied.contact == 0),
+        "outcome": applied.outcome,
+        "code": applied.code,
+    }
+    return _outcome_table(columns, batch_id)
+
+
+def _outcome_table(columns: Mapping[str, object], batch_id: int) -> pa.Table:
+    count = len(columns["row"])  # type: ignore[arg-type]
+    filled: dict[str, object] = {"batch_id": np.full(count, batch_id), **columns}
+    arrays = [
+        pa.nulls(count, item.type) if item.name not in filled else _array(filled[item.name], item.type)
+        for item in _OUTCOMES
+    ]
+    return pa.Table.from_arrays(arrays, schema=_OUTCOMES)
+
+
+def _array(values: object, kind: pa.DataType) -> pa.Array:
+    return values if isinstance(values, pa.Array) else pa.array(values, kind)
+
+
+def _members_between(staged: Staged, first: int, last: int) -> dict[str, Longs | list[str]]:
+    """The rows of the range that were merged into another row of the file."""
+    groups = staged.groups
+    inside = (groups.member >= first) & (groups.member <= last)
+    member, leader = groups.member[inside], groups.leader[inside]
+    return {"row": member, "outcome": ["merged"] * len(member), "into_row": leader}
+
+
+def _add(tally: Tally, counts: Mapping[str, int], errors: list[int]) -> None:
+    for name, count in counts.items():
+        tally.counts[name] += count
+    tally.row_errors += errors
+
+
+def _next_size(rows: int, seconds: float) -> int:
+    """Slices are sized so that nobody waits long for the store, however fast it is."""
+    wanted = int(rows * _SLICE_SECONDS / max(seconds, 0.001))
+    return min(max(wanted, rows // 2, _SMALLEST), rows * 2, _LARGEST)
+
+
+# ── what merging had to say ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _report_merge_notes(engine: Engine, opened: Opened, batch: Batch, report: RowReport) -> None:
+    """Add the rows that matching had something to say about; the file is read again only if there are any."""
+    with engine.connect().execution_options(sqlite_write=False) as connection:
+        noted = batches.outcome_rows(connection, batch.id, _MERGE_CODES)
+    if not noted.num_rows:
+        return
+    rejected = set(noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_pylist())
+    count = noted.num_rows
+    notes = pa.table(
+        {"row": noted["row"], "code": noted["code"], "field": [""] * count, "value": [""] * count}, NOTES
+    )
+    for raw in opened.source.blocks():
+        numbers = chunked(raw[ROW])
+        report.add(raw, notes.filter(pc.is_in(notes["row"], numbers)), rejected)
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_fields(engine: Engine) -> dict[str, FieldType]:
+    with engine.connect().execution_options(sqlite_write=False) as connection:
+        return roll.known_fields(connection)

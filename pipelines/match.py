@@ -1,0 +1,147 @@
+"""Which contact a row is, given who holds its keys. Pure: the store was asked before."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.columns import SEPARATOR, chunked
+from pipelines.groups import Longs
+from pipelines.names import names_agree
+from pipelines.phones import match_form
+from pipelines.texts import fold
+from schemas.frames import ROW, CleanFrame
+from schemas.profiles import Profile
+
+KEYS = pa.schema([("row", pa.int64()), ("kind", pa.string()), ("value", pa.string())])
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Decision:
+    """For each row: its contact (0 for a new one), and which of its keys somebody else owns.
+
+    `held` marks phones and e-mails that the row's contact has already, in whatever role.
+    `pairs` are contacts that may be one person: (row, contact or 0 for the row's own, other contact, reason).
+    """
+
+    contact: Longs
+    phone_taken: Flags
+    email_taken: Flags
+    pairs: list[tuple[int, int, int, str]] = field(default_factory=list)
+    taken_further: set[tuple[int, str]] = field(default_factory=set)
+    held: dict[str, Flags] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind in ("phone", "email"):
+            self.held.setdefault(kind, np.zeros(len(self.contact), bool))
+
+
+def keys_of(frame: CleanFrame, source: str) -> pa.Table:
+    """Every key of every row, as KEYS."""
+    rows = chunked(frame[ROW])
+    external = pc.binary_join_element_wise(source, frame["external_id"], ":")
+    parts = [
+        _keyed(rows, "phone", frame["phone_match"]),
+        _keyed(rows, "email", frame["email"]),
+        _keyed(rows, "external_id", external),
+    ]
+    for kind, column in (("phone", "more_phones"), ("email", "more_emails")):
+        filled = chunked(pc.is_valid(frame[column]))
+        if pc.any(filled).as_py():
+            split = pc.split_pattern(chunked(frame[column]).filter(filled), SEPARATOR)
+            values = pc.list_flatten(split)
+            at = rows.filter(filled).take(pc.list_parent_indices(split))
+            parts.append(_keyed(at, kind, match_form(values) if kind == "phone" else values))
+    return pa.concat_tables(parts)
+
+
+def _keyed(rows: pa.Array, kind: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    values = chunked(values)
+    filled = pc.is_valid(values)
+    values = values.filter(filled)
+    return pa.table({"row": rows.filter(filled), "kind": pa.array([kind] * len(values)), "value": values}, KEYS)
+
+
+def decide(frame: CleanFrame, matches: pa.Table, profile: Profile, shared: dict[int, set[str]]) -> Decision:
+    """Match each row by the profile's keys in order; a phone or e-mail alone also wants names that agree.
+
+    `shared` names, by row, the keys that an earlier row of the same file owns.
+    """
+    rows = chunked(frame[ROW]).to_numpy()
+    decision = Decision(np.zeros(len(rows), np.int64), np.zeros(len(rows), bool), np.zeros(len(rows), bool))
+    if matches.num_rows and profile.duplicates != "create":
+        _choose(decision, rows, frame, matches, profile)
+    if matches.num_rows:
+        _mark_taken(decision, rows, frame, matches)
+    _mark_shared(decision, rows, frame, shared)
+    return decision
+
+
+def _choose(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.Table, profile: Profile) -> None:
+    order = {kind: index for index, kind in enumerate(profile.match_on)}
+    kinds = np.array([order.get(kind, -1) for kind in matches["kind"].to_pylist()], np.int64)
+    agreeing = (kinds >= 0) & _agree(rows, frame, matches, profile)
+    position = np.searchsorted(rows, matches["row"].to_numpy())[agreeing]
+    contact = matches["contact_id"].to_numpy()[agreeing]
+    shares = (chunked(pc.not_equal(matches["role"], "owner")).to_numpy(zero_copy_only=False))[agreeing]
+    ranking = np.lexsort((contact, shares, kinds[agreeing], position))
+    position, contact = position[ranking], contact[ranking]
+    where, first = np.unique(position, return_index=True)
+    decision.contact[where] = contact[first]
+    others = contact != decision.contact[position]
+    seen: set[tuple[int, int]] = set()
+    for at, other in zip(position[others].tolist(), contact[others].tolist(), strict=True):
+        if (at, other) not in seen:
+            seen.add((at, other))
+            decision.pairs.append((int(rows[at]), int(decision.contact[at]), other, "keys_disagree"))
+
+
+def _agree(rows: Longs, frame: CleanFrame, matches: pa.Table, profile: Profile) -> Flags:
+    """Whether the row's name and the contact's can be one person's."""
+    if profile.names == "ignore":
+        return np.ones(matches.num_rows, bool)
+    at = pa.array(np.searchsorted(rows, matches["row"].to_numpy()))
+    mine = fold(chunked(frame["display_name"]).take(at))
+    theirs = fold(chunked(matches["display_name"]))
+    same = pc.or_kleene(pc.equal(mine, theirs), pc.or_(pc.is_null(mine), pc.is_null(theirs)))
+    same = pc.or_(same, chunked(pc.equal(matches["kind"], "external_id")))
+    agree = same.to_numpy(zero_copy_only=False).copy()
+    for index in np.flatnonzero(~agree):
+        agree[index] = names_agree(mine[int(index)].as_py(), theirs[int(index)].as_py())
+    return agree
+
+
+def _mark_taken(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.Table) -> None:
+    """Keys of the row that another contact owns stay with that contact."""
+    owned = matches.filter(pc.equal(matches["role"], "owner"))
+    position = np.searchsorted(rows, owned["row"].to_numpy())
+    other = owned["contact_id"].to_numpy() != decision.contact[position]
+    mine = {"phone": chunked(frame["phone_match"]), "email": chunked(frame["email"])}
+    flags = {"phone": decision.phone_taken, "email": decision.email_taken}
+    known = {(row, second) for row, _, second, _ in decision.pairs}
+    kinds, values, contacts = (owned[name].to_pylist() for name in ("kind", "value", "contact_id"))
+    for index in np.flatnonzero(other).tolist():
+        at, kind = int(position[index]), kinds[index]
+        if kind in mine and mine[kind][at].as_py() == values[index]:
+            flags[kind][at] = True
+        else:
+            decision.taken_further.add((int(rows[at]), f"{kind}:{values[index]}"))
+        pair = (int(rows[at]), contacts[index])
+        if pair not in known:
+            known.add(pair)
+            decision.pairs.append((pair[0], int(decision.contact[at]), pair[1], "key_shared"))
+
+
+def _mark_shared(decision: Decision, rows: Longs, frame: CleanFrame, shared: dict[int, set[str]]) -> None:
+    """Keys that an earlier row of the file owns, unless the row turned out to be the contact that owns them."""
+    for row, keys in shared.items():
+        at = int(np.searchsorted(rows, row))
+        if at >= len(rows) or rows[at] != row or decision.contact[at]:
+            continue
+        phone, email = frame["phone_match"][at].as_py(), frame["email"][at].as_py()
+        decision.phone_taken[at] |= f"phone:{phone}" in keys
+        decision.email_taken[at] |= f"email:{email}" in keys
+        decision.taken_further |= {(row, key) for key in keys if key not in (f"phone:{phone}", f"email:{email}")}

@@ -1,0 +1,136 @@
+"""What an incoming row makes of the contact it matched. Pure: frames in, new values and their history out.
+
+Nothing here lowers consent: blocked stays blocked whatever the row says, and the later last interaction wins.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.clean import search_text
+from pipelines.columns import SEPARATOR, chunked, joined
+from pipelines.fold import is_same
+from schemas.profiles import Duplicates
+
+PLAIN = ("first_name", "last_name", "company", "address", "city", "country", "photo_url", "channel", "language")
+HISTORY = (*PLAIN, "display_name", "phone", "email", "status", "last_interaction_at")
+Diffs = dict[int, dict[str, list[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The merged contacts (columns as in `contacts`), which of them changed, and each change as {field: [old, new]}.
+
+    `lost` are keys that stopped being a contact's own phone or e-mail: (position, kind, match form, written form).
+    """
+
+    columns: dict[str, pa.Array]
+    changed: np.ndarray[Any, np.dtype[np.bool_]]
+    diffs: Diffs
+    stays_blocked: np.ndarray[Any, np.dtype[np.bool_]]
+    lost: list[tuple[int, str, str, str]]
+
+
+def merge_contacts(
+    existing: pa.Table, incoming: pa.Table, policy: Duplicates, *, keep_phone: pa.Array, keep_email: pa.Array
+) -> Merged:
+    """Merge row by row; both tables stand in the same order.
+
+    `keep_phone` and `keep_email` mark rows whose own phone or e-mail must not take the contact's place.
+    """
+    cleared = incoming["clear"].fill_null("")
+    new = {name: pick(existing[name], incoming[name], clears(cleared, name), policy) for name in PLAIN}
+    new["display_name"] = _display_name(existing, incoming, new, clears(cleared, "display_name"), policy)
+    new |= _own_key(existing, incoming, ("phone", "phone_match"), "phone_match", policy, keep_phone)
+    new |= _own_key(existing, incoming, ("email", "email_match"), "email_match", policy, keep_email)
+    new["status"], stays_blocked = _status(existing["status"], incoming["status"], policy)
+    new["last_interaction_at"] = _later(existing["last_interaction_at"], incoming["last_interaction_at"])
+    diffs: Diffs = {}
+    for name in HISTORY:
+        _note_changes(diffs, name, existing[name], new[name])
+    new["search_text"] = search_text(*(chunked(new[name]) for name in ("display_name", "phone", "email")))
+    changed = np.zeros(existing.num_rows, bool)
+    changed[list(diffs)] = True
+    return Merged(new, changed, diffs, stays_blocked.to_numpy(zero_copy_only=False), _lost(existing, new))
+
+
+def _later(one: pa.Array, other: pa.Array) -> pa.Array:
+    return pc.if_else(pc.greater(other, one).fill_null(False), other, pc.coalesce(one, other))
+
+
+def pick(old: pa.Array, new: pa.Array, emptied: pa.Array, policy: Duplicates) -> pa.Array:
+    """The value that the policy leaves: `merge` fills gaps only, the others let a filled cell win."""
+    if policy == "merge":
+        return pc.coalesce(old, new)
+    return pc.if_else(emptied, pa.scalar(None, old.type), pc.coalesce(new, old))
+
+
+def clears(cleared: pa.Array, name: str) -> pa.Array:
+    """Where the `clear` column of a clean frame names this field."""
+    wrapped = pc.binary_join_element_wise("", cleared.fill_null(""), "", SEPARATOR)
+    return pc.match_substring(wrapped, f"{SEPARATOR}{name}{SEPARATOR}")
+
+
+def _display_name(
+    existing: pa.Table, incoming: pa.Table, new: dict[str, pa.Array], emptied: pa.Array, policy: Duplicates
+) -> pa.Array:
+    """Put together anew where a part of the name changed, else picked like any field."""
+    picked = pick(existing["display_name"], incoming["display_name"], emptied, policy)
+    same = pc.and_(
+        is_same(existing["first_name"], new["first_name"]), is_same(existing["last_name"], new["last_name"])
+    )
+    has_part = pc.or_(pc.is_valid(new["first_name"]), pc.is_valid(new["last_name"]))
+    whole = joined([chunked(new["first_name"]), chunked(new["last_name"])], " ", existing.num_rows)
+    return pc.if_else(pc.and_(pc.invert(same), has_part), whole, picked)
+
+
+def _own_key(
+    existing: pa.Table,
+    incoming: pa.Table,
+    names: tuple[str, ...],
+    form: str,
+    policy: Duplicates,
+    keep: pa.Array,
+) -> dict[str, pa.Array]:
+    """The contact's own phone or e-mail: another spelling of the same one changes nothing; it is never emptied."""
+    stays = pc.or_(keep, pc.is_null(incoming[form]))
+    stays = pc.or_(stays, pc.equal(existing[form], incoming[form]).fill_null(False))
+    if policy == "merge":
+        stays = pc.or_(stays, pc.is_valid(existing[form]))
+    return {name: pc.if_else(stays, existing[name], incoming[name]) for name in names}
+
+
+def _status(old: pa.Array, new: pa.Array, policy: Duplicates) -> tuple[pa.Array, pa.Array]:
+    blocked = pc.equal(old, "blocked")
+    blocks = pc.equal(new, "blocked").fill_null(False)
+    wanted = old if policy == "merge" else pc.coalesce(new, old)
+    status = pc.if_else(pc.or_(blocked, blocks), "blocked", wanted)
+    return status, pc.and_(blocked, pc.not_equal(new, "blocked").fill_null(False))
+
+
+def _note_changes(diffs: Diffs, name: str, old: pa.Array, new: pa.Array) -> None:
+    where = np.flatnonzero(~is_same(old, new).to_numpy(zero_copy_only=False))
+    if len(where):
+        at = pa.array(where)
+        before, after = as_json(old.take(at)), as_json(new.take(at))
+        for position, one, other in zip(where.tolist(), before, after, strict=True):
+            diffs.setdefault(position, {})[name] = [one, other]
+
+
+def as_json(column: pa.Array) -> list[Any]:
+    """The values as JSON has them; times as ISO text in UTC."""
+    if pa.types.is_timestamp(column.type):
+        return [None if value is None else value.isoformat() for value in column.to_pylist()]
+    return list(column.to_pylist())
+
+
+def _lost(existing: pa.Table, new: dict[str, pa.Array]) -> list[tuple[int, str, str, str]]:
+    lost = []
+    for kind, form, written in (("phone", "phone_match", "phone"), ("email", "email_match", "email")):
+        gone = pc.and_(pc.is_valid(existing[form]), pc.invert(is_same(existing[form], new[form])))
+        for position in np.flatnonzero(gone.to_numpy(zero_copy_only=False)).tolist():
+            lost.append((position, kind, existing[form][position].as_py(), existing[written][position].as_py()))
+    return lost

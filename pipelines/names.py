@@ -1,0 +1,44 @@
+"""Whether two names can be one person's. A shared phone proves nothing when the names disagree."""
+
+from functools import lru_cache
+
+from rapidfuzz.distance import JaroWinkler
+
+_PARTICLES = frozenset(
+    "de del la las los y e da das do dos di van von der den el al bin ibn mr mrs ms sr sra srta dr dra don dona".split()
+)
+_CLOSE = 0.93
+
+
+@lru_cache(maxsize=100_000)
+def _tokens(form: str) -> tuple[str, ...]:
+    words = "".join(char if char.isalnum() else " " for char in form).split()
+    return tuple(word for word in words if word not in _PARTICLES) or tuple(words)
+
+
+def names_agree(one: str | None, other: str | None) -> bool:
+    """Whether two folded names can be the same person's; a missing name contradicts nothing.
+
+    >>> names_agree("ana maria perez lopez", "ana perez"), names_agree("ana perez", "luis perez")
+    (True, False)
+    """
+    if not one or not other or one == other:
+        return True
+    shorter, longer = sorted((_tokens(one), _tokens(other)), key=len)
+    if not shorter:
+        return True
+    left = list(longer)
+    for word in shorter:
+        partner = next((candidate for candidate in left if _same_word(word, candidate)), None)
+        if partner is None:
+            return False
+        left.remove(partner)
+    return True
+
+
+def _same_word(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if len(one) == 1 or len(other) == 1:
+        return one[0] == other[0]
+    return min(len(one), len(other)) >= 4 and JaroWinkler.similarity(one, other) >= _CLOSE

@@ -1,0 +1,247 @@
+"""The first half of an import: read, clean and set aside every row of a file, with memory bounded by a block.
+
+The clean rows stand in an Arrow file beside the work; what was said of rows goes to the row report at once.
+Staging touches nothing else and gives the same result every time, so a crash only costs doing it again.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.rowreports import RowReport
+from connectors.sources import Opened
+from pipelines.clean import clean_block, clean_schema
+from pipelines.columns import SEPARATOR, chunked
+from pipelines.groups import OCCURRENCES, Groups, Longs, group_rows, hashes, no_groups, repeated
+from pipelines.mapping import ColumnMap
+from pipelines.phones import match_form
+from pipelines.texts import fold
+from schemas.frames import ROW, CleanFrame
+from schemas.profiles import Profile
+
+Progress = Callable[[int, int], None]
+"""Told after each block: rows read, rows rejected."""
+_KEYS = (("phone", "phone_match"), ("email", "email"), ("external_id", "external_id"))
+_FURTHER = (("phone", "more_phones"), ("email", "more_emails"))
+
+
+@dataclass(slots=True)
+class Staged:
+    """A file's clean rows on disk, and what is known of all of them."""
+
+    path: Path
+    rows_read: int = 0
+    rejected: Longs = field(default_factory=lambda: np.empty(0, np.int64))
+    rejected_codes: list[str] = field(default_factory=list)
+    warnings: int = 0
+    rows: Longs = field(default_factory=lambda: np.empty(0, np.int64))
+    groups: Groups = field(default_factory=no_groups)
+    starts: list[int] = field(default_factory=list)
+    values: list[dict[str, str]] = field(default_factory=list)
+
+    def between(self, first: int, last: int) -> CleanFrame:
+        """The clean rows whose number is in [first, last]."""
+        low, high = np.searchsorted(self.rows, [first, last + 1]).tolist()
+        return self._positions(np.arange(low, high))
+
+    def rows_numbered(self, rows: Longs) -> CleanFrame:
+        return self._positions(np.searchsorted(self.rows, rows))
+
+    def _positions(self, positions: Longs) -> CleanFrame:
+        """These rows, read batch by batch from the mapped file."""
+        parts = []
+        with pa.memory_map(str(self.path)) as file:
+            reader = pa.ipc.open_file(file)
+            schema = reader.schema
+            batch_of = np.searchsorted(self.starts, positions, side="right") - 1
+            for index in np.unique(batch_of).tolist():
+                mine = positions[batch_of == index] - self.starts[index]
+                batch = reader.get_batch(index)
+                whole = len(mine) == batch.num_rows
+                parts.append(batch if whole else batch.take(pa.array(mine)))
+        return CleanFrame(pa.Table.from_batches(parts, schema))
+
+
+def stage_file(
+    opened: Opened,
+    mapping: ColumnMap,
+    profile: Profile,
+    folder: Path,
+    report: RowReport,
+    *,
+    progress: Progress = lambda rows, rejected: None,
+    keep_values: bool = False,
+) -> Staged:
+    """Stage every row of an open file; raises what its reader raises."""
+    staged = Staged(folder / "clean.arrow")
+    keys: dict[str, list[Longs]] = {key: [] for key, _ in _KEYS}
+    further: dict[str, list[Longs]] = {key: [] for key, _ in _KEYS}
+    numbers: list[Longs] = []
+    rejected: list[Longs] = []
+    with (
+        pa.OSFile(str(staged.path), "wb") as file,
+        pa.ipc.new_file(file, clean_schema(mapping.custom)) as writer,
+    ):
+        for raw in opened.source.blocks():
+            cleaned = clean_block(raw, mapping, profile)
+            report.add(raw, cleaned.notes, cleaned.rejected)
+            staged.rows_read += raw.num_rows
+            bad, codes = _rejections(cleaned.notes, cleaned.rejected)
+            rejected.append(bad)
+            staged.rejected_codes += codes
+            staged.warnings += len(set(cleaned.notes["row"].to_pylist()) - cleaned.rejected)
+            if keep_values:
+                staged.values += _values(raw, opened.header, cleaned.rejected)
+            if cleaned.frame.num_rows:
+                _write(writer, cleaned.frame, staged, numbers, keys, further)
+            progress(staged.rows_read, len(staged.rejected_codes))
+    staged.rejected = np.concatenate(rejected) if rejected else staged.rejected
+    staged.rows = np.concatenate(numbers) if numbers else staged.rows
+    if profile.duplicates != "create":
+        staged.groups = _group(staged, keys, further, profile)
+    return staged
+
+
+def _rejections(notes: pa.Table, rejected: set[int]) -> tuple[Longs, list[str]]:
+    """The rejected rows in order, each with the last code said of it."""
+    if not rejected:
+        return np.empty(0, np.int64), []
+    code_of = dict(zip(notes["row"].to_pylist(), notes["code"].to_pylist(), strict=True))
+    rows = sorted(rejected)
+    return np.array(rows, np.int64), [code_of[row] for row in rows]
+
+
+def _write(
+    writer: pa.ipc.RecordBatchFileWriter,
+    frame: CleanFrame,
+    staged: Staged,
+    numbers: list[Longs],
+    keys: dict[str, list[Longs]],
+    further: dict[str, list[Longs]],
+) -> None:
+    batch = frame.combine_chunks().to_batches()[0]
+    staged.starts.append(sum(map(len, numbers)))
+    writer.write_batch(batch)
+    numbers.append(batch.column(ROW).to_numpy())
+    for key, column in _KEYS:
+        values = batch.column(column)
+        if values.null_count < len(values) or keys[key]:
+            previous = staged.starts[-1] - sum(map(len, keys[key]))
+            if previous:
+                keys[key].append(np.zeros(previous, np.int64))
+            keys[key].append(_key_numbers(key, values))
+    for key, column in _FURTHER:
+        if batch.column(column).null_count < batch.num_rows:
+            texts = pc.list_flatten(pc.split_pattern(batch.column(column).drop_null(), SEPARATOR))
+            further[key].append(_key_numbers(key, further_form(key, texts)))
+
+
+def _key_numbers(key: str, values: pa.Array) -> Longs:
+    """A number for each key: the digits of a phone, a hash of anything else; 0 for none."""
+    if key != "phone":
+        return hashes(values)
+    return pc.cast(pc.utf8_slice_codeunits(values, 1), pa.int64()).fill_null(0).to_numpy()
+
+
+def _values(raw: pa.Table, header: tuple[str, ...], rejected: set[int]) -> list[dict[str, str]]:
+    """The cells of the accepted rows as they were read, by the source's column names."""
+    columns = [raw[f"c{index}"].to_pylist() for index in range(len(header))]
+    named = [index for index, name in enumerate(header) if name or any(columns[index])]
+    return [
+        {header[index]: columns[index][position] for index in named}
+        for position, row in enumerate(raw[ROW].to_pylist())
+        if row not in rejected
+    ]
+
+
+# ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _group(
+    staged: Staged, keys: dict[str, list[Longs]], further: dict[str, list[Longs]], profile: Profile
+) -> Groups:
+    """Group the rows that share a key of the profile's; further phones and e-mails count as keys too."""
+    suspects = np.zeros(len(staged.rows), bool)
+    for key, column in _KEYS:
+        if key in profile.match_on and keys[key]:
+            values = np.concatenate(keys[key])
+            found = repeated(np.concatenate([values, *further[key]]) if further[key] else values)
+            if len(found):
+                suspects[: len(values)] |= np.isin(values, found)
+            del values
+        keys[key].clear()
+    return group_rows(_occurrences(staged, suspects, profile), names_matter=profile.names == "must_agree")
+
+
+def _occurrences(staged: Staged, suspects: np.ndarray, profile: Profile) -> pa.Table:
+    """The keys of suspect rows, and those of rows with further phones or e-mails, that stand more than once."""
+    parts = []
+    with pa.memory_map(str(staged.path)) as file:
+        reader = pa.ipc.open_file(file)
+        for index in range(reader.num_record_batches):
+            batch = reader.get_batch(index)
+            start = staged.starts[index]
+            wanted = pa.array(suspects[start : start + batch.num_rows])
+            several = pc.or_(pc.is_valid(batch["more_phones"]), pc.is_valid(batch["more_emails"]))
+            part = pa.Table.from_batches([batch]).filter(pc.or_(wanted, several))
+            parts += _keys_of(part, profile)
+    if not parts:
+        return OCCURRENCES.empty_table()
+    found = pa.concat_tables(parts)
+    counts = found.group_by("key").aggregate([("row", "count_distinct")])
+    several = counts.filter(pc.greater(counts["row_count_distinct"], 1))["key"]
+    return found.filter(pc.is_in(found["key"], several.combine_chunks()))
+
+
+def _keys_of(part: pa.Table, profile: Profile) -> list[pa.Table]:
+    if not part.num_rows:
+        return []
+    names = fold(chunked(part["display_name"]))
+    rows = chunked(part[ROW])
+    found = [
+        _keyed(rows, key, chunked(part[column]), names)
+        for key, column in _KEYS
+        if key in profile.match_on
+    ]
+    for key, column in _FURTHER:
+        filled = pc.is_valid(part[column])
+        if key in profile.match_on and pc.any(filled).as_py():
+            texts = chunked(part[column]).filter(chunked(filled))
+            split = pc.split_pattern(texts, SEPARATOR)
+            parents = pc.list_parent_indices(split)
+            values = pc.list_flatten(split)
+            at = rows.filter(chunked(filled)).take(parents)
+            found.append(_keyed(at, key, further_form(key, values), names.filter(chunked(filled)).take(parents)))
+    return found
+
+
+def further_form(key: str, values: pa.Array) -> pa.Array:
+    """The match form of further phones; e-mails are their own."""
+    return match_form(values) if key == "phone" else values
+
+
+def _keyed(rows: pa.Array, key: str, values: pa.Array, names: pa.Array) -> pa.Table:
+    keys = pc.binary_join_element_wise(key, values, ":")
+    table = pa.table({"row": rows, "key": keys, "name": names}, OCCURRENCES)
+    return table.filter(pc.is_valid(table["key"]))
+
+
+def slices(staged: Staged, after: int, size: Callable[[], int]) -> Iterator[tuple[int, int]]:
+    """Row ranges (first, last) that cover the file's rows after `after`, each about `size()` rows."""
+    first = after + 1
+    while first <= staged.rows_read:
+        last = min(first + max(size(), 1) - 1, staged.rows_read)
+        yield first, last
+        first = last + 1
+
+
+def rejected_between(staged: Staged, first: int, last: int) -> tuple[Longs, list[str]]:
+    low = bisect_right(staged.rejected, first - 1)
+    high = bisect_right(staged.rejected, last)
+    return staged.rejected[low:high], staged.rejected_codes[low:high]
+

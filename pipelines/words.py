@@ -1,0 +1,88 @@
+"""Words with a fixed meaning: statuses and channels by their Spanish, English and Portuguese names; and tags."""
+
+import re
+import unicodedata
+
+import pyarrow as pa
+
+from pipelines.columns import SEPARATOR, Normalised, chunked, per_distinct, trimmed, without_blanks
+from schemas.headers import header_form
+
+_STATUSES = {
+    "active": "active activo activa ativo ativa enabled habilitado subscribed suscrito contactable vigente alta 1 true",
+    "inactive": "inactive inactivo inactiva inativo inativa disabled deshabilitado inhabilitado 0 false",
+    "blocked": "blocked bloqueado bloqueada blocklisted blacklisted block baneado spam",
+    "archived": "archived archivado archivada arquivado arquivada",
+}
+_CHANNELS = {
+    "whatsapp": "whatsapp wa wsp wpp whatsappbusiness whatsappcloud zap",
+    "instagram": "instagram ig instagramdirect",
+    "facebook": "facebook fb messenger facebookmessenger",
+    "telegram": "telegram tg",
+    "webchat": "webchat web livechat chat chatweb sitioweb website",
+    "sms": "sms mensajedetexto",
+    "email": "email mail correo correoelectronico",
+    "phone": "phone telefono telefone call llamada voz voice",
+}
+_STATUS_OF = {word: status for status, words in _STATUSES.items() for word in words.split()}
+_CHANNEL_OF = {word: channel for channel, words in _CHANNELS.items() for word in words.split()}
+_TAG_SPLIT = re.compile(r"\s*(?::::|[;|\n])\s*")
+_TAG_SPLIT_COMMA = re.compile(r"\s*(?::::|[;|,\n])\s*")
+_TAG_LIMIT = 100
+
+
+def normalise_statuses(column: pa.Array) -> Normalised:
+    return _vocabulary(column, _STATUS_OF, "status_unknown")
+
+
+def normalise_channels(column: pa.Array) -> Normalised:
+    return _vocabulary(column, _CHANNEL_OF, "channel_unknown")
+
+
+def _vocabulary(column: pa.Array, words: dict[str, str], code: str) -> Normalised:
+    texts = without_blanks(trimmed(chunked(column)))
+
+    def known(text: str | None) -> str | None:
+        return words.get(header_form(text).replace(" ", "")) if text else None
+
+    value = per_distinct(texts, lambda text: known(text) or text, pa.string())
+    problem = per_distinct(texts, lambda text: None if text is None or known(text) else code, pa.string())
+    return Normalised(value, problem)
+
+
+def normalise_tags(column: pa.Array, separator: str | None) -> pa.Array:
+    """The tags of each cell as written, joined by SEPARATOR; null where there are none.
+
+    Without a separator of the profile's, cells are split at | ; and ::: and at commas.
+    """
+    return per_distinct(
+        trimmed(chunked(column)), lambda text: join_tags(split_tags(text or "", separator)), pa.string()
+    )
+
+
+def split_tags(text: str, separator: str | None = None) -> list[str]:
+    """The tags in a cell, each once.
+
+    >>> split_tags('"VIP","early adopter"'), split_tags("* myContacts ::: VIP,early", ":::")
+    (['VIP', 'early adopter'], ['myContacts', 'VIP,early'])
+    """
+    if separator and separator not in ":::;|":
+        parts = text.split(separator)
+    else:
+        parts = (_TAG_SPLIT if separator else _TAG_SPLIT_COMMA).split(text)
+    tags: dict[str, str] = {}
+    for part in parts:
+        tag = " ".join(part.strip().strip('"').removeprefix("* ").split())[:_TAG_LIMIT]
+        if tag and tag != "*":
+            tags.setdefault(tag_form(tag), tag)
+    return list(tags.values())
+
+
+def join_tags(tags: list[str]) -> str | None:
+    return SEPARATOR.join(tags) or None
+
+
+def tag_form(tag: str) -> str:
+    """The form in which tags are the same: `VIP`, `vip ` and `Víp` are one tag."""
+    plain = unicodedata.normalize("NFKD", tag.casefold())
+    return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())

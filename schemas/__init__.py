@@ -1,0 +1,1 @@
+"""The vocabulary: fields, headers, profiles, codes, reports, settings. No input or output."""

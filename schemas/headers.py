@@ -1,0 +1,116 @@
+"""What the headers of contact files are called, in Spanish, English, Portuguese, French and German.
+
+A header is compared in its *header form*: no case, accents, punctuation or double spaces.
+"""
+
+import re
+import unicodedata
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]")
+_NOT_WORD = re.compile(r"[^0-9a-z\u0370-\uffff]+")
+
+
+def header_form(text: str) -> str:
+    """The form in which headers are compared.
+
+    >>> header_form("  Correo_Electrónico ")
+    'correo electronico'
+    """
+    plain = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text).casefold())
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return _NOT_WORD.sub(" ", plain).strip()
+
+
+_NAMES: dict[str, str] = {
+    "external_id": "external id|id externo|identifier|identificador|external key|contact uuid|uuid|contact id|record id"
+    "|person id|crm id|id contacto|id de contacto|codigo cliente|id cliente|customer id|client id|id do cliente",
+    "first_name": "first name|firstname|given name|nombre|nombres|primer nombre|nome|primeiro nome|prenom|vorname"
+    "|first|fname|nombre de pila",
+    "middle_name": "middle name|middlename|additional name|segundo nombre|nome do meio|second name",
+    "last_name": "last name|lastname|surname|family name|apellido|apellidos|primer apellido|sobrenome|ultimo nome"
+    "|nom|nom de famille|nachname|apellido paterno|lname|last",
+    "second_last_name": "segundo apellido|apellido materno|second last name|second surname",
+    "display_name": "name|full name|fullname|display name|nombre completo|nombre y apellidos|nombre y apellido"
+    "|nombres y apellidos|nombre cliente|nombre del cliente|nombre contacto|nome completo|contact name|contacto"
+    "|contact|cliente|person name|nom complet|customer name|vollstandiger name|complete name",
+    "phone": "phone|phone number|phonenumber|mobile|mobile phone|mobile number|mobile no|cell|cell phone|cellphone"
+    "|telephone|tel|telefono|telefono movil|telefono celular|numero de telefono|numero telefono|celular|movil"
+    "|numero celular|numero de celular|whatsapp|numero de whatsapp|numero whatsapp|whatsapp number|telefone"
+    "|telefone celular|telemovel|numero de telefone|fone|contact number|primary phone|phone 1|telefono 1"
+    "|telephone mobile|portable|handy|telefon|telefon mobil|telefonnummer|mobiltelefon|mobil|urn tel|urn whatsapp"
+    "|home phone|work phone|business phone|telefono fijo|telefono casa|telefono trabajo|phone home|phone work"
+    "|phone mobile|phone e164|msisdn|wa id|numero de contacto|other phone|phone 2|telefono 2|mobile phone number",
+    "phone_country": "country code|phone country|phone country code|codigo de pais|codigo pais|indicativo"
+    "|codigo do pais|prefijo|calling code",
+    "email": "email|e mail|mail|email address|e mail address|correo|correo electronico|direccion de correo"
+    "|direccion de correo electronico|email 1|e mail 1|emails|endereco de email|courriel|adresse e mail"
+    "|e mail adresse|email work|email home|work email|primary email|personal email|email id|urn mailto|email 2"
+    "|correo 1|correo 2|adresse email",
+    "company": "company|company name|organization|organisation|organization name|empresa|compania|nombre de empresa"
+    "|nombre de la empresa|razon social|societe|entreprise|firma|account name|primary company|associated company",
+    "street": "street|street address|calle|rua|strasse|mailing street|street 2|street2|colonia|barrio|bairro",
+    "address": "address|direccion|endereco|domicilio|adresse|direccion completa|full address|anschrift|morada",
+    "region": "state|region|province|state province|estado o provincia|provincia|departamento"
+    "|mailing state province|entidad federativa",
+    "postal_code": "zip|zip code|postal code|postcode|codigo postal|cp|cep|plz|code postal"
+    "|mailing zip postal code|zip postal code",
+    "city": "city|ciudad|cidade|ville|ort|stadt|town|mailing city|localidad|municipio|poblacion",
+    "country": "country|pais|pays|land|mailing country|country region",
+    "photo_url": "photo|photo url|foto|foto de perfil|avatar|avatar url|picture|profile picture|imagen|url foto",
+    "channel": "channel|canal|main channel|canal principal|canal de comunicacion|chat channel",
+    "status": "status|estado|estatus|situacao|contact status|estado del contacto|state of contact",
+    "blocked": "blocked|bloqueado|blacklisted|is blocked|esta bloqueado",
+    "language": "language|idioma|lenguaje|lingua|langue|sprache|locale|lang|preferred language",
+    "created_at": "created|created at|create date|creation date|date created|created on|created time|fecha de creacion"
+    "|fecha creacion|creado|creado el|fecha de alta|fecha alta|alta|data de criacao|criado em|added time|create time"
+    "|creation",
+    "last_interaction_at": "last interaction|last interaction at|last activity|last activity at|last activity date"
+    "|ultima interaccion|ultimo contacto|ultima actividad|last seen|last contacted|ultima interacao|last message at"
+    "|fecha ultima interaccion|fecha de ultima interaccion",
+    "tags": "tags|tag|labels|label|etiquetas|etiqueta|marcadores|grupos|groups|group|group membership|categories"
+    "|categorias|segments|listas|person label|etiquettes",
+    "note": "notes|note|notas|nota|observaciones|observacion|comentarios|comentario|comments|comment|observacoes"
+    "|remarks|notizen|description|descripcion",
+    "opt_out.email": "email opt out|emailoptout|has opted out of email|email blacklisted|unsubscribed|no email"
+    "|baja email|baja de correo|unsubscribed from all email|no enviar correo|descadastrado",
+    "opt_out.sms": "sms blacklisted|sms opt out|baja sms|no sms",
+    "opt_out.whatsapp": "whatsapp opt out|baja whatsapp|no whatsapp|whatsapp blacklisted",
+    "opt_in.whatsapp": "allow broadcast|whatsapp opt in|permite difusion|acepta whatsapp|opt in|opted in",
+    "opt_in.email": "email opt in|acepta correo|accepts email marketing|acepta email",
+    "opt_in.sms": "sms opt in|acepta sms",
+}
+ALIASES: dict[str, str] = {alias: target for target, names in _NAMES.items() for alias in names.split("|")}
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(e ?mail|correo( electronico)?) \d+( value| address)?|e mail \d+ address"), "email"),
+    (re.compile(r"(phone|telefono|telefone|celular|movil|mobile) \d+( value)?"), "phone"),
+    (re.compile(r"address \d+ formatted"), "address"),
+    (re.compile(r"organization \d+ name"), "company"),
+    (re.compile(r"field .+"), "custom"),
+)
+_TRAILING_NOTE = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*$")
+
+
+def header_target(header: str) -> str | None:
+    """The field that a header means by itself, or None; `Field:x` means the custom field x.
+
+    >>> header_target("TELÉFONO_MÓVIL"), header_target("Email (work)"), header_target("Field: Plan")
+    ('phone', 'email', 'custom.plan')
+    """
+    form = header_form(header)
+    target = ALIASES.get(form) or ALIASES.get(header_form(_TRAILING_NOTE.sub("", header)))
+    if target:
+        return target
+    for pattern, found in _PATTERNS:
+        if pattern.fullmatch(form):
+            return f"custom.{custom_key(form.removeprefix('field '))}" if found == "custom" else found
+    return None
+
+
+def custom_key(header: str) -> str:
+    """The key of a custom field made from a header.
+
+    >>> custom_key("Fecha de Renovación")
+    'fecha_de_renovacion'
+    """
+    return header_form(header).replace(" ", "_")[:60] or "column"

@@ -1,0 +1,139 @@
+"""A profile: how a source's columns map to fields, and what to do with duplicates, blanks and bad cells.
+
+A profile is a TOML file. Reading and writing files is `connectors/profiles.py`; here is its meaning.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+
+import phonenumbers
+
+from schemas.errors import InputError
+from schemas.fields import BY_KEY, CUSTOM, FieldType, is_target, targets
+
+Mode = Literal["create", "update", "upsert"]
+Duplicates = Literal["skip", "update", "overwrite", "merge", "create"]
+Blank = Literal["keep", "clear"]
+Names = Literal["must_agree", "ignore"]
+DateOrder = Literal["dmy", "mdy", "ymd"]
+InvalidCells = Literal["report", "reject"]
+Phones = Literal["possible", "valid"]
+MatchKey = Literal["external_id", "phone", "email"]
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "mode": get_args(Mode),
+    "duplicates": get_args(Duplicates),
+    "blank": get_args(Blank),
+    "names": get_args(Names),
+    "invalid_cells": get_args(InvalidCells),
+    "phones": get_args(Phones),
+    "date_order": (None, *get_args(DateOrder)),
+    "decimal": (None, ".", ","),
+    "unmapped": ("ignore", "custom"),
+    "language": (None, "es", "en"),
+}
+
+
+class ProfileError(InputError):
+    """The profile says something that cannot be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How files of one source are read; every attribute is a key of the TOML file."""
+
+    name: str = "default"
+    source: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    custom_fields: Mapping[str, FieldType] = field(default_factory=dict)
+    unmapped: Literal["ignore", "custom"] = "ignore"
+    tags: tuple[str, ...] = ()
+    tag_separator: str | None = None
+    default_country: str | None = None
+    date_order: DateOrder | None = None
+    decimal: str | None = None
+    time_zone: str = "UTC"
+    mode: Mode = "upsert"
+    duplicates: Duplicates = "update"
+    match_on: tuple[MatchKey, ...] = ("external_id", "phone", "email")
+    blank: Blank = "keep"
+    clear_marker: str | None = None
+    names: Names = "must_agree"
+    invalid_cells: InvalidCells = "report"
+    phones: Phones = "possible"
+    language: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+
+    @property
+    def source_name(self) -> str:
+        return self.source or self.name
+
+    @property
+    def version(self) -> str:
+        """A short hash that changes whenever the profile's meaning changes."""
+        text = json.dumps(asdict(self), sort_keys=True, default=list, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def with_columns(self, columns: Mapping[str, str]) -> "Profile":
+        return replace(self, columns=dict(columns))
+
+
+KEYS = tuple(item.name for item in fields(Profile))
+
+
+def profile_from(document: Mapping[str, Any], name: str) -> Profile:
+    """A checked profile; raises ProfileError that names the key, what it may be, and where."""
+    unknown = sorted(set(document) - set(KEYS))
+    if unknown:
+        raise ProfileError(f"Profile {name!r} has unknown keys: {', '.join(unknown)}. Known: {', '.join(KEYS)}.")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+    profile = Profile(**{"name": name, **values})
+    check_profile(profile)
+    return profile
+
+
+def check_profile(profile: Profile) -> None:
+    for key, allowed in _CHOICES.items():
+        value = getattr(profile, key)
+        if value not in allowed:
+            said = ", ".join("none" if item is None else str(item) for item in allowed)
+            raise ProfileError(f"Profile {profile.name!r}: {key} = {value!r} is not one of {said}.")
+    _check_columns(profile)
+    _check_custom_fields(profile)
+    wrong = [key for key in profile.match_on if key not in get_args(MatchKey)]
+    if wrong or not profile.match_on:
+        known = ", ".join(get_args(MatchKey))
+        raise ProfileError(f"Profile {profile.name!r}: match_on = {profile.match_on!r}; use one or more of {known}.")
+    if profile.default_country and profile.default_country not in phonenumbers.SUPPORTED_REGIONS:
+        raise ProfileError(
+            f"Profile {profile.name!r}: default_country = {profile.default_country!r} is not a country code. "
+            "Use two capital letters, such as CO, MX or ES."
+        )
+    if profile.delimiter is not None and not 1 <= len(profile.delimiter) <= 3:
+        raise ProfileError(f"Profile {profile.name!r}: delimiter must be one to three characters.")
+
+
+def _check_columns(profile: Profile) -> None:
+    for header, target in profile.columns.items():
+        if not isinstance(target, str) or not is_target(target):
+            raise ProfileError(
+                f"Profile {profile.name!r} maps column {header!r} to {target!r}, which is not a field. "
+                f"Known: {', '.join(targets())}, or {CUSTOM}<name>."
+            )
+
+
+def _check_custom_fields(profile: Profile) -> None:
+    for key, kind in profile.custom_fields.items():
+        if kind not in get_args(FieldType):
+            raise ProfileError(
+                f"Profile {profile.name!r}: custom field {key!r} has type {kind!r}. "
+                f"Types: {', '.join(get_args(FieldType))}."
+            )
+        if key in BY_KEY:
+            raise ProfileError(f"Profile {profile.name!r}: {key!r} is a field of every contact, not a custom field.")

@@ -1,0 +1,77 @@
+"""The settings, each from an environment variable `PADRON_<NAME>`; wrong ones are refused at start."""
+
+from pathlib import Path
+from typing import Literal
+from zoneinfo import available_timezones
+
+import phonenumbers
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import SetupError
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations."""
+
+    model_config = SettingsConfigDict(env_prefix="PADRON_", frozen=True, extra="forbid")
+
+    home: Path = Field(Path("padron-data"), description="Folder for the database, drop folders, profiles and reports.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the home folder.")
+    broker_url: str = Field("memory://", description="Celery broker: memory:// (one process) or redis://host:port/0.")
+    language: Literal["es", "en"] = Field("en", description="Language of messages and reports.")
+    default_country: str = Field("", description="Country for phones without prefix, such as CO; profiles override.")
+    time_zone: str = Field("UTC", description="Zone of dates in files that name none.")
+    settle_seconds: float = Field(1.0, ge=0, le=3600, description="How long a file's size must rest before it is taken.")
+    scan_seconds: float = Field(2.0, gt=0, le=3600, description="How often drop folders are looked through.")
+    sweep_seconds: float = Field(5.0, gt=0, le=3600, description="How often unfinished work is looked for.")
+    lease_seconds: float = Field(60.0, ge=2, le=86400, description="How long a silent worker keeps its claim.")
+    worker_threads: int = Field(2, ge=1, le=64, description="Imports that run at once in one worker.")
+    max_attempts: int = Field(5, ge=1, le=1000, description="Claims without progress before a file is given up.")
+    max_file_bytes: int = Field(20_000_000_000, ge=1, description="Largest file taken, unpacked.")
+    excel_memory_bytes: int = Field(1_500_000_000, ge=100_000_000, description="Memory a workbook's reader may use.")
+    excel_seconds: int = Field(120, ge=1, description="Time a workbook's reader may take.")
+
+    @field_validator("default_country")
+    @classmethod
+    def _country(cls, value: str) -> str:
+        if value and value not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError("is not a country code; use two capital letters such as CO, MX or ES")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("is not a time zone; use a name such as America/Bogota")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://", "postgresql://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, value: str) -> str:
+        if not value.startswith(("memory://", "redis://", "rediss://", "unix://")):
+            raise ValueError("must start with memory:// or redis://")
+        return value
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'padron.db'}"
+
+
+def read_settings() -> Settings:
+    """The settings of this process; raises SetupError naming each wrong one and its mend."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {item['input']!r}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise SetupError(f"Wrong settings: {wrong}. See docs/reference/settings.md.") from error

@@ -1,0 +1,192 @@
+"""Batches: one run of one file, its state, and the lease that says who works on it.
+
+waiting → running → applied → done, or rejected, needs_mapping; undone after `undo`. A worker that dies loses its
+lease by time; whoever claims the batch next goes on after the last row that was applied.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, update
+
+from schemas.errors import InputError
+from schemas.reports import OUTCOMES
+from warehouse import bulk
+from warehouse.tables import UtcTime, batch_rows, batches
+
+UNFINISHED = ("waiting", "running", "applied")
+COUNTS = (*OUTCOMES, "warnings")
+
+
+class NoSuchBatch(InputError):
+    """There is no batch with this number."""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the batch over; this one stops and writes nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A row of `batches`."""
+
+    id: int
+    source: str
+    profile: str
+    profile_text: str | None
+    folder: str | None
+    file: str
+    path: str
+    claim: str | None
+    sha256: str | None
+    actor: str
+    state: str
+    message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    rows_read: int
+    rows_done: int
+    created: int
+    updated: int
+    unchanged: int
+    merged: int
+    rejected: int
+    warnings: int
+    reject_file: str | None
+
+
+_COLUMNS = tuple(batches.c[name] for name in Batch.__slots__)
+
+
+def _batch(row: Row[Any]) -> Batch:
+    return Batch(**row._mapping)
+
+
+def add_batch(connection: Connection, values: Mapping[str, Any], now: datetime) -> int | None:
+    """Add a waiting batch; None if its file was claimed already."""
+    claim = values.get("claim")
+    if claim is not None:
+        bulk.lock_keys(connection)
+        if connection.execute(select(batches.c.id).where(batches.c.claim == claim)).first():
+            return None
+    number = bulk.take_ids(connection, "batches", 1)
+    connection.execute(insert(batches).values(id=number, state="waiting", created_at=now, **values))
+    return number
+
+
+def get_batch(connection: Connection, number: int) -> Batch:
+    row = connection.execute(select(*_COLUMNS).where(batches.c.id == number)).first()
+    if row is None:
+        raise NoSuchBatch(f"There is no batch {number}. See the numbers with: padron batches list")
+    return _batch(row)
+
+
+def list_batches(connection: Connection, limit: int) -> list[Batch]:
+    """The newest batches first."""
+    return [_batch(row) for row in connection.execute(select(*_COLUMNS).order_by(batches.c.id.desc()).limit(limit))]
+
+
+def unfinished_of(connection: Connection, sha256: str, profile: str, path: str) -> int | None:
+    """A batch by hand of the same file that was cut off, to go on with."""
+    query = select(batches.c.id).where(
+        batches.c.sha256 == sha256,
+        batches.c.profile == profile,
+        batches.c.path == path,
+        batches.c.claim.is_(None),
+        batches.c.state.in_(UNFINISHED),
+    )
+    return connection.execute(query.order_by(batches.c.id.desc())).scalar()
+
+
+def claim_batch(connection: Connection, number: int, token: str, now: datetime, lease: timedelta) -> Batch | None:
+    """Take an unfinished batch whose lease is free; None if somebody holds it or it is finished."""
+    free = or_(batches.c.lease_until.is_(None), batches.c.lease_until <= now)
+    taken = connection.execute(
+        update(batches)
+        .where(batches.c.id == number, batches.c.state.in_(UNFINISHED), free)
+        .values(
+            state="running",
+            lease_token=token,
+            lease_until=now + lease,
+            attempts=batches.c.attempts + 1,
+            started_at=func.coalesce(batches.c.started_at, literal(now, UtcTime())),
+        )
+        .returning(batches.c.id)
+    ).scalar()
+    return None if taken is None else get_batch(connection, number)
+
+
+def hold_lease(connection: Connection, number: int, token: str, until: datetime) -> None:
+    """Renew the lease inside the caller's transaction; raises LeaseLost if it is another's by now."""
+    held = connection.execute(
+        update(batches)
+        .where(batches.c.id == number, batches.c.lease_token == token)
+        .values(lease_until=until)
+        .returning(batches.c.id)
+    ).scalar()
+    if held is None:
+        raise LeaseLost(f"batch {number}")
+
+
+def set_batch(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
+    connection.execute(update(batches).where(batches.c.id == number).values(**values))
+
+
+def add_progress(connection: Connection, number: int, rows_done: int, counts: Mapping[str, int]) -> None:
+    """Count a slice; progress also forgives earlier attempts."""
+    sums = {name: batches.c[name] + counts.get(name, 0) for name in COUNTS}
+    connection.execute(update(batches).where(batches.c.id == number).values(rows_done=rows_done, attempts=0, **sums))
+
+
+def finish(connection: Connection, number: int, state: str, now: datetime, values: Mapping[str, Any]) -> None:
+    """Set the final state and let go of the lease."""
+    connection.execute(
+        update(batches)
+        .where(batches.c.id == number)
+        .values(state=state, finished_at=now, lease_token=None, lease_until=None, **values)
+    )
+
+
+def to_wake(connection: Connection, now: datetime, quiet: timedelta, limit: int) -> list[int]:
+    """Unfinished dropped files that nobody works on and nobody was woken for of late; marks them woken."""
+    free = or_(batches.c.lease_until.is_(None), batches.c.lease_until <= now)
+    sleepy = or_(batches.c.woken_at.is_(None), batches.c.woken_at <= now - quiet)
+    where = and_(batches.c.state.in_(UNFINISHED), batches.c.claim.is_not(None), free, sleepy)
+    found = [int(number) for number in connection.execute(select(batches.c.id).where(where).limit(limit)).scalars()]
+    if found:
+        connection.execute(update(batches).where(batches.c.id.in_(found)).values(woken_at=now))
+    return found
+
+
+def insert_outcomes(connection: Connection, rows: pa.Table) -> None:
+    """Write outcomes (batch_id, row, contact_id, outcome, into_row, code)."""
+    bulk.insert_rows(connection, batch_rows, rows)
+
+
+def outcome_rows(connection: Connection, number: int, codes: tuple[str, ...]) -> pa.Table:
+    """row, code of the rows whose code was given while merging."""
+    schema = pa.schema([("row", pa.int64()), ("code", pa.string()), ("outcome", pa.string())])
+    query = (
+        select(batch_rows.c.row, batch_rows.c.code, batch_rows.c.outcome)
+        .where(batch_rows.c.batch_id == number, batch_rows.c.code.in_(codes))
+        .order_by(batch_rows.c.row)
+    )
+    return bulk.fetch_rows(connection, query, schema)
+
+
+def rejected_rows(connection: Connection, number: int, limit: int) -> list[int]:
+    query = select(batch_rows.c.row).where(batch_rows.c.batch_id == number, batch_rows.c.outcome == "rejected")
+    return [int(row) for row in connection.execute(query.order_by(batch_rows.c.row).limit(limit)).scalars()]
+
+
+def contacts_of(connection: Connection, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    query = select(batch_rows.c.contact_id).where(
+        batch_rows.c.batch_id == number, batch_rows.c.contact_id.is_not(None)
+    )
+    return np.unique(np.array(list(connection.execute(query).scalars()), np.int64))

@@ -1,0 +1,218 @@
+"""Arrow tables into and out of SQL, as fast as each database goes. The one place where the databases differ.
+
+PostgreSQL moves CSV through COPY; SQLite binds tuples. Both keep null and empty text apart.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+from sqlalchemy import Connection, Select, Table, bindparam, insert, select, text, update
+from sqlalchemy.sql.selectable import CompoundSelect
+
+from warehouse.tables import UtcTime, id_ranges
+
+STAMP = pa.timestamp("us", "UTC")
+_CHUNK = 16_384
+_FETCH = 50_000
+_ROLL_LOCK = 7_201_963
+Query = Select[Any] | CompoundSelect[Any]
+
+
+def is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def lock_keys(connection: Connection) -> None:
+    """Take turns at changing who owns which key; held to the end of the transaction (SQLite writers do anyway)."""
+    if is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ROLL_LOCK})
+
+
+def take_ids(connection: Connection, name: str, count: int) -> int:
+    """Reserve `count` ids of a table; the first of them."""
+    statement = update(id_ranges).where(id_ranges.c.name == name).values(next_id=id_ranges.c.next_id + count)
+    last = connection.execute(statement.returning(id_ranges.c.next_id)).scalar()
+    if last is None:
+        connection.execute(insert(id_ranges).values(name=name, next_id=count + 1))
+        return 1
+    return int(last) - count
+
+
+def insert_rows(connection: Connection, table: Table, rows: pa.Table) -> None:
+    """Write the rows; their columns are named as the table's."""
+    if not rows.num_rows:
+        return
+    if is_postgresql(connection):
+        _copy_in(connection, table, rows)
+    else:
+        _bind_in(connection, table, rows)
+
+
+def fetch_rows(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
+    """The query's rows as an Arrow table of this schema."""
+    if is_postgresql(connection):
+        return _copy_out(connection, query, schema)
+    return _select_out(connection, query, schema)
+
+
+def update_rows(connection: Connection, table: Table, rows: pa.Table, key: str) -> None:
+    """Set the given columns of the rows with this key."""
+    if not rows.num_rows:
+        return
+    names = [name for name in rows.column_names if name != key]
+    statement = (
+        update(table).where(table.c[key] == bindparam("the_key")).values({name: bindparam(f"b_{name}") for name in names})
+    )
+    compiled = statement.compile(dialect=connection.dialect)
+    if is_postgresql(connection):
+        _update_from(connection, table, rows, key, names)
+        return
+    order = [name.removeprefix("b_") if name != "the_key" else key for name in compiled.positiontup or ()]
+    for chunk in _tuples(rows.select(order)):
+        connection.connection.cursor().executemany(str(compiled), chunk)
+
+
+def run_many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+    """A statement for each of a few rows."""
+    if rows:
+        connection.execute(statement, rows)
+
+
+# ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _copy_in(connection: Connection, table: Table, rows: pa.Table) -> None:
+    columns = ", ".join(_quoted(connection, name) for name in rows.column_names)
+    cursor = connection.connection.cursor()
+    statement = f"COPY {_quoted(connection, table.name)} ({columns}) FROM STDIN (FORMAT csv)"
+    with cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+        for batch in _for_csv(rows).to_batches(_CHUNK):
+            buffer = io.BytesIO()
+            options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+            arrow_csv.write_csv(batch, buffer, options)
+            copy.write(buffer.getbuffer())
+
+
+def _for_csv(rows: pa.Table) -> pa.Table:
+    """Times as ISO text, so that COPY reads them in UTC."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            naive = rows.column(index).cast(pa.timestamp("us"))
+            texts = pc.binary_join_element_wise(pc.cast(naive, pa.string()), "+00", "")
+            rows = rows.set_column(index, field.name, texts)
+    return rows
+
+
+def _copy_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
+    sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})).replace("%%", "%")
+    cursor = connection.connection.cursor()
+    buffer = io.BytesIO()
+    with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv, HEADER)") as copy:  # type: ignore[attr-defined]
+        for chunk in copy:
+            buffer.write(chunk)
+    plain = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
+    found = arrow_csv.read_csv(
+        pa.py_buffer(buffer.getbuffer()),
+        arrow_csv.ReadOptions(
+            column_names=schema.names, skip_rows=1, use_threads=False, block_size=max(buffer.tell() + 16, 1024)
+        ),
+        arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        arrow_csv.ConvertOptions(
+            column_types=plain,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+    return _with_times(found, schema)
+
+
+def _with_times(found: pa.Table, schema: pa.Schema) -> pa.Table:
+    for index, field in enumerate(schema):
+        if pa.types.is_timestamp(field.type):
+            texts = pc.replace_substring_regex(found.column(index), r"\+00(:00)?$", "Z")
+            found = found.set_column(index, field.name, pc.cast(texts, STAMP))
+    return found
+
+
+def _update_from(connection: Connection, table: Table, rows: pa.Table, key: str, names: list[str]) -> None:
+    """Through a temporary table of the same columns."""
+    temporary, target = _quoted(connection, f"new_{table.name}"), _quoted(connection, table.name)
+    columns = ", ".join(_quoted(connection, name) for name in rows.column_names)
+    connection.exec_driver_sql(f"CREATE TEMP TABLE {temporary} ON COMMIT DROP AS SELECT {columns} FROM {target} LIMIT 0")
+    _copy_in(connection, Table(f"new_{table.name}", table.metadata.__class__()), rows)
+    sets = ", ".join(f"{_quoted(connection, name)} = n.{_quoted(connection, name)}" for name in names)
+    where = f"t.{_quoted(connection, key)} = n.{_quoted(connection, key)}"
+    connection.exec_driver_sql(f"UPDATE {target} t SET {sets} FROM {temporary} n WHERE {where}")
+    connection.exec_driver_sql(f"DROP TABLE {temporary}")
+
+
+def _quoted(connection: Connection, name: str) -> str:
+    return connection.dialect.identifier_preparer.quote(name)
+
+
+# ── SQLite ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _bind_in(connection: Connection, table: Table, rows: pa.Table) -> None:
+    columns = ", ".join(_quoted(connection, name) for name in rows.column_names)
+    marks = ", ".join("?" * rows.num_columns)
+    cursor = connection.connection.cursor()
+    statement = f"INSERT INTO {_quoted(connection, table.name)} ({columns}) VALUES ({marks})"
+    for chunk in _tuples(rows):
+        cursor.executemany(statement, chunk)
+
+
+def _tuples(rows: pa.Table) -> Iterator[Iterator[tuple[Any, ...]]]:
+    for start in range(0, rows.num_rows, _CHUNK):
+        part = rows.slice(start, _CHUNK)
+        yield zip(*(_bound(column) for column in part.columns), strict=True)
+
+
+def _bound(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us")).cast(pa.int64())
+    if column.null_count == len(column):
+        return [None] * len(column)
+    return column.to_pylist()
+
+
+def _select_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
+    compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    cursor = connection.connection.cursor()
+    cursor.execute(str(compiled))
+    parts = []
+    while rows := cursor.fetchmany(_FETCH):
+        columns = [
+            _read_column(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)
+        ]
+        parts.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+    return pa.Table.from_batches(parts, schema)
+
+
+def _read_column(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(kind)
+    return pa.array(values, kind)
+
+
+def schema_of(table: Table, names: list[str]) -> pa.Schema:
+    """The Arrow types of these columns."""
+    return pa.schema([(name, _arrow_type(table.c[name].type)) for name in names])
+
+
+def _arrow_type(kind: Any) -> pa.DataType:
+    if isinstance(kind, UtcTime):
+        return STAMP
+    python = kind.python_type
+    return {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(python, pa.string())
+
+
+def select_columns(table: Table, names: list[str]) -> Select[Any]:
+    return select(*(table.c[name] for name in names))

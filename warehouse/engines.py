@@ -1,0 +1,159 @@
+"""Engines and transactions. A write on SQLite takes its turn at a lock file, so that small writers never starve."""
+
+import fcntl
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from schemas.errors import SetupError, TransientError
+
+_WAIT_SECONDS = 60.0
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=60000",
+    "temp_store=MEMORY",
+    "cache_size=-65536",
+    "mmap_size=268435456",
+    "wal_autocheckpoint=4000",
+)
+_held = threading.local()
+
+
+class StoreBusy(TransientError):
+    """Another writer kept the database longer than a writer may."""
+
+
+class StoreUnreachable(SetupError):
+    """The database cannot be opened."""
+
+
+class LockedConnection(sqlite3.Connection):
+    """A SQLite connection whose write transactions wait in line at `<database>.lock`."""
+
+    lock_path: str | None = None
+    _lock: Any = None
+
+    def begin_write(self) -> None:
+        if getattr(_held, "connection", None) is not None:
+            raise RuntimeError("this thread has a write transaction open already; a second one would wait for ever")
+        if self.lock_path:
+            self._lock = self._lock or open(self.lock_path, "ab")  # noqa: SIM115 (kept for the connection's life)
+            _flock(self._lock)
+        _held.connection = self
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            self._release()
+            raise
+
+    def commit(self) -> None:
+        super().commit()
+        self._release()
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self._release()
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._release()
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+
+    def _release(self) -> None:
+        if getattr(_held, "connection", None) is self:
+            _held.connection = None
+            if self._lock is not None:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+
+def _flock(file: Any) -> None:
+    """Wait for the lock; the kernel frees it when its holder dies."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    pause = 0.0005
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise StoreBusy(
+                    f"Another process has been writing to the database for {_WAIT_SECONDS:.0f} s. Try again, or see "
+                    "which process holds the .lock file beside it."
+                ) from error
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.01)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for the store; the SQLite file's folder is made if it is missing."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+
+
+def _sqlite(url: str) -> Engine:
+    database = make_url(url).database
+    lock_path = f"{database}.lock" if database and database != ":memory:" else None
+    if lock_path:
+        Path(lock_path).absolute().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, connect_args={"factory": LockedConnection, "check_same_thread": False, "isolation_level": None}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.lock_path = lock_path
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        if connection.get_execution_options().get("sqlite_write", True):
+            driver.begin_write()  # type: ignore[union-attr]
+        else:
+            driver.execute("BEGIN")  # type: ignore[union-attr]
+
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A write transaction: committed at the end of the block, rolled back if it raises."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A read-only view of one moment; never waits for writers."""
+    isolation = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    with engine.connect().execution_options(sqlite_write=False, **isolation) as connection, connection.begin():
+        yield connection
+
+
+def check_reachable(engine: Engine) -> None:
+    """Raise StoreUnreachable with what to do unless the database answers."""
+    try:
+        with engine.connect().execution_options(sqlite_write=False) as connection:
+            connection.execute(text("SELECT 1"))
+    except OperationalError as error:
+        shown = engine.url.render_as_string(hide_password=True)
+        raise StoreUnreachable(
+            f"The database {shown} cannot be reached: {error.orig}. Check PADRON_DATABASE_URL and that it is running."
+        ) from error

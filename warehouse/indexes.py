@@ -1,0 +1,45 @@
+"""Indexes that can be away during a first load, and come back by themselves.
+
+An index that is missing costs speed, never correctness: who owns a key is decided under `bulk.lock_keys`.
+"""
+
+from sqlalchemy import Connection, Engine, Index, inspect, text
+
+from warehouse.engines import transaction
+from warehouse.tables import LIVE_KEYS, metadata
+
+LARGE = 1_500_000
+
+
+def deferrable() -> tuple[Index, ...]:
+    """The indexes that a first load builds at its end."""
+    return tuple(index for table in LIVE_KEYS for index in sorted(table.indexes, key=lambda index: str(index.name)))
+
+
+def drop_for_first_load(connection: Connection) -> None:
+    for index in deferrable():
+        index.drop(connection, checkfirst=True)
+
+
+def missing(engine: Engine) -> tuple[Index, ...]:
+    """The indexes of the catalogue that the database does not have."""
+    with engine.connect().execution_options(sqlite_write=False) as connection:
+        inspector = inspect(connection)
+        found = {
+            str(item["name"])
+            for table in metadata.tables.values()
+            if inspector.has_table(table.name)
+            for item in inspector.get_indexes(table.name)
+        }
+    return tuple(index for index in deferrable() if index.name not in found)
+
+
+def build_missing(engine: Engine) -> int:
+    """Build what is missing, each in its own transaction, so that writers never wait for more than one."""
+    gone = missing(engine)
+    for index in gone:
+        with transaction(engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
+            index.create(connection, checkfirst=True)
+    return len(gone)

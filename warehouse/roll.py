@@ -1,0 +1,168 @@
+"""Reading and writing contacts and what belongs to them, a slice at a time."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import pyarrow as pa
+from sqlalchemy import Connection, Select, delete, func, insert, select, tuple_
+
+from schemas.fields import FieldType
+from warehouse import bulk
+from warehouse.matches import keep_ids, slice_ids
+from warehouse.tables import (
+    candidate_pairs,
+    consents,
+    contact_changes,
+    contact_keys,
+    contact_tags,
+    contact_values,
+    contacts,
+    custom_fields,
+    notes,
+    tags,
+)
+
+MERGEABLE = (
+    ["id", "first_name", "last_name", "display_name", "phone", "phone_match", "email", "email_match", "company"]
+    + ["address", "city", "country", "photo_url", "channel", "status", "blocked_at", "blocked_reason", "language"]
+    + ["last_interaction_at", "version"]
+)
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether the roll has never had a contact."""
+    return connection.execute(select(contacts.c.id).limit(1)).first() is None
+
+
+def last_change(connection: Connection) -> int:
+    """The id of the newest change."""
+    return int(connection.execute(select(func.max(contact_changes.c.id))).scalar() or 0)
+
+
+def fetch_slice(connection: Connection, ids: pa.Array) -> pa.Table:
+    """The contacts with these ids, in this order; the ids stay available to the other `slice_` functions."""
+    keep_ids(connection, ids)
+    schema = pa.schema([("position", pa.int64()), *bulk.schema_of(contacts, MERGEABLE)])
+    query = select(slice_ids.c.position, *(contacts.c[name] for name in MERGEABLE)).join_from(
+        slice_ids, contacts, contacts.c.id == slice_ids.c.contact_id
+    )
+    found = bulk.fetch_rows(connection, query, schema).sort_by("position")
+    return found.drop_columns(["position"])
+
+
+def slice_keys(connection: Connection) -> pa.Table:
+    """position, kind, value of every further key of the slice."""
+    schema = pa.schema([("position", pa.int64()), ("kind", pa.string()), ("value", pa.string())])
+    query = _of_slice(contact_keys, "kind", "value")
+    return bulk.fetch_rows(connection, query, schema)
+
+
+def slice_values(connection: Connection, field_ids: Iterable[int]) -> pa.Table:
+    """position and typed value of these fields."""
+    names = ["field_id", "text", "number", "at", "long_text"]
+    schema = pa.schema([("position", pa.int64()), *bulk.schema_of(contact_values, names)])
+    query = _of_slice(contact_values, *names).where(contact_values.c.field_id.in_(list(field_ids)))
+    return bulk.fetch_rows(connection, query, schema)
+
+
+def slice_tags(connection: Connection) -> pa.Table:
+    schema = pa.schema([("position", pa.int64()), ("tag_id", pa.int64())])
+    return bulk.fetch_rows(connection, _of_slice(contact_tags, "tag_id"), schema)
+
+
+def slice_notes(connection: Connection) -> pa.Table:
+    schema = pa.schema([("position", pa.int64()), ("text", pa.string())])
+    return bulk.fetch_rows(connection, _of_slice(notes, "text"), schema)
+
+
+def slice_consents(connection: Connection) -> pa.Table:
+    schema = pa.schema([("position", pa.int64()), ("channel", pa.string()), ("state", pa.string())])
+    return bulk.fetch_rows(connection, _of_slice(consents, "channel", "state"), schema)
+
+
+def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:
+    columns = (table.c[name] for name in names)
+    return select(slice_ids.c.position, *columns).join_from(
+        slice_ids, table, table.c.contact_id == slice_ids.c.contact_id
+    )
+
+
+def delete_values(connection: Connection, rows: pa.Table) -> None:
+    """Delete the values with these contact_id and field_id."""
+    for start in range(0, rows.num_rows, 5_000):
+        part = rows.slice(start, 5_000)
+        pairs = list(zip(part["contact_id"].to_pylist(), part["field_id"].to_pylist(), strict=True))
+        key = tuple_(contact_values.c.contact_id, contact_values.c.field_id)
+        connection.execute(delete(contact_values).where(key.in_(pairs)))
+
+
+def set_consents(connection: Connection, rows: pa.Table) -> None:
+    """Write these consents in place of what stood there for the same channel and purpose."""
+    for row in rows.to_pylist():
+        where = (
+            (consents.c.contact_id == row["contact_id"])
+            & (consents.c.channel == row["channel"])
+            & (consents.c.purpose == row["purpose"])
+        )
+        connection.execute(delete(consents).where(where))
+    bulk.insert_rows(connection, consents, rows)
+
+
+def add_pairs(connection: Connection, pairs: list[dict[str, object]]) -> None:
+    """Note pairs for review; those noted before stay as they are."""
+    if not pairs:
+        return
+    known = set(
+        connection.execute(
+            select(candidate_pairs.c.contact_a, candidate_pairs.c.contact_b).where(
+                candidate_pairs.c.contact_a.in_([pair["contact_a"] for pair in pairs])
+            )
+        ).tuples()
+    )
+    new = {(pair["contact_a"], pair["contact_b"]): pair for pair in reversed(pairs)}
+    rows = [pair for key, pair in new.items() if key not in known]
+    if rows:
+        connection.execute(insert(candidate_pairs), rows)
+
+
+# ── tags and custom fields ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def tag_ids(connection: Connection, wanted: Mapping[str, str]) -> dict[str, int]:
+    """The ids of tags by their form (form → name as written); missing ones are made."""
+    if not wanted:
+        return {}
+    found: dict[str, int] = {}
+    forms = list(wanted)
+    for start in range(0, len(forms), 500):
+        query = select(tags.c.form, tags.c.id).where(tags.c.form.in_(forms[start : start + 500]))
+        found.update({str(form): int(tag) for form, tag in connection.execute(query).tuples()})
+    missing = [form for form in forms if form not in found]
+    if missing:
+        first = bulk.take_ids(connection, "tags", len(missing))
+        rows = [{"id": first + n, "form": form, "name": wanted[form]} for n, form in enumerate(missing)]
+        connection.execute(insert(tags), rows)
+        found.update({form: first + n for n, form in enumerate(missing)})
+    return found
+
+
+def known_fields(connection: Connection) -> dict[str, FieldType]:
+    """The custom fields there are, with their types."""
+    query = select(custom_fields.c.key, custom_fields.c.type).where(custom_fields.c.archived_at.is_(None))
+    return {str(key): kind for key, kind in connection.execute(query).tuples()}
+
+
+def field_ids(connection: Connection, wanted: Mapping[str, FieldType], at: datetime) -> dict[str, int]:
+    """The ids of custom fields by key; missing ones are made with the wanted type."""
+    query = select(custom_fields.c.key, custom_fields.c.id)
+    found = {str(key): int(field) for key, field in connection.execute(query).tuples()}
+    missing = [key for key in sorted(wanted) if key not in found]
+    if missing:
+        first = bulk.take_ids(connection, "custom_fields", len(missing))
+        rows = [
+            {"id": first + n, "key": key, "label": key.replace("_", " "), "type": wanted[key], "created_at": at}
+            for n, key in enumerate(missing)
+        ]
+        connection.execute(insert(custom_fields), rows)
+        found.update({key: first + n for n, key in enumerate(missing)})
+    return {key: found[key] for key in wanted}

@@ -1,0 +1,55 @@
+"""The store as a whole: opening it, and bringing its tables to this version."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from schemas.errors import SetupError
+from warehouse import bulk
+from warehouse.engines import check_reachable, open_engine, transaction
+
+
+class NewerStore(SetupError):
+    """The database was made by a later version of Padrón."""
+
+
+def open_store(url: str) -> Engine:
+    """An engine whose tables are of this version; older ones are migrated, one process at a time."""
+    engine = open_engine(url)
+    check_reachable(engine)
+    if current_version(engine) != newest_version():
+        _migrate(engine)
+    return engine
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def newest_version() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def current_version(engine: Engine) -> str | None:
+    with engine.connect().execution_options(sqlite_write=False) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _migrate(engine: Engine) -> None:
+    script = ScriptDirectory.from_config(_config())
+    version = current_version(engine)
+    if version is not None and version not in {revision.revision for revision in script.walk_revisions()}:
+        raise NewerStore(
+            f"The database has tables of a later version ({version}) than this program knows. Update Padrón."
+        )
+    with transaction(engine) as connection:
+        bulk.lock_keys(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
