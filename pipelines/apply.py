@@ -315,7 +315,7 @@ def _incoming_values(frame: CleanFrame, context: Context) -> dict[str, pa.Array]
     return found
 
 
-def _slot(kind: FieldType) -> str:
+def slot_of(kind: FieldType) -> str:
     """The column of contact_values that holds this type."""
     return {"number": "number", "boolean": "number", "date": "at", "datetime": "at", "long_text": "long_text"}.get(
         kind, "text"
@@ -340,7 +340,7 @@ def _value_rows(values: Mapping[str, pa.Array], ids: Longs, context: Context) ->
     for key, column in values.items():
         filled = pc.is_valid(column)
         count = len(column) - column.null_count
-        slot = _slot(context.custom[key])
+        slot = slot_of(context.custom[key])
         columns = {
             "contact_id": pa.array(ids).filter(filled),
             "field_id": pa.array(np.full(count, context.field_ids[key])),
@@ -373,7 +373,7 @@ def _change_values(
     changed: dict[str, pa.Array] = {}
     gone = []
     for key, incoming in _incoming_values(frame, context).items():
-        old = _aligned(existing, context.field_ids[key], _slot(context.custom[key]), len(ids)).cast(incoming.type)
+        old = _aligned(existing, context.field_ids[key], slot_of(context.custom[key]), len(ids)).cast(incoming.type)
         new = pick(old, incoming, clears(cleared, f"{CUSTOM}{key}"), context.profile.duplicates)
         differs = ~is_same(old, new).to_numpy(zero_copy_only=False)
         where = np.flatnonzero(differs)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from connectors.headers import NeedsAnswer, UnreadableFile
 from connectors.rowreports import RowReport
@@ -34,7 +34,7 @@ from schemas.profiles import Profile
 from schemas.reports import OUTCOMES, ImportReport
 from warehouse import batches, bulk, indexes, roll
 from warehouse.batches import Batch
-from warehouse.engines import transaction
+from warehouse.engines import Rehearsal, Store, reading, transaction
 
 _SLICE_SECONDS = 0.6
 _SMALLEST, _FIRST, _LARGEST = 500, 20_000, 100_000
@@ -89,7 +89,7 @@ class Lease:
         batches.hold_lease(connection, batch_id, self.token, self.clock() + timedelta(seconds=self.seconds))
 
 
-def import_batch(engine: Engine, batch: Batch, job: Job, lease: Lease) -> tuple[ImportReport, list[dict[str, str]]]:
+def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[ImportReport, list[dict[str, str]]]:
     """Import the file of a claimed batch, or finish what an earlier worker began; also gives kept values.
 
     A file that cannot be read is a report with status `rejected` or `needs_mapping`, not an exception.
@@ -98,7 +98,7 @@ def import_batch(engine: Engine, batch: Batch, job: Job, lease: Lease) -> tuple[
     report = ImportReport(job.name, "imported", batch_id=batch.id)
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
-            tally, rows, warnings, reported = _run(engine, batch, job, lease, Path(scratch))
+            tally, rows, warnings, reported = _run(store, batch, job, lease, Path(scratch))
     except (NeedsAnswer, UnreadableFile) as error:
         status = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
         return replace(report, status=status, message=str(error), seconds=time.monotonic() - started), []
@@ -117,10 +117,10 @@ def import_batch(engine: Engine, batch: Batch, job: Job, lease: Lease) -> tuple[
 
 
 def _run(
-    engine: Engine, batch: Batch, job: Job, lease: Lease, scratch: Path
+    store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path
 ) -> tuple[Tally, int, int, int]:
     with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
-        mapping = _map(engine, opened, job)
+        mapping = _map(store, opened, job)
         report = RowReport(
             job.report_path,
             opened.header,
@@ -128,9 +128,17 @@ def _run(
             language=job.profile.language or job.language or mapping.language,
         )
         try:
-            staged = _stage(engine, opened, mapping, batch, job, lease, scratch, report)
-            tally = _apply(engine, staged, mapping, batch, job, lease)
-            _report_merge_notes(engine, opened, batch, report)
+            staged = stage_file(
+                opened,
+                mapping,
+                job.profile,
+                scratch,
+                report,
+                progress=job.progress,
+                keep_values=job.keep_values,
+            )
+            tally = _apply(store, staged, mapping, batch, job, lease)
+            _report_merge_notes(store, opened, batch, report)
         finally:
             report.close()
     tally.row_errors = sorted({*staged.rejected.tolist(), *tally.row_errors})
@@ -138,50 +146,25 @@ def _run(
     return tally, staged.rows_read, staged.warnings, report.rows
 
 
-def _map(engine: Engine, opened: Opened, job: Job) -> ColumnMap:
-    with engine.connect().execution_options(sqlite_write=False) as connection:
+def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
+    with reading(store) as connection:
         known = roll.known_fields(connection)
     mapping = map_columns(opened.header, job.profile, known)
     require_keys(mapping, job.name)
     return mapping
 
 
-def _stage(
-    engine: Engine,
-    opened: Opened,
-    mapping: ColumnMap,
-    batch: Batch,
-    job: Job,
-    lease: Lease,
-    scratch: Path,
-    report: RowReport,
-) -> Staged:
-    renewed = time.monotonic()
-
-    def progress(rows: int, rejected: int) -> None:
-        nonlocal renewed
-        job.progress(rows, rejected)
-        if time.monotonic() - renewed > lease.seconds / 4:
-            with transaction(engine) as connection:
-                lease.hold(connection, batch.id)
-            renewed = time.monotonic()
-
-    return stage_file(
-        opened, mapping, job.profile, scratch, report, progress=progress, keep_values=job.keep_values
-    )
-
-
 # ── applying ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _apply(engine: Engine, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
+def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
-    context = _open_context(engine, staged, mapping, batch, job, lease)
+    context = _open_context(store, staged, mapping, batch, job, lease)
     size, last_change = _FIRST, 0
     for first, last in slices(staged, batch.rows_done, lambda: size):
         began = time.monotonic()
         rows = _slice_rows(staged, first, last, job.profile)
-        with transaction(engine) as connection:
+        with transaction(store) as connection:
             bulk.lock_keys(connection)
             lease.hold(connection, batch.id)
             if context.fresh and roll.last_change(connection) != last_change:
@@ -191,8 +174,8 @@ def _apply(engine: Engine, staged: Staged, mapping: ColumnMap, batch: Batch, job
             last_change = roll.last_change(connection) if context.fresh else 0
         _add(tally, counts, errors)
         size = _next_size(last - first + 1, time.monotonic() - began)
-    indexes.build_missing(engine)
-    with transaction(engine) as connection:
+    indexes.build_missing(store)
+    with transaction(store) as connection:
         lease.hold(connection, batch.id)
         batches.set_batch(
             connection, batch.id, {"state": "applied", "rows_read": staged.rows_read, "warnings": staged.warnings}
@@ -201,20 +184,20 @@ def _apply(engine: Engine, staged: Staged, mapping: ColumnMap, batch: Batch, job
 
 
 def _open_context(
-    engine: Engine, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease
+    store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease
 ) -> Context:
     """Make the custom fields; decide whether this is a first load, whose indexes are built at its end."""
     at = batch.started_at or batch.created_at
-    with transaction(engine) as connection:
+    with transaction(store) as connection:
         bulk.lock_keys(connection)
         lease.hold(connection, batch.id)
         ids = roll.field_ids(connection, mapping.custom, at)
         fresh = batch.rows_done == 0 and len(staged.rows) >= _FIRST_LOAD and roll.is_empty(connection)
-        fresh = fresh and roll.last_change(connection) == 0
+        fresh = fresh and roll.last_change(connection) == 0 and not isinstance(store, Rehearsal)
         if fresh:
             indexes.drop_for_first_load(connection)
     if not fresh:
-        indexes.build_missing(engine)
+        indexes.build_missing(store)
     return Context(
         batch.id,
         batch.source,
@@ -314,9 +297,9 @@ def _next_size(rows: int, seconds: float) -> int:
 # ── what merging had to say ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _report_merge_notes(engine: Engine, opened: Opened, batch: Batch, report: RowReport) -> None:
+def _report_merge_notes(store: Store, opened: Opened, batch: Batch, report: RowReport) -> None:
     """Add the rows that matching had something to say about; the file is read again only if there are any."""
-    with engine.connect().execution_options(sqlite_write=False) as connection:
+    with reading(store) as connection:
         noted = batches.outcome_rows(connection, batch.id, _MERGE_CODES)
     if not noted.num_rows:
         return
@@ -336,6 +319,6 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def known_fields(engine: Engine) -> dict[str, FieldType]:
-    with engine.connect().execution_options(sqlite_write=False) as connection:
+def known_fields(store: Store) -> dict[str, FieldType]:
+    with reading(store) as connection:
         return roll.known_fields(connection)

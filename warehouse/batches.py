@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, func, insert, literal, or_, select, update
 
 from schemas.errors import InputError
 from schemas.reports import OUTCOMES
@@ -80,6 +80,13 @@ def add_batch(connection: Connection, values: Mapping[str, Any], now: datetime) 
     return number
 
 
+def known_claims(connection: Connection, names: list[str]) -> set[str]:
+    """Which of these claimed files have a batch."""
+    if not names:
+        return set()
+    return set(connection.execute(select(batches.c.claim).where(batches.c.claim.in_(names))).scalars())
+
+
 def get_batch(connection: Connection, number: int) -> Batch:
     row = connection.execute(select(*_COLUMNS).where(batches.c.id == number)).first()
     if row is None:
@@ -111,7 +118,7 @@ def claim_batch(connection: Connection, number: int, token: str, now: datetime, 
         update(batches)
         .where(batches.c.id == number, batches.c.state.in_(UNFINISHED), free)
         .values(
-            state="running",
+            state=case((batches.c.state == "waiting", "running"), else_=batches.c.state),
             lease_token=token,
             lease_until=now + lease,
             attempts=batches.c.attempts + 1,
@@ -162,6 +169,12 @@ def to_wake(connection: Connection, now: datetime, quiet: timedelta, limit: int)
     if found:
         connection.execute(update(batches).where(batches.c.id.in_(found)).values(woken_at=now))
     return found
+
+
+def count_running(connection: Connection, now: datetime) -> int:
+    """How many batches somebody works on at the moment."""
+    query = select(func.count()).select_from(batches).where(batches.c.lease_until > now)
+    return int(connection.execute(query).scalar() or 0)
 
 
 def insert_outcomes(connection: Connection, rows: pa.Table) -> None:

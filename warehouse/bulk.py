@@ -4,6 +4,7 @@ PostgreSQL moves CSV through COPY; SQLite binds tuples. Both keep null and empty
 """
 
 import io
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from pyarrow import csv as arrow_csv
 from sqlalchemy import Connection, Select, Table, bindparam, insert, select, text, update
 from sqlalchemy.sql.selectable import CompoundSelect
 
+from warehouse.engines import REHEARSAL
 from warehouse.tables import UtcTime, id_ranges
 
 STAMP = pa.timestamp("us", "UTC")
@@ -28,12 +30,16 @@ def is_postgresql(connection: Connection) -> bool:
 
 def lock_keys(connection: Connection) -> None:
     """Take turns at changing who owns which key; held to the end of the transaction (SQLite writers do anyway)."""
-    if is_postgresql(connection):
+    if is_postgresql(connection) and REHEARSAL not in connection.info:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ROLL_LOCK})
 
 
 def take_ids(connection: Connection, name: str, count: int) -> int:
     """Reserve `count` ids of a table; the first of them."""
+    if REHEARSAL in connection.info:
+        first = next(connection.info[REHEARSAL])
+        connection.info[REHEARSAL] = itertools.count(first + count)
+        return int(first)
     statement = update(id_ranges).where(id_ranges.c.name == name).values(next_id=id_ranges.c.next_id + count)
     last = connection.execute(statement.returning(id_ranges.c.next_id)).scalar()
     if last is None:

@@ -1,12 +1,15 @@
 """Engines and transactions. A write on SQLite takes its turn at a lock file, so that small writers never starve."""
 
 import fcntl
+import itertools
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -26,6 +29,8 @@ _PRAGMAS = (
     "wal_autocheckpoint=4000",
 )
 _held = threading.local()
+REHEARSAL = "rehearsal"
+"""In `Connection.info` of a rehearsal: where it takes its ids from."""
 
 
 class StoreBusy(TransientError):
@@ -132,19 +137,65 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A store for a dry run: everything goes into one transaction of PostgreSQL's that is rolled back."""
+
+    connection: Connection
+
+    @property
+    def dialect(self) -> Any:
+        return self.connection.dialect
+
+
+Store = Engine | Rehearsal
+
+
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
+def transaction(store: Store) -> Iterator[Connection]:
     """A write transaction: committed at the end of the block, rolled back if it raises."""
-    with engine.connect() as connection, connection.begin():
+    if isinstance(store, Rehearsal):
+        with store.connection.begin_nested():
+            yield store.connection
+        return
+    with store.connect() as connection, connection.begin():
         yield connection
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(store: Store) -> Iterator[Connection]:
     """A read-only view of one moment; never waits for writers."""
-    isolation = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-    with engine.connect().execution_options(sqlite_write=False, **isolation) as connection, connection.begin():
+    if isinstance(store, Rehearsal):
+        yield store.connection
+        return
+    isolation = {"isolation_level": "REPEATABLE READ"} if store.dialect.name == "postgresql" else {}
+    with store.connect().execution_options(sqlite_write=False, **isolation) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def rehearsing(engine: Engine) -> Iterator[Store]:
+    """A store that takes everything and keeps nothing: a copy on SQLite, a transaction rolled back on PostgreSQL."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            outer = connection.begin()
+            connection.info[REHEARSAL] = itertools.count(1 << 52)
+            try:
+                yield Rehearsal(connection)
+            finally:
+                del connection.info[REHEARSAL]
+                outer.rollback()
+        return
+    with TemporaryDirectory(prefix="padron-rehearsal-") as folder:
+        copy = Path(folder) / "copy.db"
+        with engine.connect().execution_options(sqlite_write=False) as connection, sqlite3.connect(copy) as target:
+            connection.connection.driver_connection.backup(target)  # type: ignore[union-attr]
+        target.close()
+        rehearsal = _sqlite(f"sqlite:///{copy}")
+        try:
+            yield rehearsal
+        finally:
+            rehearsal.dispose()
 
 
 def check_reachable(engine: Engine) -> None:

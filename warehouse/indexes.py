@@ -3,12 +3,10 @@
 An index that is missing costs speed, never correctness: who owns a key is decided under `bulk.lock_keys`.
 """
 
-from sqlalchemy import Connection, Engine, Index, inspect, text
+from sqlalchemy import Connection, Index, inspect, text
 
-from warehouse.engines import transaction
+from warehouse.engines import Store, reading, transaction
 from warehouse.tables import LIVE_KEYS, metadata
-
-LARGE = 1_500_000
 
 
 def deferrable() -> tuple[Index, ...]:
@@ -21,9 +19,9 @@ def drop_for_first_load(connection: Connection) -> None:
         index.drop(connection, checkfirst=True)
 
 
-def missing(engine: Engine) -> tuple[Index, ...]:
+def missing(store: Store) -> tuple[Index, ...]:
     """The indexes of the catalogue that the database does not have."""
-    with engine.connect().execution_options(sqlite_write=False) as connection:
+    with reading(store) as connection:
         inspector = inspect(connection)
         found = {
             str(item["name"])
@@ -34,11 +32,11 @@ def missing(engine: Engine) -> tuple[Index, ...]:
     return tuple(index for index in deferrable() if index.name not in found)
 
 
-def build_missing(engine: Engine) -> int:
+def build_missing(store: Store) -> int:
     """Build what is missing, each in its own transaction, so that writers never wait for more than one."""
-    gone = missing(engine)
+    gone = missing(store)
     for index in gone:
-        with transaction(engine) as connection:
+        with transaction(store) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
             index.create(connection, checkfirst=True)

@@ -1,0 +1,70 @@
+"""`padron batches …`: what became of each file, taking one back, sending one again."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from admin.words import say
+from connectors.profiles import read_profile
+from pipelines.clean import with_default_country
+from pipelines.drops import retry_batch
+from pipelines.undo import undo_batch
+from scheduler.tasks import utc_now
+from schemas.settings import read_settings
+from warehouse import batches
+from warehouse.engines import reading
+from warehouse.store import open_store
+
+app = typer.Typer(help="Imports: list, show, undo, retry.", no_args_is_help=True)
+console = Console()
+_COUNTS = ("rows_read", "created", "updated", "unchanged", "merged", "rejected")
+
+
+@app.command("list")
+def list_all(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
+    """The newest batches."""
+    settings = read_settings()
+    with reading(open_store(settings.store_url)) as connection:
+        found = batches.list_batches(connection, limit)
+    table = Table()
+    for name in ("id", "file", "state", *_COUNTS):
+        table.add_column(name, justify="right" if name in _COUNTS else "left", no_wrap=True)
+    for batch in found:
+        counts = (f"{getattr(batch, name):,}" for name in _COUNTS)
+        table.add_row(str(batch.id), batch.file, batch.state, *counts)
+    console.print(table)
+
+
+@app.command()
+def show(number: int) -> None:
+    """Everything known of one batch."""
+    settings = read_settings()
+    with reading(open_store(settings.store_url)) as connection:
+        batch = batches.get_batch(connection, number)
+    for name in batches.Batch.__slots__:
+        value = getattr(batch, name)
+        if value is not None and name != "profile_text":
+            console.print(f"[bold]{name}[/]: {value}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def undo(number: int) -> None:
+    """Take an import back; contacts that were edited since keep those edits and are listed."""
+    settings = read_settings()
+    report = undo_batch(open_store(settings.store_url), number, "command line", utc_now)
+    words = settings.language
+    console.print(say(words, "undone", id=number, removed=report.removed, restored=report.restored))
+    if report.kept:
+        shown = ", ".join(map(str, report.kept[:50]))
+        console.print(say(words, "kept", count=len(report.kept), ids=shown), soft_wrap=True)
+
+
+@app.command()
+def retry(number: int, profile: Annotated[str, typer.Option()] = "default") -> None:
+    """Send a rejected or parked file of a drop folder again, under a profile."""
+    settings = read_settings()
+    found = with_default_country(read_profile(settings.home, profile), settings.default_country)
+    new = retry_batch(open_store(settings.store_url), number, found, utc_now)
+    console.print(f"{say(settings.language, 'retried')} {new}")

@@ -1,0 +1,38 @@
+"""The command line: `padron …`. Exit codes: 0 done, 1 the file was refused, 2 wrong use or wrong installation."""
+
+import sys
+
+import typer
+
+from admin import batch_commands, import_commands, run_commands
+from schemas.errors import PadronError
+
+app = typer.Typer(
+    name="padron",
+    help="One clean roll of contacts, from files, CRMs and people.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("import")(import_commands.import_file)
+app.command("template")(import_commands.template)
+app.command("up")(run_commands.up)
+app.command("worker")(run_commands.worker)
+app.command("beat")(run_commands.beat)
+app.command("watch")(run_commands.watch)
+app.command("migrate")(run_commands.migrate)
+app.command("settings")(run_commands.settings)
+app.add_typer(batch_commands.app, name="batches")
+
+
+def main() -> None:
+    """Run a command; an error of Padrón's own is one sentence on standard error."""
+    try:
+        app()
+    except PadronError as error:
+        print(f"padron: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""`padron import` and `padron template`."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from admin.words import say
+from connectors.headers import NeedsAnswer, UnreadableFile
+from connectors.profiles import read_profile, save_profile
+from connectors.workbooks import Limits
+from pipelines.byhand import Run, import_by_hand, new_lease, preview, rehearse
+from pipelines.clean import with_default_country
+from pipelines.imports import Job, known_fields
+from pipelines.template import write_template
+from scheduler.logs import set_up_logs
+from scheduler.tasks import utc_now
+from schemas.profiles import Profile, check_profile
+from schemas.reports import OUTCOMES, ImportReport
+from schemas.settings import Settings, read_settings
+from warehouse.store import open_store
+
+console = Console()
+_CONTACT_COLUMNS = ("display_name", "phone", "email", "company", "city", "country", "channel", "status")
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV, Excel, Parquet or JSON lines; .gz or .zip of one of them.")],
+    profile: Annotated[str, typer.Option(help="How the source's columns map.")] = "default",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do the whole job and keep nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    values: Annotated[bool, typer.Option("--values", help="With --json: the cells of accepted rows.")] = False,
+    show_preview: Annotated[bool, typer.Option("--preview", help="Show a proposed mapping and stop.")] = False,
+    save_as: Annotated[str | None, typer.Option("--save-profile", help="Keep that mapping under a name.")] = None,
+    column: Annotated[list[str] | None, typer.Option("--map", help="COLUMN=FIELD; may be repeated.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag for every contact; may be repeated.")] = None,
+    country: Annotated[str | None, typer.Option(help="Country of phones without prefix, such as CO.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Which sheet of a workbook.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as cp1251.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="What separates cells.")] = None,
+    header_row: Annotated[int | None, typer.Option(help="Which line is the header, from 1.")] = None,
+) -> None:
+    """Import a contact file, or see what importing it would do."""
+    set_up_logs(verbose=False)
+    settings = read_settings()
+    found = _profile(settings, profile, country, column, tag)
+    found = replace(
+        found,
+        sheet=sheet or found.sheet,
+        encoding=encoding or found.encoding,
+        delimiter=delimiter or found.delimiter,
+        header_row=header_row or found.header_row,
+    )
+    if not file.is_file():
+        print(f"padron: there is no file {file}.", file=sys.stderr)
+        raise typer.Exit(2)
+    job = _job(settings, file, found, keep_values=values)
+    if show_preview or save_as:
+        _preview(settings, job, save_as)
+        return
+    run = _run(settings, job, dry_run=dry_run, quiet=as_json)
+    if as_json:
+        document = run.report.as_json() | ({"values": run.values} if values else {})
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        _show(run, settings.language, dry_run=dry_run)
+    raise typer.Exit(0 if run.report.status == "imported" else 1)
+
+
+def _profile(
+    settings: Settings, name: str, country: str | None, column: list[str] | None, tag: list[str] | None
+) -> Profile:
+    profile = read_profile(settings.home, name)
+    said = dict(item.rpartition("=")[::2] for item in column or [])
+    profile = replace(profile, columns={**profile.columns, **said}, tags=(*profile.tags, *(tag or [])))
+    profile = with_default_country(replace(profile, default_country=country or profile.default_country), "")
+    check_profile(profile)
+    return with_default_country(profile, settings.default_country)
+
+
+def _job(settings: Settings, file: Path, profile: Profile, *, keep_values: bool) -> Job:
+    reports = settings.home / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    stamp = utc_now().strftime("%Y%m%d-%H%M%S-%f")
+    return Job(
+        file,
+        file.name,
+        profile,
+        reports / f"{stamp}-{file.name}.report.csv",
+        language=settings.language if "language" in settings.model_fields_set else None,
+        limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
+        most_bytes=settings.max_file_bytes,
+        keep_values=keep_values,
+    )
+
+
+def _run(settings: Settings, job: Job, *, dry_run: bool, quiet: bool) -> Run:
+    store = open_store(settings.store_url)
+    lease = new_lease(settings.lease_seconds, utc_now)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task(say(settings.language, "reading"), total=None, said="")
+
+        def progress(rows: int, rejected: int) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.001
+            bar.update(task, completed=rows, said=f"{rows:,} · {rows / elapsed:,.0f}/s · ✗ {rejected:,}")
+
+        job = replace(job, progress=progress)
+        if dry_run:
+            with TemporaryDirectory(prefix="padron-") as scratch:
+                return rehearse(store, job, lease, "command line", Path(scratch))
+        return import_by_hand(store, job, lease, "command line")
+
+
+def _show(run: Run, language: str, *, dry_run: bool) -> None:
+    report = run.report
+    if report.status != "imported":
+        word = "refused" if report.status == "rejected" else "needs_mapping"
+        console.print(f"[bold red]{say(language, word)}[/]: {report.message}", highlight=False, soft_wrap=True)
+        return
+    show_report(report, language)
+    if dry_run:
+        console.print(f"[bold]{say(language, 'dry_run')}[/]")
+        _show_contacts(run, language)
+
+
+def show_report(report: ImportReport, language: str) -> None:
+    """A small table of the outcomes, and where the row report is."""
+    table = Table(title=report.file, show_header=False)
+    table.add_row(say(language, "rows"), f"{report.rows:,}")
+    for name in OUTCOMES:
+        table.add_row(say(language, name), f"{getattr(report, name):,}")
+    if report.warnings:
+        table.add_row(say(language, "warnings"), f"{report.warnings:,}")
+    table.add_row(say(language, "seconds"), f"{report.seconds:.1f}")
+    console.print(table)
+    if report.reject_file:
+        console.print(f"{say(language, 'report')}: {report.reject_file}", highlight=False, soft_wrap=True)
+
+
+def _show_contacts(run: Run, language: str) -> None:
+    table = Table(title=say(language, "first"))
+    for name in _CONTACT_COLUMNS:
+        table.add_column(name)
+    for contact in run.contacts:
+        table.add_row(*(str(contact[name] or "") for name in _CONTACT_COLUMNS))
+    console.print(table)
+
+
+def _preview(settings: Settings, job: Job, save_as: str | None) -> None:
+    language = settings.language
+    try:
+        proposals, profile = preview(open_store(settings.store_url), job)
+    except (NeedsAnswer, UnreadableFile) as error:
+        print(f"padron: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    table = Table(title=say(language, "proposal"))
+    for name in ("column", "field", "why", "example"):
+        table.add_column(say(language, name))
+    for item in proposals:
+        table.add_row(item.column, item.target, item.reason, item.example)
+    console.print(table)
+    if save_as:
+        path = save_profile(settings.home, replace(profile, name=save_as))
+        console.print(f"{say(language, 'saved')}: {path}", highlight=False, soft_wrap=True)
+
+
+def template(
+    output: Annotated[Path, typer.Argument(help="Where to write it; .csv or .xlsx.")] = Path("contacts.csv"),
+    language: Annotated[str | None, typer.Option(help="es or en.")] = None,
+) -> None:
+    """Write the import template, from the fields as they are now."""
+    settings = read_settings()
+    if output.suffix.lower() not in (".csv", ".xlsx"):
+        print(f"padron: {output} must end in .csv or .xlsx.", file=sys.stderr)
+        raise typer.Exit(2)
+    words = language or settings.language
+    if words not in ("es", "en"):
+        print(f"padron: --language {words} is not one of es, en.", file=sys.stderr)
+        raise typer.Exit(2)
+    write_template(output, known_fields(open_store(settings.store_url)), words)
+    console.print(f"{say(words, 'template')} {output}", highlight=False, soft_wrap=True)

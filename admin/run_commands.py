@@ -1,0 +1,68 @@
+"""`padron up`, and its parts one by one for production."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from admin.words import say
+from connectors.profiles import read_folders
+from scheduler import embedded, processes
+from scheduler.logs import set_up_logs
+from schemas.settings import Settings, read_settings
+from warehouse.store import newest_version, open_store
+
+console = Console()
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for each file.")]
+
+
+def up(verbose: Verbose = False) -> None:
+    """Watch the drop folders and import what arrives, in one process, until stopped."""
+    set_up_logs(verbose=verbose)
+    settings = read_settings()
+
+    def ready(_: embedded.Embedded) -> None:
+        console.print(say(settings.language, "up"))
+        for folder in read_folders(settings.home):
+            console.print(f"  {folder.path / 'incoming'}", highlight=False, soft_wrap=True)
+        console.print(say(settings.language, "stop"))
+
+    code = embedded.run_until_stopped(settings, ready)
+    console.print(say(settings.language, "stopped"))
+    raise typer.Exit(code)
+
+
+def worker(verbose: Verbose = False) -> None:
+    """Import dropped files (production; needs Redis)."""
+    set_up_logs(verbose=verbose)
+    raise typer.Exit(processes.run_worker(read_settings()))
+
+
+def beat(verbose: Verbose = False) -> None:
+    """Send the timetable's ticks (production; needs Redis)."""
+    set_up_logs(verbose=verbose)
+    processes.run_beat(read_settings())
+
+
+def watch(verbose: Verbose = False) -> None:
+    """Watch the drop folders (production; needs Redis)."""
+    set_up_logs(verbose=verbose)
+    processes.run_watch(read_settings())
+
+
+def migrate() -> None:
+    """Bring the database's tables to this version."""
+    open_store(read_settings().store_url)
+    console.print(f"tables: {newest_version()}")
+
+
+def settings() -> None:
+    """Every setting, with its value and what it means."""
+    found = read_settings()
+    table = Table()
+    for name in ("setting", "value", "meaning"):
+        table.add_column(name, overflow="fold")
+    for name, item in Settings.model_fields.items():
+        table.add_row(f"PADRON_{name.upper()}", str(getattr(found, name)), item.description or "")
+    console.print(table)

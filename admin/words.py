@@ -1,0 +1,73 @@
+"""What the command line says, in each language."""
+
+_WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "rows": "Rows",
+        "created": "Created",
+        "updated": "Updated",
+        "unchanged": "Unchanged",
+        "merged": "Merged into another row",
+        "rejected": "Rejected",
+        "warnings": "Rows with a warning",
+        "report": "Row report",
+        "refused": "Refused",
+        "needs_mapping": "Needs a mapping",
+        "imported": "Imported",
+        "dry_run": "Dry run: nothing was written",
+        "first": "The first contacts as they would be stored",
+        "reading": "Reading",
+        "proposal": "Proposed mapping",
+        "column": "Column",
+        "field": "Field",
+        "why": "Because",
+        "example": "Example",
+        "saved": "Profile saved",
+        "up": "Padrón is running. Drop contact files into:",
+        "stop": "Stop with Ctrl-C.",
+        "stopped": "Stopped.",
+        "undone": "Batch {id} taken back: {removed} contacts removed, {restored} restored.",
+        "kept": "{count} contacts were edited since and keep those edits: {ids}",
+        "template": "Template written to",
+        "retried": "Sent again as batch",
+        "seconds": "Seconds",
+    },
+    "es": {
+        "rows": "Filas",
+        "created": "Creados",
+        "updated": "Actualizados",
+        "unchanged": "Sin cambios",
+        "merged": "Unidos a otra fila",
+        "rejected": "Rechazadas",
+        "warnings": "Filas con aviso",
+        "report": "Informe de filas",
+        "refused": "Rechazado",
+        "needs_mapping": "Falta indicar las columnas",
+        "imported": "Importado",
+        "dry_run": "Ensayo: no se escribió nada",
+        "first": "Los primeros contactos, como quedarían",
+        "reading": "Leyendo",
+        "proposal": "Correspondencia propuesta",
+        "column": "Columna",
+        "field": "Campo",
+        "why": "Porque",
+        "example": "Ejemplo",
+        "saved": "Perfil guardado",
+        "up": "Padrón está en marcha. Deje archivos de contactos en:",
+        "stop": "Se detiene con Ctrl-C.",
+        "stopped": "Detenido.",
+        "undone": "Lote {id} deshecho: {removed} contactos retirados, {restored} restaurados.",
+        "kept": "{count} contactos se editaron después y conservan esos cambios: {ids}",
+        "template": "Plantilla escrita en",
+        "retried": "Enviado de nuevo como lote",
+        "seconds": "Segundos",
+    },
+}
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """The words for this key.
+
+    >>> say("es", "rows")
+    'Filas'
+    """
+    return _WORDS[language][key].format(**values) if values else _WORDS[language][key]

@@ -1,0 +1,167 @@
+"""Drop folders: incoming, working, done, rejected. A file is claimed by renaming it, so one claimer wins.
+
+The scan is the truth; file-system events only make it come sooner. Links, hidden and half-written files stay put.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import stat
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors.profiles import DropFolder
+from schemas.errors import SetupError
+
+PLACES = ("incoming", "working", "done", "rejected")
+_UNFINISHED = (".part", ".tmp", ".temp", ".crdownload", ".filepart", ".partial", ".download", ".swp")
+_MARK = "__"
+
+
+class FolderUnusable(SetupError):
+    """A drop folder cannot be made or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a file looked when it was last looked at."""
+
+    size_bytes: int
+    modified_ns: int
+    inode: int
+    since: float
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a watcher remembers of one drop folder between scans."""
+
+    folder: DropFolder
+    settle_seconds: float
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A file taken into `working/`: its name there, and the name it was dropped under."""
+
+    path: Path
+    name: str
+
+
+def make_places(folder: DropFolder) -> None:
+    """Make the four folders, and check that they can be written."""
+    try:
+        for place in PLACES:
+            (folder.path / place).mkdir(parents=True, exist_ok=True)
+        probe = folder.path / "working" / f".{uuid.uuid4().hex}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise FolderUnusable(
+            f"The drop folder {folder.path} cannot be used: {error.strerror}. Make it writable for this user."
+        ) from error
+
+
+def ready_files(watch: Watch, now: float) -> list[Path]:
+    """The files in `incoming/` that are wholly written, oldest first; remembers the others for the next scan."""
+    found: dict[str, Seen] = {}
+    ready: list[tuple[int, Path]] = []
+    for name, path, state in _candidates(watch.folder.path / "incoming"):
+        before = watch.seen.get(name)
+        same = before and (before.size_bytes, before.modified_ns, before.inode) == (
+            state.st_size,
+            state.st_mtime_ns,
+            state.st_ino,
+        )
+        since = before.since if before and same else now
+        found[name] = Seen(state.st_size, state.st_mtime_ns, state.st_ino, since)
+        if now - since >= watch.settle_seconds and (watch.folder.polling or not is_being_written(path)):
+            ready.append((state.st_mtime_ns, path))
+    watch.seen = found
+    return [path for _, path in sorted(ready)]
+
+
+def _candidates(incoming: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
+    with os.scandir(incoming) as entries:
+        for entry in entries:
+            if entry.name.startswith((".", "~$")) or entry.name.lower().endswith(_UNFINISHED):
+                continue
+            try:
+                state = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(state.st_mode) and state.st_nlink == 1:
+                yield entry.name, Path(entry.path), state
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether some process has the file open for writing (Linux, local disks; elsewhere settling alone decides)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return True
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return False
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(handle)
+
+
+def claim_file(folder: DropFolder, path: Path) -> Claimed | None:
+    """Take the file into `working/` under a name of its own; None if another claimer was first."""
+    target = folder.path / "working" / f"{uuid.uuid4().hex}{_MARK}{path.name}"
+    try:
+        os.rename(path, target)
+    except FileNotFoundError:
+        return None
+    return Claimed(target, path.name)
+
+
+def claimed_files(folder: DropFolder) -> list[Claimed]:
+    """Every file in `working/`: those of running batches, and those whose claimer died before saying so."""
+    working = folder.path / "working"
+    return [
+        Claimed(path, path.name.partition(_MARK)[2])
+        for path in sorted(working.iterdir())
+        if _MARK in path.name and not path.name.startswith(".")
+    ]
+
+
+def finish_file(folder: Path, claimed: Path, name: str, place: str, batch_id: int, summary: Mapping[str, object]) -> Path:
+    """Move a claimed file to `done/` or `rejected/` with its summary beside it; right when done twice."""
+    target = _free_name(folder / place, name, batch_id)
+    report = claimed.with_name(f"{claimed.name}.report.csv")
+    moved_report = target.with_name(f"{target.name}.report.csv")
+    if report.exists():
+        os.replace(report, moved_report)
+    document = {**summary, "reject_file": str(moved_report) if moved_report.exists() else None}
+    _write(target.with_name(f"{target.name}.summary.json"), json.dumps(document, ensure_ascii=False, indent=1))
+    message = str(summary.get("message") or "")
+    if message:
+        _write(target.with_name(f"{target.name}.message.txt"), message + "\n")
+    if claimed.exists():
+        os.replace(claimed, target)
+    return target
+
+
+def _free_name(place: Path, name: str, batch_id: int) -> Path:
+    """The dropped name, with the batch's number where an earlier file has that name."""
+    plain = place / name
+    if not plain.exists():
+        return plain
+    return place / f"{plain.stem}.{batch_id}{plain.suffix}"
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+

@@ -1,0 +1,111 @@
+"""An import by hand: the same run as a dropped file's, on a file that stays where it is; also as a rehearsal."""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.profiles import render_profile
+from connectors.sources import open_source
+from pipelines.drops import heartbeat
+from pipelines.imports import Job, Lease, file_sha256, import_batch
+from pipelines.mapping import Proposal, propose
+from schemas.errors import InputError
+from schemas.profiles import Profile
+from schemas.reports import ImportReport
+from warehouse import batches, roll
+from warehouse.batches import Batch
+from warehouse.engines import Store, reading, rehearsing, transaction
+from warehouse.matches import keep_ids
+
+_SHOWN = 5
+
+
+class AlreadyRunning(InputError):
+    """The same file is being imported by another process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: its report, the cells kept, and (after a rehearsal) the first contacts as they would stand."""
+
+    report: ImportReport
+    values: list[dict[str, str]]
+    contacts: list[dict[str, Any]]
+
+
+def import_by_hand(store: Store, job: Job, lease: Lease, actor: str) -> Run:
+    """Import a file; a run of the same file and profile that was cut off is gone on with."""
+    batch = _claim(store, job, lease, actor)
+    with heartbeat(store, batch.id, lease):
+        report, values = import_batch(store, batch, job, lease)
+        state = "done" if report.status == "imported" else report.status
+        with transaction(store) as connection:
+            lease.hold(connection, batch.id)
+            found = {"message": report.message or None, "reject_file": report.reject_file}
+            batches.finish(connection, batch.id, state, lease.clock(), found)
+    return Run(report, values, [])
+
+
+def rehearse(store: Any, job: Job, lease: Lease, actor: str, scratch: Path) -> Run:
+    """The whole job, truthfully, with nothing kept."""
+    job = replace(job, report_path=scratch / "report.csv")
+    with rehearsing(store) as rehearsal:
+        batch = _claim(rehearsal, job, lease, actor)
+        report, values = import_batch(rehearsal, batch, job, lease)
+        contacts = _first_contacts(rehearsal, batch.id)
+    return Run(replace(report, reject_file=None, batch_id=None), values, contacts)
+
+
+def _claim(store: Store, job: Job, lease: Lease, actor: str) -> Batch:
+    now = lease.clock()
+    text = render_profile(job.profile)
+    digest, path = file_sha256(job.path), str(job.path.absolute())
+    with transaction(store) as connection:
+        number = batches.unfinished_of(connection, digest, text, path)
+        if number is None:
+            values = {
+                "source": job.profile.source_name,
+                "profile": job.profile.name,
+                "profile_version": job.profile.version,
+                "profile_text": text,
+                "file": job.name,
+                "path": path,
+                "sha256": digest,
+                "size_bytes": job.path.stat().st_size,
+                "actor": actor,
+            }
+            number = batches.add_batch(connection, values, now)
+        batch = batches.claim_batch(connection, number or 0, lease.token, now, timedelta(seconds=lease.seconds))
+    if batch is None:
+        raise AlreadyRunning(f"{job.name} is being imported already, as batch {number}. Wait for it, or stop it first.")
+    return batch
+
+
+def new_lease(seconds: float, clock: Any) -> Lease:
+    return Lease(uuid.uuid4().hex, seconds, clock)
+
+
+def _first_contacts(store: Store, batch_id: int) -> list[dict[str, Any]]:
+    with transaction(store) as connection:
+        ids = batches.contacts_of(connection, batch_id)[:_SHOWN]
+        if not len(ids):
+            return []
+        keep_ids(connection, pa.array(ids))
+        return list(roll.fetch_slice(connection, pa.array(ids)).to_pylist())
+
+
+def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:
+    """A mapping for every column of the file, and the profile that it makes."""
+    with reading(store) as connection:
+        known = roll.known_fields(connection)
+    with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
+        sample = next(iter(opened.source.blocks()), None)
+        if sample is None:
+            raise InputError(f"{job.name} has a header and no rows, so there is nothing to preview.")
+        proposals = propose(opened.header, sample, job.profile, known)
+    columns = {item.column: item.target for item in proposals if item.column.strip()}
+    return proposals, job.profile.with_columns(columns)

@@ -1,0 +1,205 @@
+"""Dropped files as batches: claim them into the store, import them, put them where they belong. Right when run twice."""
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from connectors import folders
+from connectors.folders import Watch
+from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
+from connectors.workbooks import Limits
+from pipelines.clean import with_default_country
+from pipelines.imports import Clock, Job, Lease, file_sha256, import_batch
+from schemas.errors import InputError
+from schemas.profiles import Profile
+from schemas.reports import OUTCOMES, ImportReport
+from schemas.settings import Settings
+from warehouse import batches
+from warehouse.batches import Batch, LeaseLost
+from warehouse.engines import Store, reading, transaction
+
+
+def claim_ready(engine: Engine, watch: Watch, settings: Settings, clock: Clock, now: float) -> list[int]:
+    """Claim what lies ready in a drop folder, and adopt what a dead claimer left; the numbers of the new batches."""
+    for path in folders.ready_files(watch, now):
+        folders.claim_file(watch.folder, path)
+    working = [item for item in folders.claimed_files(watch.folder) if not item.path.name.endswith(".report.csv")]
+    with reading(engine) as connection:
+        known = batches.known_claims(connection, [item.path.name for item in working])
+    added = [
+        _add(engine, watch.folder, item.path, item.name, settings, clock)
+        for item in working
+        if item.path.name not in known
+    ]
+    return [number for number in added if number is not None]
+
+
+def _add(
+    engine: Engine, folder: DropFolder, path: Path, name: str, settings: Settings, clock: Clock
+) -> int | None:
+    text, problem = _profile_text(folder, settings)
+    with transaction(engine) as connection:
+        number = batches.add_batch(
+            connection,
+            {
+                "source": parse_profile(text, folder.profile).source_name,
+                "profile": folder.profile,
+                "profile_text": text,
+                "folder": str(folder.path),
+                "file": name,
+                "path": str(path),
+                "claim": path.name,
+                "actor": f"folder {folder.path.name}",
+                "message": problem,
+            },
+            clock(),
+        )
+    return number
+
+
+def _profile_text(folder: DropFolder, settings: Settings) -> tuple[str, str | None]:
+    """The profile as it is now, kept with the batch; a broken one parks its files instead of stopping the watcher."""
+    try:
+        profile = read_profile(settings.home, folder.profile)
+        return render_profile(with_default_country(profile, settings.default_country)), None
+    except InputError as error:
+        return render_profile(Profile(name=folder.profile)), str(error)
+
+
+def import_drop(engine: Engine, number: int, settings: Settings, clock: Clock) -> ImportReport | None:
+    """Import one dropped file if nobody else does; None where there was nothing to do."""
+    lease = Lease(uuid.uuid4().hex, settings.lease_seconds, clock)
+    with transaction(engine) as connection:
+        batch = batches.claim_batch(
+            connection, number, lease.token, clock(), timedelta(seconds=settings.lease_seconds)
+        )
+    if batch is None:
+        return None
+    try:
+        with heartbeat(engine, batch.id, lease):
+            report = _outcome(engine, batch, settings, lease)
+            _settle(engine, batch, report, lease)
+            return report
+    except LeaseLost:
+        return None
+
+
+def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> ImportReport:
+    path = Path(batch.path)
+    if batch.state == "applied" or not path.exists():
+        return _report_of(batch, path)
+    if batch.message and batch.rows_done == 0:
+        return ImportReport(batch.file, "needs_mapping", message=batch.message, batch_id=batch.id)
+    if batch.attempts > settings.max_attempts:
+        text = (
+            f"{batch.file} was given up after {settings.max_attempts} attempts in which the worker died or failed. "
+            f"Look at the worker's log, then send it again with: padron batches retry {batch.id}"
+        )
+        return ImportReport(batch.file, "rejected", message=text, batch_id=batch.id)
+    job = Job(
+        path,
+        batch.file,
+        parse_profile(batch.profile_text or "", batch.profile),
+        path.with_name(f"{path.name}.report.csv"),
+        language=settings.language,
+        limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
+        most_bytes=settings.max_file_bytes,
+    )
+    with transaction(engine) as connection:
+        lease.hold(connection, batch.id)
+        batches.set_batch(connection, batch.id, {"sha256": file_sha256(path), "size_bytes": path.stat().st_size})
+    return import_batch(engine, batch, job, lease)[0]
+
+
+def _report_of(batch: Batch, path: Path) -> ImportReport:
+    """What was done before the worker died, from the store."""
+    counts = {name: getattr(batch, name) for name in OUTCOMES}
+    report = path.with_name(f"{path.name}.report.csv")
+    return ImportReport(
+        batch.file,
+        "imported",
+        rows=batch.rows_read,
+        warnings=batch.warnings,
+        reject_file=str(report) if report.exists() else None,
+        batch_id=batch.id,
+        **counts,
+    )
+
+
+def _settle(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> None:
+    """Move the file with its report, then say so in the store."""
+    imported = report.status == "imported"
+    state = "done" if imported else report.status
+    place = "done" if imported else "rejected"
+    target = folders.finish_file(
+        Path(batch.folder or "."), Path(batch.path), batch.file, place, batch.id, report.as_json()
+    )
+    moved_report = target.with_name(f"{target.name}.report.csv")
+    values = {
+        "message": report.message or None,
+        "path": str(target),
+        "reject_file": str(moved_report) if moved_report.exists() else None,
+    }
+    with transaction(engine) as connection:
+        lease.hold(connection, batch.id)
+        batches.finish(connection, batch.id, state, lease.clock(), values)
+
+
+@contextmanager
+def heartbeat(engine: Store, number: int, lease: Lease) -> Iterator[None]:
+    """Renew the lease from a thread, for steps that write nothing for long."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(lease.seconds / 3):
+            try:
+                with transaction(engine) as connection:
+                    lease.hold(connection, number)
+            except LeaseLost:
+                return
+
+    thread = threading.Thread(target=beat, name=f"lease {number}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> int:
+    """Send a rejected or parked file again, under this profile; the number of the new batch."""
+    with transaction(engine) as connection:
+        batch = batches.get_batch(connection, number)
+    path = Path(batch.path)
+    if batch.state not in ("rejected", "needs_mapping") or batch.folder is None:
+        raise InputError(f"Batch {number} is {batch.state}: only rejected or parked files of a drop folder are retried.")
+    if not path.exists():
+        raise InputError(f"The file of batch {number} is no longer at {path}. Drop it again.")
+    claim = f"{uuid.uuid4().hex}__{batch.file}"
+    working = Path(batch.folder) / "working" / claim
+    with transaction(engine) as connection:
+        new = batches.add_batch(
+            connection,
+            {
+                "source": profile.source_name,
+                "profile": profile.name,
+                "profile_text": render_profile(profile),
+                "folder": batch.folder,
+                "file": batch.file,
+                "path": str(working),
+                "claim": claim,
+                "actor": batch.actor,
+            },
+            clock(),
+        )
+        os.replace(path, working)
+    if new is None:
+        raise InputError(f"Batch {number} is being retried already.")
+    return new

@@ -1,0 +1,55 @@
+"""The import template: a file with the headers of the fields as they are now, and one example row."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import xlsxwriter
+
+from schemas.fields import FIELDS, FieldType
+
+_EXAMPLE = {
+    "external_id": "C-1001",
+    "first_name": "Ana María",
+    "last_name": "Pérez López",
+    "phone": "+57 300 111 2233",
+    "email": "ana@example.com",
+    "company": "Acme",
+    "address": "Calle 10 # 5-20",
+    "city": "Bogotá",
+    "country": "CO",
+    "channel": "whatsapp",
+    "tags": "VIP; cliente",
+}
+_WORDS = {
+    "es": {"status": "activo", "note": "Prefiere la tarde", "boolean": "sí"},
+    "en": {"status": "active", "note": "Prefers afternoons", "boolean": "yes"},
+}
+_CUSTOM = {"text": "texto", "long_text": "texto", "number": "12.5", "date": "2026-04-03", "datetime": "2026-04-03 14:30"}
+
+
+def template_rows(custom: Mapping[str, FieldType], language: str) -> tuple[list[str], list[str]]:
+    """The header and the example row."""
+    shown = [field for field in FIELDS if field.template]
+    words = _WORDS[language]
+    header = [field.label(language) for field in shown] + [f"Field: {key}" for key in sorted(custom)]
+    example = [_EXAMPLE.get(field.key) or words.get(field.key, "") for field in shown]
+    example += [_CUSTOM.get(custom[key]) or words["boolean"] for key in sorted(custom)]
+    return header, example
+
+
+def write_template(path: Path, custom: Mapping[str, FieldType], language: str) -> None:
+    """Write it as CSV or, by the name's ending, as an Excel workbook whose cells are all text."""
+    rows = template_rows(custom, language)
+    if path.suffix.lower() == ".xlsx":
+        workbook = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_numbers": False})
+        text = workbook.add_format({"num_format": "@"})
+        sheet = workbook.add_worksheet("Contactos" if language == "es" else "Contacts")
+        sheet.set_column(0, len(rows[0]), 22, text)
+        for number, row in enumerate(rows):
+            for position, cell in enumerate(row):
+                sheet.write_string(number, position, cell, text)
+        workbook.close()
+        return
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, delimiter=";" if language == "es" else ",").writerows(rows)

@@ -1,0 +1,149 @@
+"""Taking one import back. What nobody touched since goes back as it was; later edits stay and are listed."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from pipelines.apply import slot_of
+from pipelines.imports import Clock
+from pipelines.keys import key_form
+from schemas.errors import InputError
+from schemas.fields import CUSTOM, FieldType
+from schemas.reports import UndoReport
+from warehouse import batches, bulk, roll, undo
+from warehouse.engines import reading, transaction
+
+_CHUNK = 500
+_TIMES = ("last_interaction_at",)
+_FORMS = {"phone": "phone_match", "email": "email_match"}
+
+
+def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoReport:
+    """Take a finished batch back, a few hundred contacts at a time; right when called again after a crash."""
+    with reading(engine) as connection:
+        batch = batches.get_batch(connection, number)
+        fields = roll.known_fields(connection)
+    if batch.state not in ("done", "undoing"):
+        raise InputError(f"Batch {number} is {batch.state}: only a finished import can be taken back.")
+    with transaction(engine) as connection:
+        batches.set_batch(connection, number, {"state": "undoing"})
+    removed = restored = after = 0
+    kept: list[int] = []
+    while True:
+        with transaction(engine) as connection:
+            bulk.lock_keys(connection)
+            changes = undo.changes_of(connection, number, after, _CHUNK)
+            if not changes:
+                batches.set_batch(connection, number, {"state": "undone"})
+                return UndoReport(number, removed, restored, tuple(sorted(set(kept))))
+            done = _undo(connection, changes, _Undo(number, actor, clock(), fields))
+            removed, restored, kept = removed + done[0], restored + done[1], kept + done[2]
+            after = changes[-1].id
+
+
+class _Undo:
+    def __init__(self, batch_id: int, actor: str, at: datetime, fields: dict[str, FieldType]) -> None:
+        self.batch_id, self.actor, self.at, self.fields = batch_id, actor, at, fields
+
+
+def _undo(connection: Connection, changes: list[Any], context: _Undo) -> tuple[int, int, list[int]]:
+    creates: list[int] = []
+    restored, kept = 0, []
+    for _, contact_id, operation, diff, newer in changes:
+        contact = undo.current(connection, contact_id)
+        if not contact or contact["deleted_at"] is not None:
+            continue
+        if operation == "create":
+            (kept if newer else creates).append(contact_id)
+            continue
+        back = _restore(connection, contact, diff or {}, context)
+        if len(back) < len(diff or {}):
+            kept.append(contact_id)
+        if back:
+            restored += 1
+            _note(connection, contact_id, back, context)
+    undo.remove_contacts(connection, creates, context.at)
+    for contact_id in creates:
+        _note(connection, contact_id, None, context)
+    return len(creates), restored, kept
+
+
+def _note(connection: Connection, contact_id: int, diff: dict[str, Any] | None, context: _Undo) -> None:
+    number = bulk.take_ids(connection, "contact_changes", 1)
+    row = {"id": number, "contact_id": contact_id, "batch_id": context.batch_id, "actor": context.actor}
+    undo.add_change(connection, {**row, "at": context.at, "operation": "undo", "diff": diff})
+
+
+def _restore(
+    connection: Connection, contact: dict[str, Any], diff: dict[str, list[Any]], context: _Undo
+) -> dict[str, list[Any]]:
+    """Put back every field that still is what the import made it; the changes made."""
+    back: dict[str, list[Any]] = {}
+    values: dict[str, Any] = {}
+    if "keys" in diff:
+        undo.drop_keys(connection, contact["id"], [tuple(key.split(":", 1)) for key in diff["keys"][1]])
+        back["keys"] = diff["keys"][::-1]
+    for name, (old, new) in diff.items():
+        if name == "keys":
+            continue
+        if name in contact:
+            if _as_json(contact[name]) == new and _free(connection, contact["id"], name, old):
+                values |= _field(contact, name, old)
+                back[name] = [new, old]
+        elif _restore_other(connection, contact["id"], name, (old, new), context):
+            back[name] = [new, old]
+    if values:
+        undo.set_contact(connection, contact["id"], values)
+    return back
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _free(connection: Connection, contact_id: int, name: str, old: Any) -> bool:
+    """Whether a phone or e-mail can go back: nobody else owns it by now."""
+    if name not in _FORMS or old is None:
+        return True
+    return undo.owner_of(connection, _FORMS[name], key_form(name, old)) in (None, contact_id)
+
+
+def _field(contact: dict[str, Any], name: str, old: Any) -> dict[str, Any]:
+    if name in _TIMES:
+        return {name: datetime.fromisoformat(old) if old else None}
+    if name == "status" and contact["status"] == "blocked":
+        return {name: old, "blocked_at": None, "blocked_reason": None}
+    if name in _FORMS:
+        return {name: old, _FORMS[name]: key_form(name, old) if old else None}
+    return {name: old}
+
+
+def _restore_other(
+    connection: Connection, contact_id: int, name: str, change: tuple[Any, Any], context: _Undo
+) -> bool:
+    old, new = change
+    if name == "tags":
+        undo.drop_tags(connection, contact_id, new)
+        return True
+    if name == "note":
+        undo.drop_note(connection, contact_id, context.batch_id)
+        return True
+    if name.startswith("consent."):
+        undo.set_consent(connection, contact_id, name.removeprefix("consent."), old)
+        return True
+    return _restore_value(connection, contact_id, name.removeprefix(CUSTOM), change, context)
+
+
+def _restore_value(
+    connection: Connection, contact_id: int, key: str, change: tuple[Any, Any], context: _Undo
+) -> bool:
+    old, new = change
+    kind = context.fields.get(key, "text")
+    slot = slot_of(kind)
+    field_id = roll.field_ids(connection, {key: kind}, context.at)[key]
+    if _as_json(undo.value_of(connection, contact_id, field_id, slot)) != new:
+        return False
+    stored = datetime.fromisoformat(old) if slot == "at" and old else old
+    undo.set_value(connection, contact_id, field_id, slot, stored)
+    return True

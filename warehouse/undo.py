@@ -1,0 +1,125 @@
+"""The statements of taking a batch back: what it created and changed, and putting values back."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from warehouse.tables import (
+    batch_rows,
+    candidate_pairs,
+    consents,
+    contact_changes,
+    contact_keys,
+    contact_tags,
+    contact_values,
+    contacts,
+    notes,
+)
+
+_CHUNK = 500
+
+
+def changes_of(connection: Connection, batch_id: int, after: int, limit: int) -> list[Any]:
+    """The batch's changes, newest first, with whether anybody changed the contact since."""
+    later = contact_changes.alias("later")
+    newer = (
+        select(func.count())
+        .select_from(later)
+        .where(
+            later.c.contact_id == contact_changes.c.contact_id,
+            later.c.id > contact_changes.c.id,
+            func.coalesce(later.c.batch_id, 0) != batch_id,
+            later.c.operation != "undo",
+        )
+        .scalar_subquery()
+    )
+    query = select(
+        contact_changes.c.id, contact_changes.c.contact_id, contact_changes.c.operation, contact_changes.c.diff, newer
+    ).where(contact_changes.c.batch_id == batch_id, contact_changes.c.operation.in_(("create", "update")))
+    if after:
+        query = query.where(contact_changes.c.id < after)
+    return list(connection.execute(query.order_by(contact_changes.c.id.desc()).limit(limit)))
+
+
+def remove_contacts(connection: Connection, ids: list[int], now: datetime) -> None:
+    """Take contacts that a batch created off the roll, with all that came with them."""
+    for part in _chunks(ids):
+        for table in (contact_keys, contact_values, contact_tags, notes, consents):
+            connection.execute(delete(table).where(table.c.contact_id.in_(part)))
+        pairs = candidate_pairs.c
+        connection.execute(delete(candidate_pairs).where(pairs.contact_a.in_(part) | pairs.contact_b.in_(part)))
+        connection.execute(
+            update(contacts)
+            .where(contacts.c.id.in_(part))
+            .values(deleted_at=now, phone_match=None, email_match=None, version=contacts.c.version + 1)
+        )
+
+
+def current(connection: Connection, contact_id: int) -> dict[str, Any]:
+    row = connection.execute(select(contacts).where(contacts.c.id == contact_id)).mappings().first()
+    return dict(row) if row else {}
+
+
+def owner_of(connection: Connection, column: str, value: str) -> int | None:
+    """The living contact that owns this phone or e-mail as its own."""
+    query = select(contacts.c.id).where(contacts.c[column] == value, contacts.c.deleted_at.is_(None))
+    return connection.execute(query).scalar()
+
+
+def set_contact(connection: Connection, contact_id: int, values: dict[str, Any]) -> None:
+    connection.execute(
+        update(contacts).where(contacts.c.id == contact_id).values(**values, version=contacts.c.version + 1)
+    )
+
+
+def drop_keys(connection: Connection, contact_id: int, keys: list[tuple[str, str]]) -> None:
+    for kind, value in keys:
+        k = contact_keys.c
+        connection.execute(delete(contact_keys).where(k.contact_id == contact_id, k.kind == kind, k.value == value))
+
+
+def drop_tags(connection: Connection, contact_id: int, tags: list[int]) -> None:
+    t = contact_tags.c
+    connection.execute(delete(contact_tags).where(t.contact_id == contact_id, t.tag_id.in_(tags)))
+
+
+def drop_note(connection: Connection, contact_id: int, batch_id: int) -> None:
+    connection.execute(delete(notes).where(notes.c.contact_id == contact_id, notes.c.batch_id == batch_id))
+
+
+def value_of(connection: Connection, contact_id: int, field_id: int, slot: str) -> Any:
+    v = contact_values.c
+    query = select(v[slot]).where(v.contact_id == contact_id, v.field_id == field_id)
+    return connection.execute(query).scalar()
+
+
+def set_value(connection: Connection, contact_id: int, field_id: int, slot: str, value: Any) -> None:
+    v = contact_values.c
+    connection.execute(delete(contact_values).where(v.contact_id == contact_id, v.field_id == field_id))
+    if value is not None:
+        row = {"contact_id": contact_id, "field_id": field_id, slot: value}
+        connection.execute(contact_values.insert().values(**row))
+
+
+def set_consent(connection: Connection, contact_id: int, channel: str, state: str | None) -> None:
+    c = consents.c
+    where = (c.contact_id == contact_id) & (c.channel == channel)
+    if state is None:
+        connection.execute(delete(consents).where(where))
+    else:
+        connection.execute(update(consents).where(where).values(state=state))
+
+
+def add_change(connection: Connection, values: dict[str, Any]) -> None:
+    connection.execute(contact_changes.insert().values(**values))
+
+
+def forget_rows(connection: Connection, batch_id: int) -> None:
+    connection.execute(update(batch_rows).where(batch_rows.c.batch_id == batch_id).values(contact_id=None))
+
+
+def _chunks(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
