@@ -18,7 +18,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
+_HIGH_RUN = re.compile(rb"[\x80-\xff]{3,}")
 _C1_IN_WORD = re.compile(rb"[A-Za-z][\x80\x81\x83-\x90\x95\x98\x9b\x9d\x8d\x8f\x96\x97\x9f][a-z]")
 codecs.register_error("padron_bad", lambda error: (BAD, error.end))  # type: ignore[attr-defined, union-attr]
 

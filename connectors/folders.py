@@ -134,7 +134,9 @@ def claimed_files(folder: DropFolder) -> list[Claimed]:
     ]
 
 
-def finish_file(folder: Path, claimed: Path, name: str, place: str, batch_id: int, summary: Mapping[str, object]) -> Path:
+def finish_file(
+    folder: Path, claimed: Path, name: str, place: str, batch_id: int, summary: Mapping[str, object]
+) -> Path:
     """Move a claimed file to `done/` or `rejected/` with its summary beside it; right when done twice."""
     target = _free_name(folder / place, name, batch_id)
     report = claimed.with_name(f"{claimed.name}.report.csv")
@@ -163,5 +165,3 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-
-

@@ -1,4 +1,4 @@
-"""JSON lines (one object a line) to raw frames; columns are the keys of the first thousand objects."""
+"""JSON lines (one object a line) to raw frames; columns are the keys of all objects."""
 
 import itertools
 import json
@@ -13,7 +13,6 @@ from connectors.headers import UnreadableFile
 from schemas.frames import PROBLEM, ROW, RawFrame
 
 _ROWS = 20_000
-_SAMPLE = 1_000
 
 
 class JsonLines:
@@ -44,7 +43,7 @@ def open_jsonlines(path: Path, *, name: str) -> JsonLines:
     keys: dict[str, None] = {}
     try:
         with path.open(encoding="utf-8") as file:
-            for line in itertools.islice((line for line in file if line.strip()), _SAMPLE):
+            for line in file:
                 keys.update(dict.fromkeys(_object(line) or {}))
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{name} is not UTF-8 text. JSON lines are always UTF-8.") from error
@@ -56,9 +55,9 @@ def open_jsonlines(path: Path, *, name: str) -> JsonLines:
 def _object(line: str) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return {_sound(key): value for key, value in found.items()} if isinstance(found, dict) else None
 
 
 def _text(value: Any) -> str:
@@ -66,14 +65,19 @@ def _text(value: Any) -> str:
         case None:
             return ""
         case str():
-            return value
+            return _sound(value)
         case bool():
             return "TRUE" if value else "FALSE"
-        case list() if all(isinstance(item, str) for item in value):
-            return "; ".join(value)
+        case list() if not any(isinstance(item, dict | list) for item in value):
+            return "; ".join(_text(item) for item in value if item is not None)
         case float() if value.is_integer() and abs(value) < 1e15:
             return str(int(value))
         case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
+            return _sound(json.dumps(value, ensure_ascii=False))
         case _:
             return str(value)
+
+
+def _sound(text: str) -> str:
+    """Text without half characters (lone surrogates), which no encoding can hold."""
+    return text if text.isascii() else text.encode("utf-8", "padron_bad").decode()

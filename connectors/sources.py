@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 from connectors.delimited import open_delimited
 from connectors.headers import UnreadableFile, known_header
@@ -26,8 +26,6 @@ _BINARY = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"\x7fELF", b"Rar!", b
 
 class Source(Protocol):
     """An open contact file."""
-
-    header: tuple[str, ...]
 
     def blocks(self) -> Iterator[RawFrame]: ...
 
@@ -66,7 +64,7 @@ def _unpacked(path: Path, scratch: Path, name: str, most_bytes: int) -> tuple[Pa
     try:
         if magic[:2] == b"\x1f\x8b":
             with gzip.open(path) as source:
-                _copy(source, target, name, most_bytes)
+                _copy(cast("IO[bytes]", source), target, name, most_bytes)
             return target, name.removesuffix(".gz")
         if magic == b"PK\x03\x04" and not _is_workbook(path):
             with zipfile.ZipFile(path) as archive:
@@ -87,9 +85,7 @@ def _is_workbook(path: Path) -> bool:
 
 def _only_member(archive: zipfile.ZipFile, target: Path, name: str, most_bytes: int) -> tuple[Path, str]:
     members = [
-        member
-        for member in archive.infolist()
-        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1:
         raise UnreadableFile(f"{name} holds {len(members)} files. Send a zip with exactly one contact file in it.")
@@ -101,10 +97,10 @@ def _only_member(archive: zipfile.ZipFile, target: Path, name: str, most_bytes: 
     return target, Path(inner).name
 
 
-def _copy(source: gzip.GzipFile | zipfile.ZipExtFile | object, target: Path, name: str, most_bytes: int) -> None:
+def _copy(source: IO[bytes], target: Path, name: str, most_bytes: int) -> None:
     size = 0
     with target.open("wb") as sink:
-        while chunk := source.read(1 << 20):  # type: ignore[attr-defined]
+        while chunk := source.read(1 << 20):
             size += len(chunk)
             if size > most_bytes or size > shutil.disk_usage(target.parent).free + size - 100_000_000:
                 raise UnreadableFile(f"{name} unpacks to more than can be kept ({size} bytes and going on).")

@@ -79,7 +79,7 @@ def _text(cell: Any) -> str:
             return cell
         case bool():
             return "TRUE" if cell else "FALSE"
-        case float() if cell.is_integer() and abs(cell) < 1e15:
+        case float() if cell.is_integer():
             return str(int(cell))
         case datetime.datetime() if cell.time() == datetime.time.min:
             return cell.date().isoformat()
@@ -163,12 +163,12 @@ def _sheet_part(archive: zipfile.ZipFile, position: int) -> str | None:
     if "xl/workbook.xml" not in names or "xl/_rels/workbook.xml.rels" not in names:
         return None
     sheets = re.findall(rb'<(?:\w+:)?sheet\s[^>]*?r:id="([^"]+)"', archive.read("xl/workbook.xml"))
-    relations = dict(
-        (identifier, target)
+    relations = {
+        identifier: target
         for relation in re.findall(rb"<Relationship\s[^>]*>", archive.read("xl/_rels/workbook.xml.rels"))
         for identifier in re.findall(rb'\bId="([^"]+)"', relation)
         for target in re.findall(rb'\bTarget="([^"]+)"', relation)
-    )
+    }
     if position >= len(sheets) or sheets[position] not in relations:
         return None
     target = relations[sheets[position]].decode()

@@ -142,6 +142,6 @@ def _failure(name: str, code: int, said: str) -> UnreadableFile:
         return UnreadableFile(f"{name} is encrypted: it is protected by a password. Save it without one.")
     if code < 0 or "MemoryError" in said or "memory" in last.lower():
         return UnreadableFile(
-            f"{name} needs more memory or time than a workbook may use. Delete the formatted empty area, or save as CSV."
+            f"{name} needs more memory or time than a workbook may use. Delete formatted empty areas, or save as CSV."
         )
     return UnreadableFile(f"{name} cannot be read as a workbook: it is damaged or of another kind ({last[:160]}).")

@@ -12,7 +12,7 @@ BLANKS = pa.array(
     + ["ninguna", "sin dato", "sin datos", "no tiene", "sin correo", "sin telefono", "sin teléfono", "vacio", "vacío"]
     + ["não tem", "nenhum", "unknown", "desconocido"]
 )
-INVISIBLE = "[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]"
+INVISIBLE = "[\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\u00ad]"
 SEPARATOR = "\x1f"
 """Stands between several values of one cell (tags, further phones) inside a clean frame."""
 

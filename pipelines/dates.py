@@ -47,7 +47,7 @@ def _read(text: str | None, order: str | None, zone: str) -> tuple[datetime | No
     match = _PARTS.fullmatch(text)
     if not match:
         return None, "date_invalid"
-    days = _days([int(part) for part in match.group(1, 2, 3)], match.group(1), order)
+    days = _days([int(part) for part in match.group(1, 2, 3)], match.group(1), match.group(3), order)
     if len(days) != 1:
         return None, "date_ambiguous" if days else "date_invalid"
     try:
@@ -56,13 +56,15 @@ def _read(text: str | None, order: str | None, zone: str) -> tuple[datetime | No
         return None, "date_invalid"
 
 
-def _days(parts: list[int], first: str, order: str | None) -> set[date]:
+def _days(parts: list[int], first: str, last: str, order: str | None) -> set[date]:
     """The days that the three numbers can mean."""
     a, b, c = parts
     if len(first) == 4:
         candidates = [(a, b, c)]
     else:
-        year = c if c > 99 else c + (2000 if c < 70 else 1900)
+        if len(last) == 3 or (order == "ymd" and len(first) != 2):
+            return set()
+        year = c if len(last) == 4 else c + (2000 if c < 70 else 1900)
         ways = {"dmy": [(year, b, a)], "mdy": [(year, a, b)], "ymd": [(a + 2000, b, c)]}
         candidates = ways[order] if order else [(year, b, a), (year, a, b)]
     return {day for item in candidates if (day := _date(*item))}

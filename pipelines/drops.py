@@ -1,4 +1,4 @@
-"""Dropped files as batches: claim them into the store, import them, put them where they belong. Right when run twice."""
+"""Dropped files as batches: claim them, import them, put them where they belong. Right when run twice."""
 
 import os
 import threading
@@ -40,9 +40,7 @@ def claim_ready(engine: Engine, watch: Watch, settings: Settings, clock: Clock, 
     return [number for number in added if number is not None]
 
 
-def _add(
-    engine: Engine, folder: DropFolder, path: Path, name: str, settings: Settings, clock: Clock
-) -> int | None:
+def _add(engine: Engine, folder: DropFolder, path: Path, name: str, settings: Settings, clock: Clock) -> int | None:
     text, problem = _profile_text(folder, settings)
     with transaction(engine) as connection:
         number = batches.add_batch(
@@ -76,9 +74,7 @@ def import_drop(engine: Engine, number: int, settings: Settings, clock: Clock) -
     """Import one dropped file if nobody else does; None where there was nothing to do."""
     lease = Lease(uuid.uuid4().hex, settings.lease_seconds, clock)
     with transaction(engine) as connection:
-        batch = batches.claim_batch(
-            connection, number, lease.token, clock(), timedelta(seconds=settings.lease_seconds)
-        )
+        batch = batches.claim_batch(connection, number, lease.token, clock(), timedelta(seconds=settings.lease_seconds))
     if batch is None:
         return None
     try:
@@ -179,7 +175,9 @@ def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> 
         batch = batches.get_batch(connection, number)
     path = Path(batch.path)
     if batch.state not in ("rejected", "needs_mapping") or batch.folder is None:
-        raise InputError(f"Batch {number} is {batch.state}: only rejected or parked files of a drop folder are retried.")
+        raise InputError(
+            f"Batch {number} is {batch.state}: only rejected or parked files of a drop folder are retried."
+        )
     if not path.exists():
         raise InputError(f"The file of batch {number} is no longer at {path}. Drop it again.")
     claim = f"{uuid.uuid4().hex}__{batch.file}"

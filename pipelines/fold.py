@@ -1,79 +1,161 @@
 """Several rows of one person folded into one, in file order, by the profile's rule for duplicates."""
 
-import pandas as pd
+from collections.abc import Callable, Iterable
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.columns import SEPARATOR, chunked
+from pipelines.groups import Longs
+from pipelines.keys import key_form
 from pipelines.phones import match_form
 from pipelines.words import tag_form
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
 
-_UNITED = ("tags", "more_phones", "more_emails", "consents", "clear")
+_UNITED = ("tags", "more_phones", "more_emails", "more_ids", "clear")
+_KEYS = (("phone", "more_phones"), ("email", "more_emails"), ("external_id", "more_ids"))
+_Pick = Callable[[Longs, pa.Array], pa.Array]
 
 
-def fold_rows(frame: CleanFrame, leaders: pa.Array, profile: Profile) -> CleanFrame:
-    """One row for each leader: `update` lets later cells win, `merge` and `skip` earlier ones, `overwrite` the last row.
+def fold_rows(frame: CleanFrame, leaders: Longs, profile: Profile) -> CleanFrame:
+    """One row for each leader, sorted by leader; `leaders` stands in the order of the frame's rows.
 
-    Tags and further keys are united; a later phone that does not win is kept as a further one; blocked stays blocked.
+    `update` lets later cells win, `merge` and `skip` earlier ones, `overwrite` the last row. Tags and further keys are
+    united; a phone or e-mail that does not win is kept as a further one; blocked stays blocked.
     """
-    rows = frame.to_pandas(types_mapper=pd.ArrowDtype)
-    rows["_leader"] = pd.array(leaders.to_pylist(), dtype="int64[pyarrow]")
-    rows = rows.sort_values(["_leader", ROW], kind="stable")
-    grouped = rows.groupby("_leader", sort=True)
-    folded = _winners(grouped, profile)
+    order = np.lexsort((chunked(frame[ROW]).to_numpy(), leaders))
+    rows = frame.take(pa.array(order)).combine_chunks()
+    ordered = leaders[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    pick = _picker(profile, len(ordered))
+    columns = {name: pick(starts, chunked(rows[name])) for name in rows.column_names}
+    columns["consents"] = _united(starts, chunked(rows["consents"]))
     if profile.duplicates != "skip":
         for name in _UNITED:
-            folded[name] = grouped[name].agg(_united)
-        for key, more in (("phone", "more_phones"), ("email", "more_emails")):
-            folded[more] = _losers(rows, folded, key, more)
-        folded["note"] = grouped["note"].agg(_joined)
-    blocked = rows.loc[(rows["status"] == "blocked").fillna(False).astype(bool), "_leader"].unique()
-    folded.loc[folded.index.isin(blocked), "status"] = "blocked"
-    folded["last_interaction_at"] = grouped["last_interaction_at"].max()
-    folded[ROW] = folded.index
-    result = pa.Table.from_pandas(folded[frame.column_names], frame.schema, preserve_index=False)
-    index = result.column_names.index("phone_match")
-    return CleanFrame(result.set_column(index, "phone_match", match_form(chunked(result["phone"]))))
+            columns[name] = _united(starts, chunked(rows[name]))
+        columns["note"] = _joined(starts, chunked(rows["note"]))
+        for key, more in _KEYS:
+            if profile.duplicates == "overwrite":
+                columns[key] = _last_filled(starts, chunked(rows[key]))
+            columns[more] = _with_losers(starts, chunked(rows[key]), columns[key], columns[more])
+        columns["clear"] = _still_empty(columns)
+    columns["status"] = _status(starts, chunked(rows["status"]), columns["status"])
+    columns["last_interaction_at"] = _latest(starts, chunked(rows["last_interaction_at"]))
+    columns[ROW] = pa.array(ordered[starts])
+    columns["phone_match"] = match_form(columns["phone"])
+    return CleanFrame(pa.Table.from_arrays([columns[item.name] for item in frame.schema], schema=frame.schema))
 
 
-def _winners(grouped: "pd.core.groupby.DataFrameGroupBy[tuple[object, ...], bool]", profile: Profile) -> pd.DataFrame:
+def _picker(profile: Profile, count: int) -> _Pick:
+    """How a group's cell is chosen: the last or first filled one, or the last or first row's."""
     match profile.duplicates:
         case "overwrite":
-            return grouped.tail(1).set_index("_leader")
+            return lambda starts, column: column.take(pa.array(np.r_[starts[1:], count] - 1))
         case "skip":
-            return grouped.head(1).set_index("_leader")
+            return lambda starts, column: column.take(pa.array(starts))
         case "merge":
-            return grouped.first()
+            return _first_filled
         case _:
-            return grouped.last()
+            return _last_filled
 
 
-def _united(values: pd.Series) -> str | None:
-    parts: dict[str, str] = {}
-    for value in values.dropna():
-        for part in value.split(SEPARATOR):
-            parts.setdefault(tag_form(part), part)
-    return SEPARATOR.join(parts.values()) or None
+def _first_filled(starts: Longs, column: pa.Array) -> pa.Array:
+    positions = np.arange(len(column))
+    valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
+    at = np.minimum.reduceat(np.where(valid, positions, len(column)), starts)
+    return column.take(pa.array(at, mask=at == len(column)))
 
 
-def _joined(values: pd.Series) -> str | None:
-    return "\n".join(dict.fromkeys(values.dropna())) or None
+def _last_filled(starts: Longs, column: pa.Array) -> pa.Array:
+    valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
+    at = np.maximum.reduceat(np.where(valid, np.arange(len(column)), -1), starts)
+    return column.take(pa.array(at, mask=at < 0))
 
 
-def _losers(rows: pd.DataFrame, folded: pd.DataFrame, key: str, more: str) -> pd.Series:
-    """The further values with those of the group's own that did not win, and without the winner."""
-    own = rows.groupby("_leader", sort=True)[key].agg(lambda values: SEPARATOR.join(dict.fromkeys(values.dropna())))
-    found = [
-        SEPARATOR.join(dict.fromkeys(part for part in _parts(mine) + _parts(further) if part != winner)) or None
-        for mine, further, winner in zip(own, folded[more], folded[key], strict=True)
+def _several(starts: Longs, column: pa.Array) -> tuple[pa.Array, Longs]:
+    """The one value of each group, and the groups (by position) that have more than one."""
+    codes = column.dictionary_encode().indices
+    filled = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    high = np.maximum.reduceat(filled, starts)
+    low = np.minimum.reduceat(np.where(filled < 0, np.iinfo(np.int64).max, filled), starts)
+    return _first_filled(starts, column), np.flatnonzero((high >= 0) & (low != high))
+
+
+def _combined(starts: Longs, column: pa.Array, join: Callable[[list[str]], str | None]) -> pa.Array:
+    """The one value of each group, or what `join` makes of several."""
+    single, mixed = _several(starts, column)
+    if not len(mixed):
+        return single
+    ends = np.r_[starts[1:], len(column)]
+    texts = [join(column[int(starts[at]) : int(ends[at])].drop_null().to_pylist()) for at in mixed.tolist()]
+    mask = np.zeros(len(starts), bool)
+    mask[mixed] = True
+    return pc.replace_with_mask(single, pa.array(mask), pa.array(texts, pa.string()))
+
+
+def _united(starts: Longs, column: pa.Array) -> pa.Array:
+    def unite(texts: list[str]) -> str | None:
+        parts: dict[str, str] = {}
+        for text in texts:
+            for part in text.split(SEPARATOR):
+                parts.setdefault(tag_form(part), part)
+        return SEPARATOR.join(parts.values()) or None
+
+    return _combined(starts, column, unite)
+
+
+def _joined(starts: Longs, column: pa.Array) -> pa.Array:
+    return _combined(starts, column, lambda texts: "\n".join(dict.fromkeys(texts)) or None)
+
+
+def _with_losers(starts: Longs, column: pa.Array, winner: pa.Array, further: pa.Array) -> pa.Array:
+    """The further values, with the group's own values that did not win, and without the winner."""
+    every = _combined(starts, column, lambda texts: SEPARATOR.join(dict.fromkeys(texts)))
+    odd = pc.or_(pc.and_(pc.is_valid(every), pc.invert(is_same(every, winner))), pc.is_valid(further))
+    where = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
+    if not len(where):
+        return further
+    texts = []
+    for at in where.tolist():
+        parts = [*_parts(every[at].as_py()), *_parts(further[at].as_py())]
+        kept = dict(zip(_forms(reversed(parts)), reversed(parts), strict=True))
+        mine = _forms([winner[at].as_py() or ""])[0]
+        texts.append(SEPARATOR.join(part for form, part in reversed(kept.items()) if form != mine) or None)
+    return pc.replace_with_mask(further, odd, pa.array(texts, pa.string()))
+
+
+def _forms(parts: Iterable[str]) -> list[str]:
+    """The match forms of phones; any other key is its own."""
+    return [key_form("phone", part) if part.startswith("+") else part for part in parts]
+
+
+def _still_empty(columns: dict[str, pa.Array]) -> pa.Array:
+    """The fields to empty, without those that some row of the group filled."""
+    cleared = columns["clear"]
+    if cleared.null_count == len(cleared):
+        return cleared
+    texts = [
+        SEPARATOR.join(name for name in _parts(text) if not columns[name][at].is_valid) or None
+        for at, text in enumerate(cleared.to_pylist())
     ]
-    return pd.Series(found, index=folded.index, dtype=rows[more].dtype)
+    return pa.array(texts, pa.string())
 
 
-def _parts(text: object) -> list[str]:
-    return [part for part in text.split(SEPARATOR) if part] if isinstance(text, str) else []
+def _parts(text: str | None) -> list[str]:
+    return text.split(SEPARATOR) if text else []
+
+
+def _status(starts: Longs, column: pa.Array, picked: pa.Array) -> pa.Array:
+    blocked = pc.equal(column, "blocked").fill_null(False).to_numpy(zero_copy_only=False)
+    return pc.if_else(pa.array(np.logical_or.reduceat(blocked, starts)), "blocked", picked)
+
+
+def _latest(starts: Longs, column: pa.Array) -> pa.Array:
+    stamps = column.cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
+    latest = np.maximum.reduceat(stamps, starts)
+    return pa.array(latest, mask=latest == np.iinfo(np.int64).min).cast(column.type)
 
 
 def is_same(one: pa.Array, other: pa.Array) -> pa.Array:

@@ -3,6 +3,7 @@
 Only keys that stand in more than one row are looked at, so the cost follows the duplicates, not the file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,15 +44,21 @@ def repeated(values: Longs) -> Longs:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def group_rows(occurrences: pa.Table, *, names_matter: bool) -> Groups:
-    """Group rows by their repeated keys (OCCURRENCES, in any order)."""
+def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: bool) -> Groups:
+    """Group rows by their repeated keys (OCCURRENCES, in any order) of these kinds.
+
+    Keys of other kinds make no groups, but the first row that has one owns it. An external id needs no names.
+    """
     if not occurrences.num_rows:
         return no_groups()
     occurrences = occurrences.sort_by([("key", "ascending"), ("row", "ascending")]).combine_chunks()
     rows = occurrences["row"].to_numpy()
     keys = _codes(occurrences["key"])
     names = _codes(occurrences["name"].fill_null("")) if names_matter else np.zeros(len(rows), np.int64)
+    kind_of = _kinds(occurrences["key"])
+    names[kind_of == "external_id"] = 0
     cluster = _clusters(keys, names, occurrences["name"].combine_chunks())
+    cluster = np.where(np.isin(kind_of, list(kinds)), cluster, np.arange(len(rows)))
     leader_of, all_rows = _components(rows, cluster)
     leaders = leader_of[np.searchsorted(all_rows, rows)]
     member, leader = _members(all_rows, leader_of)
@@ -60,6 +67,12 @@ def group_rows(occurrences: pa.Table, *, names_matter: bool) -> Groups:
 
 def _codes(column: pa.ChunkedArray) -> Longs:
     return column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+
+
+def _kinds(keys: pa.ChunkedArray) -> npt.NDArray[np.str_]:
+    """`phone`, `email` or `external_id` for each key."""
+    encoded = pc.replace_substring_regex(keys, ":(?s:.*)$", "").combine_chunks().dictionary_encode()
+    return np.array(encoded.dictionary.to_pylist(), str)[encoded.indices.to_numpy()]
 
 
 def _clusters(keys: Longs, names: Longs, texts: pa.Array) -> Longs:

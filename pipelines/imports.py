@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,17 +22,17 @@ from connectors.headers import NeedsAnswer, UnreadableFile
 from connectors.rowreports import RowReport
 from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
-from pipelines.apply import Applied, Context, apply_rows
-from pipelines.clean import NOTES
+from pipelines.apply import Applied, apply_rows
+from pipelines.cells import NOTES
 from pipelines.columns import chunked
+from pipelines.context import Context
 from pipelines.fold import fold_rows
-from pipelines.groups import Longs
 from pipelines.mapping import ColumnMap, map_columns, require_keys
-from pipelines.stage import Progress, Staged, rejected_between, slices, stage_file
+from pipelines.stage import Progress, Staged, rejected_between, stage_file
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
-from schemas.reports import OUTCOMES, ImportReport
+from schemas.reports import OUTCOMES, FileStatus, ImportReport
 from warehouse import batches, bulk, indexes, roll
 from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
@@ -100,7 +101,7 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
             tally, rows, warnings, reported = _run(store, batch, job, lease, Path(scratch))
     except (NeedsAnswer, UnreadableFile) as error:
-        status = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
+        status: FileStatus = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
         return replace(report, status=status, message=str(error), seconds=time.monotonic() - started), []
     return (
         replace(
@@ -110,15 +111,13 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
             row_errors=tuple(sorted(tally.row_errors)),
             reject_file=str(job.report_path) if reported else None,
             seconds=time.monotonic() - started,
-            **tally.counts,
+            **dict[str, Any](tally.counts),
         ),
         tally.values,
     )
 
 
-def _run(
-    store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path
-) -> tuple[Tally, int, int, int]:
+def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> tuple[Tally, int, int, int]:
     with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
         mapping = _map(store, opened, job)
         report = RowReport(
@@ -160,8 +159,9 @@ def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
 def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
     context = _open_context(store, staged, mapping, batch, job, lease)
-    size, last_change = _FIRST, 0
-    for first, last in slices(staged, batch.rows_done, lambda: size):
+    first, size, last_change = batch.rows_done + 1, _FIRST, 0
+    while first <= staged.rows_read:
+        last = min(first + size - 1, staged.rows_read)
         began = time.monotonic()
         rows = _slice_rows(staged, first, last, job.profile)
         with transaction(store) as connection:
@@ -173,7 +173,7 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             batches.add_progress(connection, batch.id, last, counts)
             last_change = roll.last_change(connection) if context.fresh else 0
         _add(tally, counts, errors)
-        size = _next_size(last - first + 1, time.monotonic() - began)
+        first, size = last + 1, _next_size(last - first + 1, time.monotonic() - began)
     indexes.build_missing(store)
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
@@ -183,9 +183,7 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
     return tally
 
 
-def _open_context(
-    store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease
-) -> Context:
+def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Context:
     """Make the custom fields; decide whether this is a first load, whose indexes are built at its end."""
     at = batch.started_at or batch.created_at
     with transaction(store) as connection:
@@ -198,7 +196,7 @@ def _open_context(
             indexes.drop_for_first_load(connection)
     if not fresh:
         indexes.build_missing(store)
-    return Context(
+    context = Context(
         batch.id,
         batch.source,
         batch.actor,
@@ -209,6 +207,17 @@ def _open_context(
         staged.groups.shared,
         fresh,
     )
+    if batch.rows_done:
+        _remember(store, context)
+    return context
+
+
+def _remember(store: Store, context: Context) -> None:
+    """What an earlier, cut off run of the batch did."""
+    with reading(store) as connection:
+        context.seen.add(batches.contacts_of(connection, context.batch_id))
+        refused = batches.outcome_rows(connection, context.batch_id, ("already_exists", "not_found"))
+    context.refused.update(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
 
 
 def _slice_rows(staged: Staged, first: int, last: int, profile: Profile) -> CleanFrame:
@@ -225,10 +234,11 @@ def _slice_rows(staged: Staged, first: int, last: int, profile: Profile) -> Clea
         return CleanFrame(rows.filter(pa.array(single)))
     single &= ~np.isin(numbers, leaders)
     wanted = np.union1d(leaders, members)
-    leader_of = dict(zip(members.tolist(), leaders.tolist(), strict=True))
-    folded = fold_rows(
-        staged.rows_numbered(wanted), pa.array([leader_of.get(row, row) for row in wanted.tolist()]), profile
-    )
+    own = np.searchsorted(members_sorted := np.sort(members), wanted)
+    is_member = np.isin(wanted, members)
+    order = np.argsort(members)
+    leader_of = np.where(is_member, leaders[order][np.minimum(own, len(members_sorted) - 1)], wanted)
+    folded = fold_rows(staged.rows_numbered(wanted), leader_of, profile)
     return CleanFrame(pa.concat_tables([rows.filter(pa.array(single)), folded]).sort_by(ROW))
 
 
@@ -241,12 +251,12 @@ def _apply_slice(
     bad, codes = rejected_between(staged, *bounds)
     count = len(bad)
     rejected = {"row": bad, "outcome": ["rejected"] * count, "code": codes}
-    merged = _members_between(staged, *bounds)
+    merged = _members_between(staged, *bounds, context.refused)
     parts = [outcomes, _outcome_table(rejected, context.batch_id), _outcome_table(merged, context.batch_id)]
     table = pa.concat_tables(parts).sort_by("row")
     batches.insert_outcomes(connection, table)
     names, numbers = np.unique(chunked(table["outcome"]).to_numpy(zero_copy_only=False), return_counts=True)
-    errors = applied.rows[applied.outcome == "rejected"].tolist()
+    errors = table.filter(pc.equal(table["outcome"], "rejected"))["row"].to_pylist()
     return dict(zip(names.tolist(), numbers.tolist(), strict=True)), errors
 
 
@@ -274,12 +284,14 @@ def _array(values: object, kind: pa.DataType) -> pa.Array:
     return values if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
-def _members_between(staged: Staged, first: int, last: int) -> dict[str, Longs | list[str]]:
-    """The rows of the range that were merged into another row of the file."""
+def _members_between(staged: Staged, first: int, last: int, refused: Mapping[int, str]) -> dict[str, object]:
+    """The rows of the range that were merged into another row of the file, and share its fate if it was refused."""
     groups = staged.groups
     inside = (groups.member >= first) & (groups.member <= last)
     member, leader = groups.member[inside], groups.leader[inside]
-    return {"row": member, "outcome": ["merged"] * len(member), "into_row": leader}
+    codes = [refused.get(row) for row in leader.tolist()] if refused else [None] * len(member)
+    outcome = ["rejected" if code else "merged" for code in codes]
+    return {"row": member, "outcome": outcome, "into_row": leader, "code": codes}
 
 
 def _add(tally: Tally, counts: Mapping[str, int], errors: list[int]) -> None:
@@ -305,9 +317,7 @@ def _report_merge_notes(store: Store, opened: Opened, batch: Batch, report: RowR
         return
     rejected = set(noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_pylist())
     count = noted.num_rows
-    notes = pa.table(
-        {"row": noted["row"], "code": noted["code"], "field": [""] * count, "value": [""] * count}, NOTES
-    )
+    notes = pa.table({"row": noted["row"], "code": noted["code"], "field": [""] * count, "value": [""] * count}, NOTES)
     for raw in opened.source.blocks():
         numbers = chunked(raw[ROW])
         report.add(raw, notes.filter(pc.is_in(notes["row"], numbers)), rejected)

@@ -18,8 +18,30 @@ from schemas.profiles import Profile
 KEY_TARGETS = ("phone", "email", "external_id")
 REPORT_COLUMNS = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
 _SPANISH = frozenset(
-    "nombre nombres apellido apellidos telefono celular movil correo empresa ciudad pais direccion estado canal notas "
-    "etiquetas idioma cliente contacto observaciones creado fecha".split()
+    [
+        "nombre",
+        "nombres",
+        "apellido",
+        "apellidos",
+        "telefono",
+        "celular",
+        "movil",
+        "correo",
+        "empresa",
+        "ciudad",
+        "pais",
+        "direccion",
+        "estado",
+        "canal",
+        "notas",
+        "etiquetas",
+        "idioma",
+        "cliente",
+        "contacto",
+        "observaciones",
+        "creado",
+        "fecha",
+    ]
 )
 
 
@@ -102,7 +124,9 @@ class Proposal:
     example: str
 
 
-def propose(header: Sequence[str], sample: RawFrame, profile: Profile, known: Mapping[str, FieldType]) -> list[Proposal]:
+def propose(
+    header: Sequence[str], sample: RawFrame, profile: Profile, known: Mapping[str, FieldType]
+) -> list[Proposal]:
     """A mapping for every column, from its name or, where the name says nothing, from its cells."""
     mapping = map_columns(header, profile, known)
     found = []

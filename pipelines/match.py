@@ -16,6 +16,7 @@ from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
 
 KEYS = pa.schema([("row", pa.int64()), ("kind", pa.string()), ("value", pa.string())])
+FURTHER = (("phone", "more_phones"), ("email", "more_emails"), ("external_id", "more_ids"))
 Flags = npt.NDArray[np.bool_]
 
 
@@ -48,14 +49,21 @@ def keys_of(frame: CleanFrame, source: str) -> pa.Table:
         _keyed(rows, "email", frame["email"]),
         _keyed(rows, "external_id", external),
     ]
-    for kind, column in (("phone", "more_phones"), ("email", "more_emails")):
+    for kind, column in FURTHER:
         filled = chunked(pc.is_valid(frame[column]))
         if pc.any(filled).as_py():
             split = pc.split_pattern(chunked(frame[column]).filter(filled), SEPARATOR)
             values = pc.list_flatten(split)
             at = rows.filter(filled).take(pc.list_parent_indices(split))
-            parts.append(_keyed(at, kind, match_form(values) if kind == "phone" else values))
+            parts.append(_keyed(at, kind, further_form(kind, values, source)))
     return pa.concat_tables(parts)
+
+
+def further_form(kind: str, values: pa.Array, source: str) -> pa.Array:
+    """The form under which further values are keys: phones' match form, external ids with their source."""
+    if kind == "external_id":
+        return pc.binary_join_element_wise(source, values, ":")
+    return match_form(values) if kind == "phone" else values
 
 
 def _keyed(rows: pa.Array, kind: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
@@ -75,6 +83,7 @@ def decide(frame: CleanFrame, matches: pa.Table, profile: Profile, shared: dict[
     if matches.num_rows and profile.duplicates != "create":
         _choose(decision, rows, frame, matches, profile)
     if matches.num_rows:
+        _mark_held(decision, rows, frame, matches)
         _mark_taken(decision, rows, frame, matches)
     _mark_shared(decision, rows, frame, shared)
     return decision
@@ -114,6 +123,17 @@ def _agree(rows: Longs, frame: CleanFrame, matches: pa.Table, profile: Profile) 
     return agree
 
 
+def _mark_held(decision: Decision, rows: Longs, frame: CleanFrame, found: pa.Table) -> None:
+    """A phone or e-mail that the contact has already, in whatever role, does not take its own one's place."""
+    position = np.searchsorted(rows, found["row"].to_numpy())
+    mine = found["contact_id"].to_numpy() == decision.contact[position]
+    for kind, column in (("phone", "phone_match"), ("email", "email")):
+        same = chunked(pc.equal(found["kind"], kind)).to_numpy(zero_copy_only=False) & mine
+        own = chunked(frame[column]).take(pa.array(position))
+        held = same & pc.equal(own, chunked(found["value"])).fill_null(False).to_numpy(zero_copy_only=False)
+        decision.held[kind][position[held]] = True
+
+
 def _mark_taken(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.Table) -> None:
     """Keys of the row that another contact owns stay with that contact."""
     owned = matches.filter(pc.equal(matches["role"], "owner"))
@@ -136,12 +156,12 @@ def _mark_taken(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.
 
 
 def _mark_shared(decision: Decision, rows: Longs, frame: CleanFrame, shared: dict[int, set[str]]) -> None:
-    """Keys that an earlier row of the file owns, unless the row turned out to be the contact that owns them."""
+    """Keys that an earlier row of the file owns, unless the row's contact has them already."""
     for row, keys in shared.items():
         at = int(np.searchsorted(rows, row))
-        if at >= len(rows) or rows[at] != row or decision.contact[at]:
+        if at >= len(rows) or rows[at] != row:
             continue
         phone, email = frame["phone_match"][at].as_py(), frame["email"][at].as_py()
-        decision.phone_taken[at] |= f"phone:{phone}" in keys
-        decision.email_taken[at] |= f"email:{email}" in keys
+        decision.phone_taken[at] |= f"phone:{phone}" in keys and not decision.held["phone"][at]
+        decision.email_taken[at] |= f"email:{email}" in keys and not decision.held["email"][at]
         decision.taken_further |= {(row, key) for key in keys if key not in (f"phone:{phone}", f"email:{email}")}

@@ -62,7 +62,9 @@ def _later(one: pa.Array, other: pa.Array) -> pa.Array:
 
 
 def pick(old: pa.Array, new: pa.Array, emptied: pa.Array, policy: Duplicates) -> pa.Array:
-    """The value that the policy leaves: `merge` fills gaps only, the others let a filled cell win."""
+    """The value that the policy leaves: `skip` none of the row's, `merge` only in gaps, else a filled cell wins."""
+    if policy == "skip":
+        return old
     if policy == "merge":
         return pc.coalesce(old, new)
     return pc.if_else(emptied, pa.scalar(None, old.type), pc.coalesce(new, old))
@@ -77,14 +79,23 @@ def clears(cleared: pa.Array, name: str) -> pa.Array:
 def _display_name(
     existing: pa.Table, incoming: pa.Table, new: dict[str, pa.Array], emptied: pa.Array, policy: Duplicates
 ) -> pa.Array:
-    """Put together anew where a part of the name changed, else picked like any field."""
-    picked = pick(existing["display_name"], incoming["display_name"], emptied, policy)
-    same = pc.and_(
-        is_same(existing["first_name"], new["first_name"]), is_same(existing["last_name"], new["last_name"])
-    )
-    has_part = pc.or_(pc.is_valid(new["first_name"]), pc.is_valid(new["last_name"]))
-    whole = joined([chunked(new["first_name"]), chunked(new["last_name"])], " ", existing.num_rows)
-    return pc.if_else(pc.and_(pc.invert(same), has_part), whole, picked)
+    """A name of the row's own is picked like any field; one put together from parts follows the merged parts.
+
+    A contact known only by its whole name keeps it until both parts are known.
+    """
+    old, count = existing["display_name"], existing.num_rows
+    derived = is_same(incoming["display_name"], _whole(incoming, count))
+    picked = pick(old, incoming["display_name"], emptied, policy)
+    parts_same = pc.and_(*(is_same(existing[name], new[name]) for name in ("first_name", "last_name")))
+    had_part = pc.or_(*(pc.is_valid(existing[name]) for name in ("first_name", "last_name")))
+    has_both = pc.and_(*(pc.is_valid(new[name]) for name in ("first_name", "last_name")))
+    followed = pc.if_else(pc.or_(had_part, has_both), _whole(new, count), pc.coalesce(old, _whole(new, count)))
+    from_parts = pc.if_else(parts_same, pc.coalesce(old, _whole(new, count)), followed)
+    return pc.if_else(derived, pc.if_else(emptied, picked, from_parts), picked)
+
+
+def _whole(names: pa.Table | dict[str, pa.Array], count: int) -> pa.Array:
+    return joined([chunked(names["first_name"]), chunked(names["last_name"])], " ", count)
 
 
 def _own_key(
@@ -98,6 +109,8 @@ def _own_key(
     """The contact's own phone or e-mail: another spelling of the same one changes nothing; it is never emptied."""
     stays = pc.or_(keep, pc.is_null(incoming[form]))
     stays = pc.or_(stays, pc.equal(existing[form], incoming[form]).fill_null(False))
+    if policy == "skip":
+        return {name: existing[name] for name in names}
     if policy == "merge":
         stays = pc.or_(stays, pc.is_valid(existing[form]))
     return {name: pc.if_else(stays, existing[name], incoming[name]) for name in names}
@@ -106,7 +119,7 @@ def _own_key(
 def _status(old: pa.Array, new: pa.Array, policy: Duplicates) -> tuple[pa.Array, pa.Array]:
     blocked = pc.equal(old, "blocked")
     blocks = pc.equal(new, "blocked").fill_null(False)
-    wanted = old if policy == "merge" else pc.coalesce(new, old)
+    wanted = old if policy in ("merge", "skip") else pc.coalesce(new, old)
     status = pc.if_else(pc.or_(blocked, blocks), "blocked", wanted)
     return status, pc.and_(blocked, pc.not_equal(new, "blocked").fill_null(False))
 

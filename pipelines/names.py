@@ -5,7 +5,38 @@ from functools import lru_cache
 from rapidfuzz.distance import JaroWinkler
 
 _PARTICLES = frozenset(
-    "de del la las los y e da das do dos di van von der den el al bin ibn mr mrs ms sr sra srta dr dra don dona".split()
+    [
+        "de",
+        "del",
+        "la",
+        "las",
+        "los",
+        "y",
+        "e",
+        "da",
+        "das",
+        "do",
+        "dos",
+        "di",
+        "van",
+        "von",
+        "der",
+        "den",
+        "el",
+        "al",
+        "bin",
+        "ibn",
+        "mr",
+        "mrs",
+        "ms",
+        "sr",
+        "sra",
+        "srta",
+        "dr",
+        "dra",
+        "don",
+        "dona",
+    ]
 )
 _CLOSE = 0.93
 

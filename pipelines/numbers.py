@@ -9,9 +9,12 @@ from pipelines.columns import Normalised, chunked, trimmed, without_blanks
 from pipelines.texts import fold
 
 _PLAIN = r"^-?[0-9]{1,15}(?:\.(?:[0-9]{1,2}|[0-9]{4,10}))?$"
-_CURRENCY = re.compile(r"^(?:us\$|r\$|s/\.?|\$|€|£|usd|eur|cop|mxn|ars|pen|clp|brl)\s*|\s*(?:\$|€|£|%|usd|eur|cop|mxn)$", re.I)
+_CURRENCY = re.compile(
+    r"^(?:us\$|r\$|s/\.?|\$|€|£|usd|eur|cop|mxn|ars|pen|clp|brl)\s*|\s*(?:\$|€|£|%|usd|eur|cop|mxn)$", re.I
+)
 _YES = ("si", "yes", "y", "s", "true", "verdadero", "verdadeiro", "sim", "1", "on", "x", "v", "t", "vrai", "oui", "ja")
 _NO = ("no", "n", "false", "falso", "nao", "0", "off", "f", "faux", "non", "nein")
+_MARKED = ("blocked", "bloqueado", "bloqueada", "unsubscribed", "opted out", "opt out", "optout", "baja", "blacklisted")
 _MOST = 9e15
 
 
@@ -71,3 +74,13 @@ def normalise_booleans(column: pa.Array) -> Normalised:
     value = pc.if_else(known, yes, pa.scalar(None, pa.bool_()))
     wrong = pc.and_(pc.is_valid(texts), pc.invert(known))
     return Normalised(value, pc.if_else(wrong, "boolean_invalid", pa.scalar(None, pa.string())))
+
+
+def normalise_flags(column: pa.Array) -> Normalised:
+    """Yes and no, where the words for blocked and unsubscribed also mean yes."""
+    texts = without_blanks(trimmed(chunked(column)))
+    folded = fold(texts)
+    found = normalise_booleans(column)
+    yes = pc.is_in(folded, pa.array(_MARKED))
+    value = pc.if_else(yes, pa.scalar(True), found.value)
+    return Normalised(value, pc.if_else(yes, pa.scalar(None, pa.string()), found.problem))

@@ -89,7 +89,7 @@ def normalise_phone(text: str, region: str | None) -> tuple[str | None, str | No
     digits = sum(char.isdigit() for char in first)
     if digits < 5 or _LETTERS.search(first):
         return None, "phone_invalid"
-    return None, "phone_unlikely" if region or first.startswith(("+", "00")) else "phone_no_country"
+    return None, "phone_unlikely" if region or first.startswith("+") else "phone_no_country"
 
 
 def _parsed(text: str, region: str | None) -> str | None:
@@ -185,6 +185,12 @@ def _national(
         return
     code = str(plan.code)
     free = ~_matches(digits, f"^(?:{plan.idd})") if plan.idd else np.ones(len(digits), bool)
+    if plan.idd == "00" and not free.all():
+        abroad = _matches(digits, "^00[1-9]")
+        _international(pc.utf8_slice_codeunits(digits.filter(pa.array(abroad)), 2), where[abroad], numbers, codes)
+        free |= abroad
+        digits, where = digits.filter(pa.array(~abroad)), where[~abroad]
+        free = free[~abroad]
     begins = pc.starts_with(digits, code).to_numpy(zero_copy_only=False)
     lengths = pc.binary_length(digits).to_numpy(zero_copy_only=False)
     rest = pc.utf8_slice_codeunits(digits, len(code))
@@ -224,6 +230,7 @@ def _bare_column(
     digits: pa.Array, where: np.ndarray[Any, Any], numbers: np.ndarray[Any, Any], codes: np.ndarray[Any, Any]
 ) -> None:
     """Cells without + and without a country: international if long enough and of the country's general form."""
+    digits = pc.replace_substring_regex(digits, "^00", "", max_replacements=1)
     lengths = pc.binary_length(digits).to_numpy(zero_copy_only=False)
     zero = pc.starts_with(digits, "0").to_numpy(zero_copy_only=False)
     codes[where[(lengths < _BARE_LENGTH) & ~zero]] = "phone_no_country"
@@ -284,14 +291,17 @@ def _plan_of_code(code: int) -> _Plan | None:
 @cache
 def _plan_of_region(region: str) -> _Plan | None:
     metadata = PhoneMetadata.metadata_for_region(region, None)
-    return _plan(metadata, metadata.country_code) if metadata else None
+    return _plan(metadata, metadata.country_code or 0) if metadata else None
 
 
-def _plan(metadata: PhoneMetadata, code: int) -> _Plan:
+def _plan(metadata: PhoneMetadata, code: int) -> _Plan | None:
+    general = metadata.general_desc
+    if general is None or general.national_number_pattern is None:
+        return None
     return _Plan(
         code,
-        frozenset(length for length in metadata.general_desc.possible_length if length > 0),
-        metadata.general_desc.national_number_pattern,
+        frozenset(length for length in general.possible_length if length > 0),
+        general.national_number_pattern,
         metadata.national_prefix_for_parsing,
         re.sub(r"\$(\d)", r"\\\1", metadata.national_prefix_transform_rule or "") or None,
         re.compile(metadata.national_prefix_for_parsing or "").groups,

@@ -5,7 +5,7 @@ Staging touches nothing else and gives the same result every time, so a crash on
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,8 +102,7 @@ def stage_file(
             progress(staged.rows_read, len(staged.rejected_codes))
     staged.rejected = np.concatenate(rejected) if rejected else staged.rejected
     staged.rows = np.concatenate(numbers) if numbers else staged.rows
-    if profile.duplicates != "create":
-        staged.groups = _group(staged, keys, further, profile)
+    staged.groups = _group(staged, keys, further, profile)
     return staged
 
 
@@ -162,23 +161,22 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: set[int]) -> list[
 # ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _group(
-    staged: Staged, keys: dict[str, list[Longs]], further: dict[str, list[Longs]], profile: Profile
-) -> Groups:
-    """Group the rows that share a key of the profile's; further phones and e-mails count as keys too."""
+def _group(staged: Staged, keys: dict[str, list[Longs]], further: dict[str, list[Longs]], profile: Profile) -> Groups:
+    """Group the rows that share a key of the profile's, and find who owns each repeated key; further keys count too."""
     suspects = np.zeros(len(staged.rows), bool)
-    for key, column in _KEYS:
-        if key in profile.match_on and keys[key]:
+    for key, _ in _KEYS:
+        if keys[key]:
             values = np.concatenate(keys[key])
             found = repeated(np.concatenate([values, *further[key]]) if further[key] else values)
             if len(found):
                 suspects[: len(values)] |= np.isin(values, found)
             del values
         keys[key].clear()
-    return group_rows(_occurrences(staged, suspects, profile), names_matter=profile.names == "must_agree")
+    kinds = () if profile.duplicates == "create" else profile.match_on
+    return group_rows(_occurrences(staged, suspects), kinds, names_matter=profile.names == "must_agree")
 
 
-def _occurrences(staged: Staged, suspects: np.ndarray, profile: Profile) -> pa.Table:
+def _occurrences(staged: Staged, suspects: np.ndarray) -> pa.Table:
     """The keys of suspect rows, and those of rows with further phones or e-mails, that stand more than once."""
     parts = []
     with pa.memory_map(str(staged.path)) as file:
@@ -189,7 +187,7 @@ def _occurrences(staged: Staged, suspects: np.ndarray, profile: Profile) -> pa.T
             wanted = pa.array(suspects[start : start + batch.num_rows])
             several = pc.or_(pc.is_valid(batch["more_phones"]), pc.is_valid(batch["more_emails"]))
             part = pa.Table.from_batches([batch]).filter(pc.or_(wanted, several))
-            parts += _keys_of(part, profile)
+            parts += _keys_of(part)
     if not parts:
         return OCCURRENCES.empty_table()
     found = pa.concat_tables(parts)
@@ -198,19 +196,15 @@ def _occurrences(staged: Staged, suspects: np.ndarray, profile: Profile) -> pa.T
     return found.filter(pc.is_in(found["key"], several.combine_chunks()))
 
 
-def _keys_of(part: pa.Table, profile: Profile) -> list[pa.Table]:
+def _keys_of(part: pa.Table) -> list[pa.Table]:
     if not part.num_rows:
         return []
     names = fold(chunked(part["display_name"]))
     rows = chunked(part[ROW])
-    found = [
-        _keyed(rows, key, chunked(part[column]), names)
-        for key, column in _KEYS
-        if key in profile.match_on
-    ]
+    found = [_keyed(rows, key, chunked(part[column]), names) for key, column in _KEYS]
     for key, column in _FURTHER:
         filled = pc.is_valid(part[column])
-        if key in profile.match_on and pc.any(filled).as_py():
+        if pc.any(filled).as_py():
             texts = chunked(part[column]).filter(chunked(filled))
             split = pc.split_pattern(texts, SEPARATOR)
             parents = pc.list_parent_indices(split)
@@ -231,17 +225,7 @@ def _keyed(rows: pa.Array, key: str, values: pa.Array, names: pa.Array) -> pa.Ta
     return table.filter(pc.is_valid(table["key"]))
 
 
-def slices(staged: Staged, after: int, size: Callable[[], int]) -> Iterator[tuple[int, int]]:
-    """Row ranges (first, last) that cover the file's rows after `after`, each about `size()` rows."""
-    first = after + 1
-    while first <= staged.rows_read:
-        last = min(first + max(size(), 1) - 1, staged.rows_read)
-        yield first, last
-        first = last + 1
-
-
 def rejected_between(staged: Staged, first: int, last: int) -> tuple[Longs, list[str]]:
     low = bisect_right(staged.rejected, first - 1)
     high = bisect_right(staged.rejected, last)
     return staged.rejected[low:high], staged.rejected_codes[low:high]
-

@@ -25,7 +25,13 @@ _WORDS = {
     "es": {"status": "activo", "note": "Prefiere la tarde", "boolean": "sí"},
     "en": {"status": "active", "note": "Prefers afternoons", "boolean": "yes"},
 }
-_CUSTOM = {"text": "texto", "long_text": "texto", "number": "12.5", "date": "2026-04-03", "datetime": "2026-04-03 14:30"}
+_CUSTOM = {
+    "text": "texto",
+    "long_text": "texto",
+    "number": "12.5",
+    "date": "2026-04-03",
+    "datetime": "2026-04-03 14:30",
+}
 
 
 def template_rows(custom: Mapping[str, FieldType], language: str) -> tuple[list[str], list[str]]:

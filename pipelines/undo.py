@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from pipelines.apply import slot_of
+from pipelines.belongings import slot_of
 from pipelines.imports import Clock
 from pipelines.keys import key_form
 from schemas.errors import InputError
@@ -49,7 +49,8 @@ class _Undo:
 
 def _undo(connection: Connection, changes: list[Any], context: _Undo) -> tuple[int, int, list[int]]:
     creates: list[int] = []
-    restored, kept = 0, []
+    restored = 0
+    kept: list[int] = []
     for _, contact_id, operation, diff, newer in changes:
         contact = undo.current(connection, contact_id)
         if not contact or contact["deleted_at"] is not None:
@@ -119,9 +120,7 @@ def _field(contact: dict[str, Any], name: str, old: Any) -> dict[str, Any]:
     return {name: old}
 
 
-def _restore_other(
-    connection: Connection, contact_id: int, name: str, change: tuple[Any, Any], context: _Undo
-) -> bool:
+def _restore_other(connection: Connection, contact_id: int, name: str, change: tuple[Any, Any], context: _Undo) -> bool:
     old, new = change
     if name == "tags":
         undo.drop_tags(connection, contact_id, new)
@@ -135,9 +134,7 @@ def _restore_other(
     return _restore_value(connection, contact_id, name.removeprefix(CUSTOM), change, context)
 
 
-def _restore_value(
-    connection: Connection, contact_id: int, key: str, change: tuple[Any, Any], context: _Undo
-) -> bool:
+def _restore_value(connection: Connection, contact_id: int, key: str, change: tuple[Any, Any], context: _Undo) -> bool:
     old, new = change
     kind = context.fields.get(key, "text")
     slot = slot_of(kind)

@@ -13,6 +13,7 @@ from celery.beat import Service
 from celery.worker import WorkController
 from celery.worker import state as worker_state
 
+from connectors.folders import make_places
 from connectors.profiles import read_folders
 from scheduler.app import NOTHING, QUEUE, TICKS, BoundedScheduler, make_app
 from scheduler.tasks import Stores, Waker, add_tasks
@@ -51,6 +52,8 @@ class Embedded:
         )
         self.beat = Service(self.app, scheduler_cls=BoundedScheduler, max_interval=0.5)
         folders, wake = read_folders(settings.home), Waker(self.app).wake
+        for folder in folders:
+            make_places(folder)
         self._run("worker", worker.start)
         self._run("beat", self.beat.start)
         self._run("watcher", lambda: watch_folders(engine, folders, settings, wake, self.stop_event))

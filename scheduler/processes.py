@@ -8,6 +8,7 @@ from celery.platforms import SecurityWarning
 from celery.utils.nodenames import host_format
 from celery.worker import state as worker_state
 
+from connectors.folders import make_places
 from connectors.profiles import read_folders
 from scheduler.app import QUEUE, TICKS, make_app
 from scheduler.tasks import Stores, Waker, add_tasks
@@ -65,4 +66,7 @@ def run_watch(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine = Stores(settings).engine()
-    watch_folders(engine, read_folders(settings.home), settings, Waker(make_app(settings)).wake, stop)
+    folders = read_folders(settings.home)
+    for folder in folders:
+        make_places(folder)
+    watch_folders(engine, folders, settings, Waker(make_app(settings)).wake, stop)

@@ -64,13 +64,16 @@ def add_tasks(app: Celery, settings: Settings) -> None:
             counts = {name: getattr(report, name) for name in ("rows", "created", "updated", "unchanged", "rejected")}
             log.info("file done", batch=number, status=report.status, seconds=round(report.seconds, 2), **counts)
 
+    def nothing_task() -> None:
+        """Wakes a worker that waits for messages, so that it sees that it should stop."""
+
     def sweep_task() -> None:
         for number in sweep(stores.engine(), settings):
             waker.wake(number)
 
     app.task(import_drop_task, name=IMPORT_DROP)
     app.task(sweep_task, name=SWEEP)
-    app.task(lambda: None, name=NOTHING)
+    app.task(nothing_task, name=NOTHING)
 
 
 def sweep(engine: Engine, settings: Settings) -> list[int]:

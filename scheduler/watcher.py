@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Engine
 from watchfiles import watch
 
-from connectors.folders import Watch, make_places
+from connectors.folders import Watch
 from connectors.profiles import DropFolder
 from pipelines.drops import claim_ready
 from scheduler.tasks import utc_now
@@ -22,9 +22,7 @@ Wake = Callable[[int], None]
 def watch_folders(
     engine: Engine, folders: list[DropFolder], settings: Settings, wake: Wake, stop: threading.Event
 ) -> None:
-    """Watch until told to stop; a folder that fails does not stop the others."""
-    for folder in folders:
-        make_places(folder)
+    """Watch folders that exist until told to stop; one that fails does not stop the others."""
     watches = [_watch(folder, settings) for folder in folders]
     events = threading.Event()
     local = [folder.path / "incoming" for folder in folders if not folder.polling]

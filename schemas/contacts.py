@@ -20,7 +20,7 @@ STAMP = pd.ArrowDtype(pa.timestamp("us", "UTC"))
 NUMBER = pd.ArrowDtype(pa.float64())
 YES_NO = pd.ArrowDtype(pa.bool_())
 
-MULTIPLE = ("more_phones", "more_emails", "consents", "clear")
+MULTIPLE = ("more_phones", "more_emails", "more_ids", "consents", "clear")
 """Columns of a clean frame that hold several values in one text (see `pipelines.columns.SEPARATOR`)."""
 
 _TYPES: dict[FieldType, pd.ArrowDtype] = {

@@ -7,10 +7,10 @@ from typing import NewType
 
 import pyarrow as pa
 
-RawFrame = NewType("RawFrame", pa.Table)
+RawFrame = NewType("RawFrame", pa.Table)  # type: ignore[valid-newtype]  # pyarrow has no types
 """Text as it was read: `row`, `problem` (a code or null), and the file's columns as `c0`, `c1`, …"""
 
-CleanFrame = NewType("CleanFrame", pa.Table)
+CleanFrame = NewType("CleanFrame", pa.Table)  # type: ignore[valid-newtype]
 """Normalised rows that were taken: `row` and the columns of `schemas.contacts.CLEAN`."""
 
 ROW = "row"

@@ -5,6 +5,7 @@ A header is compared in its *header form*: no case, accents, punctuation or doub
 
 import re
 import unicodedata
+import zlib
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]")
 _NOT_WORD = re.compile(r"[^0-9a-z\u0370-\uffff]+")
@@ -113,4 +114,7 @@ def custom_key(header: str) -> str:
     >>> custom_key("Fecha de Renovación")
     'fecha_de_renovacion'
     """
-    return header_form(header).replace(" ", "_")[:60] or "column"
+    form = header_form(header).replace(" ", "_")
+    if 0 < len(form) <= 60:
+        return form
+    return f"{form[:50] or 'column'}_{zlib.crc32(header.encode()):08x}"

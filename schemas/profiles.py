@@ -92,7 +92,9 @@ def profile_from(document: Mapping[str, Any], name: str) -> Profile:
     unknown = sorted(set(document) - set(KEYS))
     if unknown:
         raise ProfileError(f"Profile {name!r} has unknown keys: {', '.join(unknown)}. Known: {', '.join(KEYS)}.")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+    }
     profile = Profile(**{"name": name, **values})
     check_profile(profile)
     return profile

@@ -22,7 +22,9 @@ class Settings(BaseSettings):
     language: Literal["es", "en"] = Field("en", description="Language of messages and reports.")
     default_country: str = Field("", description="Country for phones without prefix, such as CO; profiles override.")
     time_zone: str = Field("UTC", description="Zone of dates in files that name none.")
-    settle_seconds: float = Field(1.0, ge=0, le=3600, description="How long a file's size must rest before it is taken.")
+    settle_seconds: float = Field(
+        1.0, ge=0, le=3600, description="How long a file's size must rest before it is taken."
+    )
     scan_seconds: float = Field(2.0, gt=0, le=3600, description="How often drop folders are looked through.")
     sweep_seconds: float = Field(5.0, gt=0, le=3600, description="How often unfinished work is looked for.")
     lease_seconds: float = Field(60.0, ge=2, le=86400, description="How long a silent worker keeps its claim.")

@@ -199,7 +199,5 @@ def rejected_rows(connection: Connection, number: int, limit: int) -> list[int]:
 
 
 def contacts_of(connection: Connection, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    query = select(batch_rows.c.contact_id).where(
-        batch_rows.c.batch_id == number, batch_rows.c.contact_id.is_not(None)
-    )
+    query = select(batch_rows.c.contact_id).where(batch_rows.c.batch_id == number, batch_rows.c.contact_id.is_not(None))
     return np.unique(np.array(list(connection.execute(query).scalars()), np.int64))

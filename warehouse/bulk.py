@@ -71,7 +71,9 @@ def update_rows(connection: Connection, table: Table, rows: pa.Table, key: str) 
         return
     names = [name for name in rows.column_names if name != key]
     statement = (
-        update(table).where(table.c[key] == bindparam("the_key")).values({name: bindparam(f"b_{name}") for name in names})
+        update(table)
+        .where(table.c[key] == bindparam("the_key"))
+        .values({name: bindparam(f"b_{name}") for name in names})
     )
     compiled = statement.compile(dialect=connection.dialect)
     if is_postgresql(connection):
@@ -79,7 +81,7 @@ def update_rows(connection: Connection, table: Table, rows: pa.Table, key: str) 
         return
     order = [name.removeprefix("b_") if name != "the_key" else key for name in compiled.positiontup or ()]
     for chunk in _tuples(rows.select(order)):
-        connection.connection.cursor().executemany(str(compiled), chunk)
+        connection.connection.cursor().executemany(str(compiled), chunk)  # type: ignore[arg-type]
 
 
 def run_many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
@@ -151,7 +153,9 @@ def _update_from(connection: Connection, table: Table, rows: pa.Table, key: str,
     """Through a temporary table of the same columns."""
     temporary, target = _quoted(connection, f"new_{table.name}"), _quoted(connection, table.name)
     columns = ", ".join(_quoted(connection, name) for name in rows.column_names)
-    connection.exec_driver_sql(f"CREATE TEMP TABLE {temporary} ON COMMIT DROP AS SELECT {columns} FROM {target} LIMIT 0")
+    connection.exec_driver_sql(
+        f"CREATE TEMP TABLE {temporary} ON COMMIT DROP AS SELECT {columns} FROM {target} LIMIT 0"
+    )
     _copy_in(connection, Table(f"new_{table.name}", table.metadata.__class__()), rows)
     sets = ", ".join(f"{_quoted(connection, name)} = n.{_quoted(connection, name)}" for name in names)
     where = f"t.{_quoted(connection, key)} = n.{_quoted(connection, key)}"
@@ -172,7 +176,7 @@ def _bind_in(connection: Connection, table: Table, rows: pa.Table) -> None:
     cursor = connection.connection.cursor()
     statement = f"INSERT INTO {_quoted(connection, table.name)} ({columns}) VALUES ({marks})"
     for chunk in _tuples(rows):
-        cursor.executemany(statement, chunk)
+        cursor.executemany(statement, chunk)  # type: ignore[arg-type]  # sqlite3 takes iterators
 
 
 def _tuples(rows: pa.Table) -> Iterator[Iterator[tuple[Any, ...]]]:

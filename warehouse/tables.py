@@ -11,7 +11,6 @@ from sqlalchemy import (
     JSON,
     TIMESTAMP,
     BigInteger,
-
     Column,
     Double,
     Index,

@@ -1,0 +1,226 @@
+"""The cells of a block to columns of the contact's fields, in the block's own order; nothing is judged here."""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import words
+from pipelines.columns import SEPARATOR, Normalised, chunked, joined, without_blanks
+from pipelines.dates import normalise_dates
+from pipelines.mapping import ColumnMap
+from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
+from pipelines.texts import normalise_names, normalise_texts
+from schemas.fields import CUSTOM, OPT_INS, OPT_OUTS, FieldType
+from schemas.profiles import Profile
+
+NOTES = pa.schema([("row", pa.int64()), ("code", pa.string()), ("field", pa.string()), ("value", pa.string())])
+"""What is said of a row or a cell."""
+
+_TEXT = pa.string()
+_NULL = pa.scalar(None, _TEXT)
+_STAMP = pa.timestamp("us", "UTC")
+_PLAIN = ("company", "city", "country", "photo_url", "language")
+_ADDRESS = ("street", "address", "postal_code", "region")
+_NAME_PARTS = {"first_name": ("first_name", "middle_name"), "last_name": ("last_name", "second_last_name")}
+
+
+@dataclass(slots=True)
+class Block:
+    """A block on its way: its raw cells, and the columns, problems and notes made of them so far."""
+
+    raw: pa.Table
+    mapping: ColumnMap
+    profile: Profile
+    columns: dict[str, pa.Array] = field(default_factory=dict)
+    problems: dict[str, pa.Array] = field(default_factory=dict)
+    raw_of: dict[str, pa.Array] = field(default_factory=dict)
+    notes: list[pa.Table] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return int(self.raw.num_rows)
+
+    def cells(self, *targets: str) -> list[pa.Array]:
+        """The raw columns that are mapped to these targets."""
+        return [chunked(self.raw[f"c{at}"]) for target in targets for at in self.mapping.columns_of(target)]
+
+    def first_cells(self, *targets: str) -> pa.Array:
+        """The first filled raw cell of each row among these targets; empty text where there is none."""
+        cells = self.cells(*targets)
+        if len(cells) == 1:
+            return cells[0]
+        filled = [pc.if_else(is_blank(column), _NULL, column) for column in cells]
+        return pc.coalesce(*filled, "") if filled else pa.array([""] * self.count, _TEXT)
+
+    def put(self, name: str, column: Normalised, raw: pa.Array) -> None:
+        self.columns[name], self.problems[name], self.raw_of[name] = column.value, column.problem, raw
+
+
+def is_blank(column: pa.Array) -> pa.Array:
+    """Where a cell has nothing but spaces."""
+    return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
+
+
+def read_cells(block: Block) -> None:
+    """Fill in the block's columns, but for phones and e-mails (`pipelines/reach.py`)."""
+    _clear(block)
+    for key in _PLAIN:
+        block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
+    ids = [without_blanks(normalise_texts(cells)) for cells in block.cells("external_id")]
+    block.columns["external_id"] = first(ids, block.count)
+    address = [normalise_texts(cells) for cells in block.cells(*_ADDRESS)]
+    block.columns["address"] = joined(address, ", ", block.count)
+    block.columns["note"] = joined([normalise_texts(cells) for cells in block.cells("note")], "\n", block.count)
+    _names(block)
+    _words(block)
+    for key in ("created_at", "last_interaction_at"):
+        _dates(block, key)
+    for key, kind in block.mapping.custom.items():
+        _custom(block, key, kind)
+
+
+def first(columns: list[pa.Array], count: int) -> pa.Array:
+    """The first filled cell of each row."""
+    if not columns:
+        return pa.nulls(count, _TEXT)
+    return columns[0] if len(columns) == 1 else pc.coalesce(*columns)
+
+
+def _names(block: Block) -> None:
+    for name, parts in _NAME_PARTS.items():
+        columns = [first([normalise_names(c) for c in block.cells(part)], block.count) for part in parts]
+        block.columns[name] = joined(columns, " ", block.count)
+    whole = first([normalise_names(cells) for cells in block.cells("display_name")], block.count)
+    both = joined([block.columns["first_name"], block.columns["last_name"]], " ", block.count)
+    block.columns["display_name"] = pc.coalesce(whole, both)
+
+
+# ── words and consent ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _words(block: Block) -> None:
+    for key, normalise in (("status", words.normalise_statuses), ("channel", words.normalise_channels)):
+        raw = block.first_cells(key)
+        block.put(key, normalise(raw), raw)
+    for column in [words.normalise_statuses(cells).value for cells in block.cells("status")[1:]]:
+        _block_where(block, pc.equal(column, "blocked"))
+    for cells in block.cells("blocked"):
+        _block_where(block, _flags(block, cells, "blocked").value)
+    separator = block.profile.tag_separator or (block.mapping.layout.tag_separator if block.mapping.layout else None)
+    tags = [words.normalise_tags(cells, separator) for cells in block.cells("tags")]
+    own = words.join_tags([tag.strip() for tag in block.profile.tags if tag.strip()])
+    if own:
+        tags.append(pa.array([own] * block.count, _TEXT))
+    block.columns["tags"] = joined(tags, SEPARATOR, block.count)
+    targets = [(target, "out") for target in OPT_OUTS] + [(target, "in") for target in OPT_INS]
+    consents = [_consent(block, cells, target, state) for target, state in targets for cells in block.cells(target)]
+    block.columns["consents"] = joined(consents, SEPARATOR, block.count)
+
+
+def _block_where(block: Block, blocked: pa.Array) -> None:
+    """Any column that says blocked wins over any that does not."""
+    hit = blocked.fill_null(False)
+    block.columns["status"] = pc.if_else(hit, "blocked", block.columns["status"])
+    block.problems["status"] = pc.if_else(hit, _NULL, block.problems["status"])
+
+
+def _consent(block: Block, cells: pa.Array, target: str, state: str) -> pa.Array:
+    """`channel:in` or `channel:out` where the cell says yes, and for opt-in columns also where it says no."""
+    said = _flags(block, cells, target).value
+    channel = target.partition(".")[2]
+    no = _NULL if state == "out" else pa.scalar(f"{channel}:out")
+    return pc.if_else(said, pa.scalar(f"{channel}:{state}"), no)
+
+
+def _flags(block: Block, cells: pa.Array, target: str) -> Normalised:
+    """Yes and no, with a note for every cell that says neither."""
+    found = normalise_flags(cells)
+    wrong = pc.is_valid(found.problem)
+    count = pc.sum(wrong).as_py() or 0
+    if count:
+        columns = {
+            "row": chunked(block.raw["row"]).filter(wrong),
+            "code": found.problem.filter(wrong),
+            "field": [block.mapping.header_of(target)] * count,
+            "value": pc.utf8_slice_codeunits(cells.filter(wrong), 0, 200),
+        }
+        block.notes.append(pa.table(columns, NOTES))
+    return found
+
+
+# ── dates and custom fields ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _dates(block: Block, key: str) -> None:
+    if not block.cells(key):
+        block.columns[key] = pa.nulls(block.count, _STAMP)
+        return
+    raw = block.first_cells(key)
+    block.put(key, normalise_dates(raw, _date_order(block), block.profile.time_zone), raw)
+
+
+def _date_order(block: Block) -> str | None:
+    return block.profile.date_order or (block.mapping.layout.date_order if block.mapping.layout else None)
+
+
+def _custom(block: Block, key: str, kind: FieldType) -> None:
+    name = f"{CUSTOM}{key}"
+    raw = block.first_cells(name)
+    match kind:
+        case "number":
+            block.put(name, normalise_numbers(raw, block.profile.decimal), raw)
+        case "boolean":
+            block.put(name, normalise_booleans(raw), raw)
+        case "date" | "datetime":
+            zone = "UTC" if kind == "date" else block.profile.time_zone
+            block.put(name, normalise_dates(raw, _date_order(block), zone), raw)
+        case "text" | "long_text":
+            block.columns[name] = normalise_texts(raw)
+
+
+# ── clearing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _clear(block: Block) -> None:
+    """Note which fields each row empties, and take the clear marker out of the cells.
+
+    A field is emptied where all its columns are blank and one of them held the marker, or the profile says that
+    blanks clear. Phones, e-mails, ids, tags, notes and statuses are never emptied by a file.
+    """
+    marker = block.profile.clear_marker
+    blanks = block.profile.blank == "clear" or block.profile.duplicates == "overwrite"
+    if not (marker or blanks):
+        return
+    parts = []
+    for name, targets in _clearable(block):
+        columns = block.cells(*targets)
+        marked = [pc.equal(pc.utf8_trim_whitespace(column), marker or "\0") for column in columns]
+        blank = [pc.or_(is_blank(column), mark) for column, mark in zip(columns, marked, strict=True)]
+        hit = blank[0]
+        any_mark = marked[0]
+        for one, other in zip(blank[1:], marked[1:], strict=True):
+            hit, any_mark = pc.and_(hit, one), pc.or_(any_mark, other)
+        hit = hit if blanks else pc.and_(hit, any_mark)
+        parts.append(pc.if_else(hit, pa.scalar(name), _NULL))
+    block.columns["clear"] = joined(parts, SEPARATOR, block.count)
+    if marker:
+        _without_marker(block, marker)
+
+
+def _clearable(block: Block) -> list[tuple[str, tuple[str, ...]]]:
+    """The fields that files can empty, with the targets that fill them."""
+    fields: list[tuple[str, tuple[str, ...]]] = [
+        (name, (name,)) for name in (*_PLAIN, "display_name", "channel", "last_interaction_at")
+    ]
+    fields += [*_NAME_PARTS.items(), ("address", _ADDRESS)]
+    fields += [(f"{CUSTOM}{key}", (f"{CUSTOM}{key}",)) for key in block.mapping.custom]
+    return [(name, targets) for name, targets in fields if block.cells(*targets)]
+
+
+def _without_marker(block: Block, marker: str) -> None:
+    for at, target in enumerate(block.mapping.targets):
+        if target is not None:
+            column = chunked(block.raw[f"c{at}"])
+            hit = pc.equal(pc.utf8_trim_whitespace(column), marker)
+            block.raw = block.raw.set_column(at + 1, f"c{at}", pc.if_else(hit, "", column))
