@@ -117,7 +117,7 @@ def add_pairs(connection: Connection, pairs: list[dict[str, object]]) -> None:
             select(candidate_pairs.c.contact_a, candidate_pairs.c.contact_b).where(
                 candidate_pairs.c.contact_a.in_([pair["contact_a"] for pair in pairs])
             )
-        ).tuples()
+        )
     )
     new = {(pair["contact_a"], pair["contact_b"]): pair for pair in reversed(pairs)}
     rows = [pair for key, pair in new.items() if key not in known]
@@ -136,7 +136,7 @@ def tag_ids(connection: Connection, wanted: Mapping[str, str]) -> dict[str, int]
     forms = list(wanted)
     for start in range(0, len(forms), 500):
         query = select(tags.c.form, tags.c.id).where(tags.c.form.in_(forms[start : start + 500]))
-        found.update({str(form): int(tag) for form, tag in connection.execute(query).tuples()})
+        found.update({str(form): int(tag) for form, tag in connection.execute(query)})
     missing = [form for form in forms if form not in found]
     if missing:
         first = bulk.take_ids(connection, "tags", len(missing))
@@ -149,13 +149,13 @@ def tag_ids(connection: Connection, wanted: Mapping[str, str]) -> dict[str, int]
 def known_fields(connection: Connection) -> dict[str, FieldType]:
     """The custom fields there are, with their types."""
     query = select(custom_fields.c.key, custom_fields.c.type).where(custom_fields.c.archived_at.is_(None))
-    return {str(key): kind for key, kind in connection.execute(query).tuples()}
+    return {str(key): kind for key, kind in connection.execute(query)}
 
 
 def field_ids(connection: Connection, wanted: Mapping[str, FieldType], at: datetime) -> dict[str, int]:
     """The ids of custom fields by key; missing ones are made with the wanted type."""
     query = select(custom_fields.c.key, custom_fields.c.id)
-    found = {str(key): int(field) for key, field in connection.execute(query).tuples()}
+    found = {str(key): int(field) for key, field in connection.execute(query)}
     missing = [key for key in sorted(wanted) if key not in found]
     if missing:
         first = bulk.take_ids(connection, "custom_fields", len(missing))

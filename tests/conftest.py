@@ -1,0 +1,139 @@
+"""Real stores, servers and workers for the tests; where PostgreSQL or Redis is missing, that is said loudly."""
+
+import os
+import uuid
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from pipelines.byhand import import_by_hand, new_lease
+from pipelines.imports import Job
+from schemas.profiles import Profile
+from schemas.reports import ImportReport
+from tests import servers
+from warehouse.engines import reading
+from warehouse.store import open_store
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+CORPUS = SHARED / "corpus"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _missing(what: str) -> None:
+    """In CI a missing server is a failure; elsewhere the test says what was not run."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is not installed, and CI must run these tests")
+    warnings.warn(f"NOT RUN: {what} is not installed", stacklevel=2)
+    pytest.skip(f"{what} is not installed: its tests were NOT run")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a throwaway server; every test gets a database of its own from `postgres_url`."""
+    try:
+        server, url = servers.start_postgres()
+    except servers.Missing as error:
+        _missing(f"PostgreSQL ({error})")
+        return
+    template = url.rsplit("/", 1)[0] + "/padron_template"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE padron_template")
+    open_store(template.replace("postgresql://", "postgresql+psycopg://")).dispose()
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE padron_template")
+        yield postgres.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    try:
+        server, url = servers.start_redis()
+    except servers.Missing as error:
+        _missing(f"Redis ({error})")
+        return
+    yield url
+    server.stop()
+
+
+@dataclass
+class Roll:
+    """A store under test, with the few things that tests do to it."""
+
+    engine: Engine
+    folder: Path
+    imports: int = field(default=0)
+
+    def import_text(self, content: str, name: str = "contacts.csv", **profile: Any) -> ImportReport:
+        """Import this text as a file; keywords are attributes of the profile."""
+        return self.import_bytes(content.encode(), name, **profile)
+
+    def import_bytes(self, content: bytes, name: str = "contacts.csv", **profile: Any) -> ImportReport:
+        self.imports += 1
+        path = self.folder / f"{self.imports}-{name}"
+        path.write_bytes(content)
+        return self.import_path(path, **profile)
+
+    def import_path(self, path: Path, **profile: Any) -> ImportReport:
+        self.imports += 1
+        found = Profile(**{"default_country": "CO", **profile})
+        job = Job(path, path.name, found, self.folder / f"report-{self.imports}.csv")
+        return import_by_hand(self.engine, job, new_lease(60, utc_now), "test").report
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        with reading(self.engine) as connection:
+            return [tuple(row) for row in connection.execute(text(sql), values)]
+
+    def one(self, sql: str, **values: Any) -> Any:
+        found = self.rows(sql, **values)
+        assert len(found) == 1, found
+        return found[0][0] if len(found[0]) == 1 else found[0]
+
+    def living(self, columns: str = "display_name, phone, email") -> list[tuple[Any, ...]]:
+        """The contacts on the roll, oldest first."""
+        return self.rows(f"SELECT {columns} FROM contacts WHERE deleted_at IS NULL ORDER BY id")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roll]:
+    """An empty store, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'padron.db'}"
+    else:
+        url = request.getfixturevalue("postgres_url")
+    engine = open_store(url)
+    yield Roll(engine, tmp_path)
+    engine.dispose()
+
+
+@pytest.fixture
+def roll(tmp_path: Path) -> Iterator[Roll]:
+    """An empty store on SQLite, for tests about things that do not depend on the database."""
+    engine = open_store(f"sqlite:///{tmp_path / 'padron.db'}")
+    yield Roll(engine, tmp_path)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The shared corpus of hard files, where it stands beside the project."""
+    if not CORPUS.exists():
+        pytest.skip("the shared corpus is not beside the project")
+    return CORPUS
