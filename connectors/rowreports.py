@@ -82,6 +82,7 @@ def _one_line_each(notes: pa.Table) -> pa.Table:
     """Several notes on one row stand in one line, joined by `; `."""
     if pc.count_distinct(notes["row"]).as_py() == notes.num_rows:
         return notes
-    frame = notes.to_pandas()
-    joined = frame.groupby("row", sort=False).agg(lambda values: "; ".join(values)).reset_index()
-    return pa.Table.from_pandas(joined, notes.schema, preserve_index=False)
+    names = ["code", "field", "value"]
+    grouped = notes.group_by("row", use_threads=False).aggregate([(name, "list") for name in names])
+    texts = [pc.binary_join(grouped[f"{name}_list"], "; ").combine_chunks() for name in names]
+    return pa.Table.from_arrays([grouped["row"].combine_chunks(), *texts], names=["row", *names])

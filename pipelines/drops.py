@@ -29,7 +29,10 @@ def claim_ready(engine: Engine, watch: Watch, settings: Settings, clock: Clock, 
     """Claim what lies ready in a drop folder, and adopt what a dead claimer left; the numbers of the new batches."""
     for path in folders.ready_files(watch, now):
         folders.claim_file(watch.folder, path)
-    working = [item for item in folders.claimed_files(watch.folder) if not item.path.name.endswith(".report.csv")]
+    claimed = folders.claimed_files(watch.folder)
+    working = sorted(
+        (item for item in claimed if not item.path.name.endswith(".report.csv")), key=lambda item: item.name
+    )
     with reading(engine) as connection:
         known = batches.known_claims(connection, [item.path.name for item in working])
     added = [

@@ -36,6 +36,7 @@ from schemas.reports import OUTCOMES, FileStatus, ImportReport
 from warehouse import batches, bulk, indexes, roll
 from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
+from warehouse.tables import LIVE_KEYS
 
 _SLICE_SECONDS = 0.6
 _SMALLEST, _FIRST, _LARGEST = 500, 20_000, 100_000
@@ -177,6 +178,8 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
     indexes.build_missing(store)
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
+        if staged.rows_read >= _FIRST_LOAD and not isinstance(store, Rehearsal):
+            bulk.refresh_statistics(connection, LIVE_KEYS)
         batches.set_batch(
             connection, batch.id, {"state": "applied", "rows_read": staged.rows_read, "warnings": staged.warnings}
         )

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipelines.clean import search_text
 from pipelines.columns import SEPARATOR, chunked, joined
 from pipelines.fold import is_same
+from pipelines.texts import fold
 from schemas.profiles import Duplicates
 
 PLAIN = ("first_name", "last_name", "company", "address", "city", "country", "photo_url", "channel", "language")
@@ -91,7 +92,22 @@ def _display_name(
     has_both = pc.and_(*(pc.is_valid(new[name]) for name in ("first_name", "last_name")))
     followed = pc.if_else(pc.or_(had_part, has_both), _whole(new, count), pc.coalesce(old, _whole(new, count)))
     from_parts = pc.if_else(parts_same, pc.coalesce(old, _whole(new, count)), followed)
-    return pc.if_else(derived, pc.if_else(emptied, picked, from_parts), picked)
+    name = pc.if_else(derived, pc.if_else(emptied, picked, from_parts), picked)
+    return name if policy == "overwrite" else _fuller(old, name)
+
+
+def _fuller(old: pa.Array, new: pa.Array) -> pa.Array:
+    """The old name where the new one only leaves words or accents out."""
+    differs = pc.and_(
+        pc.not_equal(old, new).fill_null(False), pc.less_equal(pc.binary_length(new), pc.binary_length(old))
+    )
+    mask = differs.fill_null(False)
+    if not pc.any(mask).as_py():
+        return new
+    one, other = (fold(chunked(column).filter(chunked(mask))).to_pylist() for column in (old, new))
+    keep = [set(after.split()) <= set(before.split()) for before, after in zip(one, other, strict=True)]
+    kept = pc.if_else(pa.array(keep), chunked(old).filter(chunked(mask)), chunked(new).filter(chunked(mask)))
+    return pc.replace_with_mask(chunked(new), chunked(mask), kept)
 
 
 def _whole(names: pa.Table | dict[str, pa.Array], count: int) -> pa.Array:

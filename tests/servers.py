@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
+
 # The guard owns the server. It reads a pipe whose only writer is the test process: at its end, or under a new parent,
 # it stops the server and removes its folder, so that a killed test run leaves nothing behind.
 _GUARD = r"""
@@ -116,8 +118,6 @@ def _folder(user: str | None) -> str:
 
 def start_postgres() -> tuple[Server, str]:
     """A server, and the URL of its `postgres` database; raises Missing."""
-    import psycopg
-
     user = _unprivileged()
     initdb, postgres, base, port = _find("initdb"), _find("postgres"), _folder(user), free_port()
     options = {

@@ -5,7 +5,7 @@ PostgreSQL moves CSV through COPY; SQLite binds tuples. Both keep null and empty
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -46,6 +46,12 @@ def take_ids(connection: Connection, name: str, count: int) -> int:
         connection.execute(insert(id_ranges).values(name=name, next_id=count + 1))
         return 1
     return int(last) - count
+
+
+def refresh_statistics(connection: Connection, tables: Sequence[Table]) -> None:
+    """Let the planner know how large the tables have become; after a load it would guess badly for a while."""
+    for table in tables:
+        connection.exec_driver_sql(f"ANALYZE {_quoted(connection, table.name)}")
 
 
 def insert_rows(connection: Connection, table: Table, rows: pa.Table) -> None:
@@ -98,11 +104,17 @@ def _copy_in(connection: Connection, table: Table, rows: pa.Table) -> None:
     cursor = connection.connection.cursor()
     statement = f"COPY {_quoted(connection, table.name)} ({columns}) FROM STDIN (FORMAT csv)"
     with cursor.copy(statement) as copy:  # type: ignore[attr-defined]
-        for batch in _for_csv(rows).to_batches(_CHUNK):
-            buffer = io.BytesIO()
-            options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
-            arrow_csv.write_csv(batch, buffer, options)
-            copy.write(buffer.getbuffer())
+        for buffer in as_csv(rows):
+            copy.write(buffer)
+
+
+def as_csv(rows: pa.Table) -> Iterator[memoryview]:
+    """The rows as COPY reads them, a part at a time."""
+    options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed", batch_size=_CHUNK)
+    for batch in _for_csv(rows).to_batches(_CHUNK):
+        buffer = io.BytesIO()
+        arrow_csv.write_csv(batch, buffer, options)
+        yield buffer.getbuffer()
 
 
 def _for_csv(rows: pa.Table) -> pa.Table:
@@ -182,10 +194,11 @@ def _bind_in(connection: Connection, table: Table, rows: pa.Table) -> None:
 def _tuples(rows: pa.Table) -> Iterator[Iterator[tuple[Any, ...]]]:
     for start in range(0, rows.num_rows, _CHUNK):
         part = rows.slice(start, _CHUNK)
-        yield zip(*(_bound(column) for column in part.columns), strict=True)
+        yield zip(*(bound(column) for column in part.columns), strict=True)
 
 
-def _bound(column: pa.ChunkedArray) -> list[Any]:
+def bound(column: pa.ChunkedArray) -> list[Any]:
+    """The column as values that sqlite3 binds."""
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us")).cast(pa.int64())
     if column.null_count == len(column):

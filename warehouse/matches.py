@@ -61,5 +61,4 @@ def _fill(connection: Connection, table: Table, rows: pa.Table) -> None:
     table.drop(connection, checkfirst=True)
     table.create(connection)
     bulk.insert_rows(connection, table, rows)
-    if bulk.is_postgresql(connection):
-        connection.exec_driver_sql(f"ANALYZE {table.name}")
+    connection.exec_driver_sql(f"ANALYZE {table.name}")

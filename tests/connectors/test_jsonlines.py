@@ -1,0 +1,67 @@
+"""JSON lines: one object a line."""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.headers import UnreadableFile
+from tests.connectors.reading import Contents, contents_of
+
+
+def _read(tmp_path: Path, content: str | bytes) -> Contents:
+    path = tmp_path / "contacts.jsonl"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return contents_of(path)
+
+
+def test_the_columns_are_the_keys_of_all_objects(tmp_path: Path) -> None:
+    found = _read(tmp_path, '{"name": "Ana", "phone": "3001112233"}\n\n{"phone": "3002223344", "city": "Cali"}\n')
+
+    assert found.header == ["name", "phone", "city"]
+    assert found.rows == [["Ana", "3001112233", ""], ["", "3002223344", "Cali"]]
+    assert (found.numbers, found.kind) == ([1, 2], "jsonl")
+
+
+def test_values_are_the_text_a_person_would_type(tmp_path: Path) -> None:
+    line = '{"a": 3001112233, "b": 5.73001112233e11, "c": 1.5, "d": true, "e": null, "f": ["x", null, 2], "g": {"k": "é"}}'
+
+    assert _read(tmp_path, line).rows == [["3001112233", "573001112233", "1.5", "TRUE", "", "x; 2", '{"k": "é"}']]
+
+
+def test_a_line_that_is_no_object_is_reported_and_the_others_taken(tmp_path: Path) -> None:
+    found = _read(tmp_path, '{"phone": "1"}\n{"phone": \n[1, 2]\n"text"\n{"phone": "2"}\n')
+
+    assert found.problems == [None, "column_count", "column_count", "column_count", None]
+    assert [found.rows[0], found.rows[4]] == [["1"], ["2"]]
+
+
+@pytest.mark.xfail(strict=True, reason="padron_bad gives text where the UTF-8 encoder only takes ASCII or bytes")
+def test_half_characters_do_not_bring_the_import_down(tmp_path: Path) -> None:
+    found = _read(tmp_path, '{"name": "a\\ud800b", "pho\\udc00ne": "1"}\n')
+
+    assert [len(found.header), len(found.rows)] == [2, 1]
+    assert "\ud800" not in found.rows[0][0]
+
+
+def test_a_deeply_nested_line_is_reported(tmp_path: Path) -> None:
+    found = _read(tmp_path, '{"phone": "1"}\n' + "[" * 200_000 + "\n")
+
+    assert found.problems == [None, "column_count"]
+
+
+@pytest.mark.parametrize("content", ["[1]\n", "\n\n", "text\n"])
+def test_a_file_without_objects_is_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(UnreadableFile, match="holds no JSON objects"):
+        _read(tmp_path, content)
+
+
+def test_another_encoding_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match="always UTF-8"):
+        _read(tmp_path, '{"name": "José"}\n'.encode("latin-1"))
+
+
+@pytest.mark.xfail(strict=True, reason="JSON lines are opened as utf-8, not utf-8-sig, and json refuses the mark")
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    found = _read(tmp_path, '{"phone": "1"}\n{"phone": "2"}\n'.encode("utf-8-sig"))
+
+    assert (found.rows, found.problems) == ([["1"], ["2"]], [None, None])

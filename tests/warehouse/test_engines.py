@@ -1,0 +1,180 @@
+"""Writers take turns at a lock that dies with its holder; readers never wait."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import Roll
+from tests.routes.running import ROOT
+from warehouse import engines
+from warehouse.engines import StoreBusy, StoreUnreachable, check_reachable, open_engine, reading, transaction
+
+_HOLDER = """
+import sys, time
+from sqlalchemy import text
+from warehouse.engines import open_engine, transaction
+with transaction(open_engine(sys.argv[1])) as connection:
+    connection.execute(text("INSERT INTO tags (id, form, name) VALUES (99, 'held', 'held')"))
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+Hold = Callable[[Roll, float], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    """Opens a write transaction in another process, and waits until it is open."""
+    holders: list[subprocess.Popen[str]] = []
+
+    def begin(roll: Roll, seconds: float) -> "subprocess.Popen[str]":
+        url = roll.engine.url.render_as_string(hide_password=False)
+        command = [sys.executable, "-c", _HOLDER, url, str(seconds)]
+        holder = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        holders.append(holder)
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        return holder
+
+    yield begin
+    for holder in holders:
+        holder.kill()
+        holder.wait(10)
+        assert holder.stdout
+        holder.stdout.close()
+
+
+def add_tag(roll: Roll, number: int) -> None:
+    with transaction(roll.engine) as connection:
+        connection.execute(
+            text("INSERT INTO tags (id, form, name) VALUES (:id, :form, 'x')"), {"id": number, "form": f"f{number}"}
+        )
+
+
+def test_a_writer_waits_for_the_writer_of_another_process(roll: Roll, hold: Hold) -> None:
+    holder = hold(roll, 1.0)
+
+    began = time.monotonic()
+    add_tag(roll, 1)
+
+    assert time.monotonic() - began > 0.5
+    assert holder.wait(10) == 0
+    assert roll.rows("SELECT id FROM tags ORDER BY id") == [(1,), (99,)]
+
+
+def test_the_lock_of_a_killed_writer_is_free_at_once_and_its_row_is_gone(roll: Roll, hold: Hold) -> None:
+    holder = hold(roll, 60)
+
+    holder.send_signal(signal.SIGKILL)
+    holder.wait(10)
+    began = time.monotonic()
+    add_tag(roll, 1)
+
+    assert time.monotonic() - began < 1
+    assert roll.rows("SELECT id FROM tags") == [(1,)]
+
+
+def test_a_reader_never_waits_for_a_writer_and_sees_nothing_half_done(roll: Roll, hold: Hold) -> None:
+    hold(roll, 60)
+
+    began = time.monotonic()
+    found = roll.rows("SELECT id FROM tags")
+
+    assert (found, time.monotonic() - began < 0.5) == ([], True)
+
+
+def test_a_writer_waits_no_longer_than_it_may(roll: Roll, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(roll, 60)
+    monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.3)
+
+    began = time.monotonic()
+    with pytest.raises(StoreBusy, match="lock"):
+        add_tag(roll, 1)
+
+    assert 0.3 <= time.monotonic() - began < 2
+
+
+def test_a_refused_writer_can_write_later(roll: Roll, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = hold(roll, 60)
+    monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.1)
+    with pytest.raises(StoreBusy):
+        add_tag(roll, 1)
+    holder.kill()
+    holder.wait(10)
+
+    add_tag(roll, 2)
+
+    assert roll.rows("SELECT id FROM tags") == [(2,)]
+
+
+def test_a_write_inside_a_write_is_an_error_instead_of_a_deadlock(roll: Roll) -> None:
+    with transaction(roll.engine), pytest.raises(RuntimeError, match="second one"):
+        add_tag(roll, 1)
+
+    add_tag(roll, 2)
+    assert roll.rows("SELECT id FROM tags") == [(2,)]
+
+
+def test_many_threads_write_one_after_the_other(store: Roll) -> None:
+    problems: list[BaseException] = []
+
+    def write(first: int) -> None:
+        try:
+            for number in range(first, first + 20):
+                add_tag(store, number)
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=write, args=(100 * number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (problems, store.one("SELECT count(*) FROM tags")) == ([], 160)
+
+
+def test_a_transaction_that_raises_leaves_nothing(store: Roll) -> None:
+    with pytest.raises(ZeroDivisionError), transaction(store.engine) as connection:
+        connection.execute(text("INSERT INTO tags (id, form, name) VALUES (1, 'a', 'a')"))
+        raise ZeroDivisionError
+
+    assert store.rows("SELECT id FROM tags") == []
+
+
+def test_a_reader_keeps_its_view_of_one_moment(store: Roll) -> None:
+    with reading(store.engine) as connection:
+        before = connection.execute(text("SELECT count(*) FROM tags")).scalar()
+        add_tag(store, 1)
+
+        assert (before, connection.execute(text("SELECT count(*) FROM tags")).scalar()) == (0, 0)
+
+
+def test_a_store_on_sqlite_survives_power_loss_by_full_synchronous_writes(roll: Roll) -> None:
+    with reading(roll.engine) as connection:
+        modes = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
+
+    assert modes == ["wal", 2]
+
+
+def test_a_database_that_is_not_there_is_told_without_its_password(tmp_path: Path) -> None:
+    engine = open_engine("postgresql+psycopg://ana:s3cret@127.0.0.1:1/padron")
+
+    with pytest.raises(StoreUnreachable, match="PADRON_DATABASE_URL") as caught:
+        check_reachable(engine)
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "padron.db").write_text("not a database " * 100, encoding="utf-8")
+
+    with pytest.raises((StoreUnreachable, sqlite3.DatabaseError, Exception), match="database"):
+        check_reachable(open_engine(f"sqlite:///{tmp_path / 'padron.db'}"))

@@ -1,0 +1,81 @@
+"""The migrations make the tables that the code knows."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from tests.conftest import Roll
+from warehouse.engines import transaction
+from warehouse.store import NewerStore, current_version, newest_version, open_store
+from warehouse.tables import metadata
+
+
+def test_migrated_tables_are_those_of_the_code(store: Roll) -> None:
+    with store.engine.connect().execution_options(sqlite_write=False) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = compare_metadata(context, metadata)
+
+    assert found == []
+
+
+def test_migrated_indexes_have_the_conditions_of_the_code(store: Roll) -> None:
+    catalogue = {
+        str(index.name): index.dialect_options[store.engine.dialect.name]["where"] is not None
+        for table in metadata.tables.values()
+        for index in table.indexes
+    }
+    if store.engine.dialect.name == "sqlite":
+        sql = "SELECT name, sql LIKE '%WHERE%' FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    else:
+        sql = "SELECT indexname, indexdef LIKE '% WHERE %' FROM pg_indexes WHERE schemaname = 'public'"
+
+    found = {name: bool(partial) for name, partial in store.rows(sql) if name in catalogue}
+
+    assert found == catalogue
+
+
+def test_an_open_store_is_of_the_newest_version(store: Roll) -> None:
+    assert current_version(store.engine) == newest_version()
+
+
+def test_a_store_is_opened_twice_without_change(store: Roll) -> None:
+    store.import_text("email\nana@example.org\n")
+
+    open_store(store.engine.url.render_as_string(hide_password=False)).dispose()
+
+    assert store.living("email") == [("ana@example.org",)]
+
+
+def test_a_store_of_a_later_version_is_refused(store: Roll) -> None:
+    with transaction(store.engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(NewerStore, match="9999.*Update"):
+        open_store(store.engine.url.render_as_string(hide_password=False))
+
+
+def test_a_new_store_that_many_open_at_once_is_migrated_once(tmp_path: Path) -> None:
+    problems: list[BaseException] = []
+    barrier = threading.Barrier(6)
+
+    def open_it() -> None:
+        barrier.wait()
+        try:
+            open_store(f"sqlite:///{tmp_path / 'new' / 'padron.db'}").dispose()
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert problems == []
+    engine = open_store(f"sqlite:///{tmp_path / 'new' / 'padron.db'}")
+    assert set(metadata.tables) <= set(inspect(engine).get_table_names())
+    engine.dispose()
