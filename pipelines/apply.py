@@ -18,7 +18,7 @@ from pipelines.context import Context, Flags
 from pipelines.further import change_further, insert_further
 from pipelines.groups import Longs
 from pipelines.history import insert_changes, review_pairs
-from pipelines.match import Decision, decide, keys_of
+from pipelines.match import Decision, decide, first_keys, keys_of, row_hashes
 from pipelines.merge import merge_contacts
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Duplicates, Profile
@@ -47,19 +47,56 @@ class Applied:
 
 def apply_rows(connection: Connection, frame: CleanFrame, context: Context) -> Applied:
     """Apply rows that are one person each."""
+    hashes = row_hashes(frame, context.version)
+    frame = CleanFrame(frame.append_column("applied", pa.array(hashes)))
+    settled = _already_applied(connection, frame, context)
+    if settled is None:
+        return _apply_rows(connection, frame, context)
+    if settled.contact.all():
+        context.seen.add(settled.contact)
+        return settled
+    done = settled.contact != 0
+    context.seen.add(settled.contact[done])
+    rest = _apply_rows(connection, _keep(frame, ~done), context)
+    return _together(_only(settled, done), rest)
+
+
+def _already_applied(connection: Connection, frame: CleanFrame, context: Context) -> Applied | None:
+    """Rows that stand as they were applied to their contact, which nobody changed since: there is nothing to do."""
+    profile = context.profile
+    if context.fresh or profile.mode == "create" or profile.duplicates in ("create", "skip"):
+        return None
+    found = matches.find_applied(connection, first_keys(frame, frame["applied"]))
+    if not found.num_rows:
+        return None
+    rows = chunked(frame[ROW]).to_numpy()
+    contact = np.zeros(len(rows), np.int64)
+    contact[np.searchsorted(rows, found["row"].to_numpy())] = found["contact_id"].to_numpy()
+    contact[context.seen.has(contact) | _repeats(contact)] = 0
+    return Applied(rows, contact, np.full(len(rows), "unchanged", object), np.full(len(rows), None, object))
+
+
+def _only(applied: Applied, mask: Flags) -> Applied:
+    return Applied(applied.rows[mask], applied.contact[mask], applied.outcome[mask], applied.code[mask])
+
+
+def _together(one: Applied, other: Applied) -> Applied:
+    order = np.argsort(np.concatenate([one.rows, other.rows]), kind="stable")
+    return Applied(
+        np.concatenate([one.rows, other.rows])[order],
+        np.concatenate([one.contact, other.contact])[order],
+        np.concatenate([one.outcome, other.outcome])[order],
+        np.concatenate([one.code, other.code])[order],
+    )
+
+
+def _apply_rows(connection: Connection, frame: CleanFrame, context: Context) -> Applied:
     decision = _decide(connection, frame, context)
     again = _repeats(decision.contact)
     applied = _apply(connection, _keep(frame, ~again), _part(decision, frame, ~again), context)
     if not again.any():
         return applied
-    rest = apply_rows(connection, _keep(frame, again), context)
-    order = np.argsort(np.concatenate([applied.rows, rest.rows]), kind="stable")
-    return Applied(
-        np.concatenate([applied.rows, rest.rows])[order],
-        np.concatenate([applied.contact, rest.contact])[order],
-        np.concatenate([applied.outcome, rest.outcome])[order],
-        np.concatenate([applied.code, rest.code])[order],
-    )
+    return _together(applied, _apply_rows(connection, _keep(frame, again), context))
 
 
 def _decide(connection: Connection, frame: CleanFrame, context: Context) -> Decision:
@@ -164,6 +201,7 @@ def _create(connection: Connection, frame: CleanFrame, decision: Decision, conte
     columns = {name: frame[name] for name in _COPIED}
     columns |= {
         "id": pa.array(ids),
+        "applied": frame["applied"],
         "phone_match": _unless(frame["phone_match"], decision.phone_taken),
         "email_match": _unless(frame["email"], decision.email_taken),
         "status": status,
@@ -222,7 +260,8 @@ def _change(
         change_further(connection, frame, decision, existing, merged, context)
     changed = np.array(sorted(diffs), np.int64)
     if len(changed):
-        _write_changed(connection, existing, merged.columns, changed, context)
+        applied = chunked(frame["applied"]) if policy == context.profile.duplicates else None
+        _write_changed(connection, existing, merged.columns, applied, changed, context)
         texts = [json.dumps(diffs[at], ensure_ascii=False, separators=(",", ":")) for at in changed.tolist()]
         part = CleanFrame(frame.take(pa.array(changed)))
         insert_changes(connection, ids[changed], part, "update", texts, context)
@@ -234,8 +273,14 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _write_changed(
-    connection: Connection, existing: pa.Table, columns: dict[str, pa.Array], changed: Longs, context: Context
+    connection: Connection,
+    existing: pa.Table,
+    columns: dict[str, pa.Array],
+    applied: pa.Array | None,
+    changed: Longs,
+    context: Context,
 ) -> None:
+    """Write the merged contacts; `applied` are the rows' hashes where the rows went in by the profile's own rule."""
     at = pa.array(changed)
     new = {name: chunked(column).take(at) for name, column in columns.items()}
     old = existing.take(at)
@@ -244,4 +289,5 @@ def _write_changed(
     new["blocked_at"] = pc.if_else(blocks, stamp, chunked(old["blocked_at"]))
     new["blocked_reason"] = pc.if_else(blocks, f"import {context.batch_id}", chunked(old["blocked_reason"]))
     new["version"] = pc.add(chunked(old["version"]), 1)
+    new["applied"] = pa.nulls(len(changed), pa.int64()) if applied is None else applied.take(at)
     bulk.update_rows(connection, contacts, pa.table({"id": old["id"], **new}), "id")

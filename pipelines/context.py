@@ -41,6 +41,7 @@ class Context:
     actor: str
     at: datetime
     profile: Profile
+    version: str
     custom: Mapping[str, FieldType]
     field_ids: Mapping[str, int]
     shared: dict[int, set[str]]

@@ -205,6 +205,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         batch.actor,
         at,
         job.profile,
+        job.profile.version,
         mapping.custom,
         ids,
         staged.groups.shared,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -57,6 +58,31 @@ def keys_of(frame: CleanFrame, source: str) -> pa.Table:
             at = rows.filter(filled).take(pc.list_parent_indices(split))
             parts.append(_keyed(at, kind, further_form(kind, values, source)))
     return pa.concat_tables(parts)
+
+
+def first_keys(frame: CleanFrame, applied: pa.Array) -> pa.Table:
+    """One key of each row, its phone or else its e-mail, with the row's hash."""
+    phone, email = chunked(frame["phone_match"]), chunked(frame["email"])
+    columns = {
+        "row": chunked(frame[ROW]),
+        "kind": pc.if_else(pc.is_valid(phone), "phone", "email"),
+        "value": pc.coalesce(phone, email),
+        "applied": applied,
+    }
+    table = pa.table(columns)
+    return table.filter(pc.is_valid(table["value"]))
+
+
+def row_hashes(frame: CleanFrame, version: str) -> Longs:
+    """A hash of everything that each row says, under this version of its profile."""
+    names = [name for name in frame.column_names if name not in (ROW, "phone_match", "search_text")]
+    texts = [
+        pc.fill_null(chunked(frame[name]).cast(pa.string()), "\0")
+        for name in names
+        if frame[name].null_count < frame.num_rows
+    ]
+    whole = pc.binary_join_element_wise(*texts, version, "\x1e")
+    return pd.util.hash_array(whole.to_numpy(zero_copy_only=False), categorize=False).view(np.int64)
 
 
 def further_form(kind: str, values: pa.Array, source: str) -> pa.Array:

@@ -94,7 +94,7 @@ def _restore(
                 back[name] = [new, old]
         elif _restore_other(connection, contact["id"], name, (old, new), context):
             back[name] = [new, old]
-    if values:
+    if back:
         undo.set_contact(connection, contact["id"], values)
     return back
 

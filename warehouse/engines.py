@@ -25,7 +25,6 @@ _PRAGMAS = (
     "busy_timeout=60000",
     "temp_store=MEMORY",
     "cache_size=-65536",
-    "mmap_size=268435456",
     "wal_autocheckpoint=4000",
 )
 _held = threading.local()

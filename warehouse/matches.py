@@ -7,6 +7,15 @@ from warehouse import bulk
 from warehouse.tables import Key, contact_keys, contacts
 
 _temporary = MetaData()
+slice_hashes = Table(
+    "slice_hashes",
+    _temporary,
+    Column("row", BigInteger),
+    Column("kind", Key),
+    Column("value", Key),
+    Column("applied", BigInteger),
+    prefixes=["TEMPORARY"],
+)
 slice_keys = Table(
     "slice_keys",
     _temporary,
@@ -29,6 +38,19 @@ MATCHES = pa.schema(
     ]
 )
 _OWN = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
+
+
+def find_applied(connection: Connection, keys: pa.Table) -> pa.Table:
+    """row and contact_id of the rows (`row, kind, value, applied`) that their contact has taken in already."""
+    _fill(connection, slice_hashes, keys)
+    k = slice_hashes.c
+    parts = [
+        select(k.row, contacts.c.id)
+        .join_from(slice_hashes, contacts, column == k.value)
+        .where(k.kind == kind, contacts.c.applied == k.applied, contacts.c.deleted_at.is_(None))
+        for kind, column in _OWN.items()
+    ]
+    return bulk.fetch_rows(connection, union_all(*parts), pa.schema([("row", pa.int64()), ("contact_id", pa.int64())]))
 
 
 def find_matches(connection: Connection, keys: pa.Table) -> pa.Table:

@@ -97,12 +97,14 @@ contacts = Table(
     Column("replied", Integer, nullable=False, server_default="0"),
     Column("search_text", Text),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("applied", BigInteger),
     Column("merged_into", BigInteger),
     Column("deleted_at", UtcTime),
     Index("uq_contacts_phone_match", "phone_match", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
     Index("uq_contacts_email_match", "email_match", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
     Index("ix_contacts_last_interaction_at_id", "last_interaction_at", "id"),
-    comment="The roll. phone_match and email_match are filled where this contact owns the key.",
+    comment="The roll. phone_match and email_match are filled where this contact owns the key. applied: hash of the "
+    "file row that was applied last; whoever else changes the contact or what belongs to it sets it to null.",
 )
 
 contact_keys = Table(

@@ -70,7 +70,9 @@ def owner_of(connection: Connection, column: str, value: str) -> int | None:
 
 def set_contact(connection: Connection, contact_id: int, values: dict[str, Any]) -> None:
     connection.execute(
-        update(contacts).where(contacts.c.id == contact_id).values(**values, version=contacts.c.version + 1)
+        update(contacts)
+        .where(contacts.c.id == contact_id)
+        .values(**values, version=contacts.c.version + 1, applied=None)
     )
 
 

@@ -22,7 +22,9 @@ def _zip(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def test_the_one_file_in_a_zip_is_read(tmp_path: Path) -> None:
-    path = _zip(tmp_path / "contacts.zip", {"folder/contacts.csv": CONTENT, "__MACOSX/._contacts.csv": b"x", "empty/": b""})
+    path = _zip(
+        tmp_path / "contacts.zip", {"folder/contacts.csv": CONTENT, "__MACOSX/._contacts.csv": b"x", "empty/": b""}
+    )
 
     assert contents_of(path).rows == [["Ana", "3001112233"]]
 

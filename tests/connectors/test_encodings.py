@@ -35,7 +35,19 @@ def _file(tmp_path: Path, content: bytes) -> Path:
         TEXT.encode() + b"\x1a",
         TEXT.encode() + b"\0" * 600,
     ],
-    ids=["utf8", "bom", "utf16", "utf16be", "le_nobom", "be_nobom", "utf32", "cp1252", "latin1", "ctrl_z", "nul_padded"],
+    ids=[
+        "utf8",
+        "bom",
+        "utf16",
+        "utf16be",
+        "le_nobom",
+        "be_nobom",
+        "utf32",
+        "cp1252",
+        "latin1",
+        "ctrl_z",
+        "nul_padded",
+    ],
 )
 def test_the_text_is_the_same_in_every_encoding_that_can_be_told(tmp_path: Path, content: bytes) -> None:
     found = contents_of(_file(tmp_path, content))

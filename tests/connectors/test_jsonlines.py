@@ -23,7 +23,9 @@ def test_the_columns_are_the_keys_of_all_objects(tmp_path: Path) -> None:
 
 
 def test_values_are_the_text_a_person_would_type(tmp_path: Path) -> None:
-    line = '{"a": 3001112233, "b": 5.73001112233e11, "c": 1.5, "d": true, "e": null, "f": ["x", null, 2], "g": {"k": "é"}}'
+    line = (
+        '{"a": 3001112233, "b": 5.73001112233e11, "c": 1.5, "d": true, "e": null, "f": ["x", null, 2], "g": {"k": "é"}}'
+    )
 
     assert _read(tmp_path, line).rows == [["3001112233", "573001112233", "1.5", "TRUE", "", "x; 2", '{"k": "é"}']]
 

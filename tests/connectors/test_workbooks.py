@@ -93,7 +93,9 @@ def test_hidden_sheets_are_not_looked_at(tmp_path: Path) -> None:
 
 
 def test_several_sheets_with_contacts_ask_and_the_profile_answers(tmp_path: Path) -> None:
-    path = _write(tmp_path / "contacts.xlsx", {"North": [HEADER, ANA], "South": [HEADER, LUIS], "Legend": [["x"], ["y"]]})
+    path = _write(
+        tmp_path / "contacts.xlsx", {"North": [HEADER, ANA], "South": [HEADER, LUIS], "Legend": [["x"], ["y"]]}
+    )
 
     with pytest.raises(NeedsAnswer, match="North, South"):
         contents_of(path)
@@ -138,7 +140,9 @@ def test_a_workbook_with_a_damaged_sheet_is_refused(tmp_path: Path) -> None:
 
 def test_an_encrypted_workbook_is_said_to_be_encrypted(tmp_path: Path) -> None:
     path = tmp_path / "contacts.xlsx"
-    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 500 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 500)
+    path.write_bytes(
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 500 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 500
+    )
 
     with pytest.raises(UnreadableFile, match="is encrypted"):
         contents_of(path)

@@ -29,7 +29,13 @@ def test_names_that_can_be_one_persons_agree(one: str | None, other: str | None)
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("ana perez", "luis perez"), ("ana perez", "ana gomez"), ("ana", "luis"), ("ana ana", "ana perez"), ("eva", "ema")],
+    [
+        ("ana perez", "luis perez"),
+        ("ana perez", "ana gomez"),
+        ("ana", "luis"),
+        ("ana ana", "ana perez"),
+        ("eva", "ema"),
+    ],
 )
 def test_names_of_two_people_disagree(one: str, other: str) -> None:
     assert not names_agree(one, other)

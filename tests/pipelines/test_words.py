@@ -27,7 +27,9 @@ def test_statuses_are_read_in_three_languages() -> None:
 
 
 def test_channels_are_read_by_their_names_and_short_names() -> None:
-    found = normalise_channels(pa.array(["WhatsApp Business", "IG", "Messenger", "correo electrónico", "teléfono", "fax"]))
+    found = normalise_channels(
+        pa.array(["WhatsApp Business", "IG", "Messenger", "correo electrónico", "teléfono", "fax"])
+    )
 
     assert found.value.to_pylist() == ["whatsapp", "instagram", "facebook", "email", "phone", "fax"]
     assert found.problem.to_pylist() == [None] * 5 + ["channel_unknown"]

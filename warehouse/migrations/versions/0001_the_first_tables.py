@@ -156,10 +156,11 @@ def upgrade() -> None:
     sa.Column('replied', sa.Integer(), server_default='0', nullable=False),
     sa.Column('search_text', sa.Text(), nullable=True),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
+    sa.Column('applied', sa.BigInteger(), nullable=True),
     sa.Column('merged_into', sa.BigInteger(), nullable=True),
     sa.Column('deleted_at', warehouse.tables.UtcTime(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_contacts')),
-    comment='The roll. phone_match and email_match are filled where this contact owns the key.'
+    comment='The roll. phone_match and email_match are filled where this contact owns the key. applied: hash of the file row that was applied last; whoever else changes the contact or what belongs to it sets it to null.'
     )
     op.create_index('ix_contacts_last_interaction_at_id', 'contacts', ['last_interaction_at', 'id'], unique=False)
     op.create_index('uq_contacts_email_match', 'contacts', ['email_match'], unique=True, sqlite_where=sa.text('deleted_at IS NULL'), postgresql_where=sa.text('deleted_at IS NULL'))

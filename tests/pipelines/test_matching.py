@@ -1,0 +1,236 @@
+"""Which rows are one person, inside a file and against the roll."""
+
+import csv
+import io
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.reports import ImportReport
+from tests.conftest import Roll
+from warehouse.store import open_store
+
+
+def _counts(report: ImportReport) -> tuple[int, int, int, int, int]:
+    return report.created, report.updated, report.unchanged, report.merged, report.rejected
+
+
+def _pairs(store: Roll) -> list[tuple[Any, ...]]:
+    return store.rows("SELECT contact_a, contact_b, reason FROM candidate_pairs ORDER BY contact_a, contact_b")
+
+
+def test_rows_that_share_a_key_are_one_contact_over_several_steps(store: Roll) -> None:
+    report = store.import_text(
+        "nombre,teléfono,email\n"
+        "Ana,3001112233,\n"
+        "Ana,3002223344,ana@example.org\n"
+        "Luis,3009998877,\n"
+        "Ana,3001112233,ana@example.org\n"
+    )
+
+    assert _counts(report) == (2, 0, 0, 2, 0)
+    assert [name for name, _, _ in store.living()] == ["Ana", "Luis"]
+    assert store.rows("SELECT row, outcome, into_row FROM batch_rows ORDER BY row") == [
+        (1, "created", None),
+        (2, "merged", 1),
+        (3, "created", None),
+        (4, "merged", 1),
+    ]
+
+
+def test_a_phone_that_two_people_share_makes_two_contacts_and_a_pair_for_a_person(store: Roll) -> None:
+    report = store.import_text("nombre,teléfono\nAna Pérez,3001112233\nLuis Gómez,3001112233\n")
+
+    ana, luis = store.rows("SELECT id, phone_match FROM contacts ORDER BY id")
+    assert _counts(report) == (2, 0, 0, 0, 0)
+    assert (ana[1], luis[1]) == ("+573001112233", None)
+    assert store.rows("SELECT contact_id, value, role FROM contact_keys") == [(luis[0], "+573001112233", "shared")]
+    assert _pairs(store) == [(ana[0], luis[0], "key_shared")]
+
+
+def test_a_phone_shared_with_somebody_on_the_roll_makes_a_pair_too(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nAna Pérez,3001112233\n")
+
+    report = store.import_text("nombre,teléfono\nLuis Gómez,3001112233\n")
+
+    assert (_counts(report), len(_pairs(store))) == ((1, 0, 0, 0, 0), 1)
+    assert store.one("SELECT role FROM contact_keys") == "shared"
+
+
+def test_names_do_not_matter_when_the_profile_says_so(store: Roll) -> None:
+    report = store.import_text("nombre,teléfono\nAna,3001112233\nLuis,3001112233\n", names="ignore")
+
+    assert (_counts(report), len(store.living())) == ((1, 0, 0, 1, 0), 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+5511961234567", "+551161234567"),
+        ("+5491123456789", "+541123456789"),
+        ("+5215512345678", "+525512345678"),
+    ],
+)
+def test_two_spellings_of_one_line_are_one_contact(store: Roll, one: str, other: str) -> None:
+    store.import_text(f"nombre,teléfono\nAna,{one}\n")
+
+    report = store.import_text(f"nombre,teléfono\nAna,{other}\n")
+
+    assert (_counts(report), len(store.living())) == ((0, 0, 1, 0, 0), 1)
+
+
+def test_a_row_whose_keys_point_at_two_contacts_goes_to_the_first_and_a_person_decides(store: Roll) -> None:
+    store.import_text("nombre,teléfono,email\nAna,3001112233,\nAna,,ana@example.org\n")
+
+    report = store.import_text("nombre,teléfono,email,empresa\nAna,3001112233,ana@example.org,Acme\n")
+
+    ids = [row[0] for row in store.rows("SELECT id FROM contacts ORDER BY id")]
+    assert _counts(report)[:2] == (0, 1)
+    assert [row[0] for row in store.rows("SELECT company FROM contacts ORDER BY id")] == ["Acme", None]
+    assert _pairs(store) == [(ids[0], ids[1], "keys_disagree")]
+    assert store.one("SELECT code FROM batch_rows WHERE batch_id = 2") == "keys_disagree"
+
+
+def test_the_order_of_match_on_says_which_contact_a_contradicting_row_goes_to(store: Roll) -> None:
+    store.import_text("nombre,teléfono,email\nAna,3001112233,\nAna,,ana@example.org\n")
+
+    store.import_text(
+        "nombre,teléfono,email,empresa\nAna,3001112233,ana@example.org,Acme\n", match_on=("email", "phone")
+    )
+
+    assert [row[0] for row in store.rows("SELECT company FROM contacts ORDER BY id")] == [None, "Acme"]
+
+
+def test_an_external_id_finds_its_contact_whatever_else_changed(store: Roll) -> None:
+    store.import_text("external id,nombre,teléfono\nA1,Ana,3001112233\n", source="shop")
+
+    report = store.import_text("external id,nombre,teléfono\nA1,Luis,3002223344\n", source="shop")
+
+    assert _counts(report) == (0, 1, 0, 0, 0)
+    assert store.living("display_name, phone_match") == [("Luis", "+573002223344")]
+    assert store.rows("SELECT kind, value FROM contact_keys ORDER BY kind") == [
+        ("external_id", "shop:A1"),
+        ("phone", "+573001112233"),
+    ]
+
+
+def test_external_ids_of_two_sources_are_two_ids(store: Roll) -> None:
+    store.import_text("external id,nombre\nA1,Ana\n", source="shop")
+
+    report = store.import_text("external id,nombre\nA1,Luis\n", source="club")
+
+    assert (_counts(report), len(store.living())) == ((1, 0, 0, 0, 0), 2)
+
+
+def test_a_second_phone_finds_the_contact(store: Roll) -> None:
+    store.import_text("nombre,teléfono,phone 2\nAna,3001112233,3002223344\n")
+
+    report = store.import_text("nombre,teléfono,empresa\nAna,3002223344,Acme\n")
+
+    assert (_counts(report), len(store.living())) == ((0, 1, 0, 0, 0), 1)
+    assert store.one("SELECT phone FROM contacts") == "+573001112233"
+
+
+@pytest.mark.parametrize(
+    ("mode", "counts", "codes"),
+    [
+        ("upsert", (1, 1, 0, 0, 0), {None}),
+        ("create", (1, 0, 0, 0, 1), {None, "already_exists"}),
+        ("update", (0, 1, 0, 0, 1), {None, "not_found"}),
+    ],
+)
+def test_the_mode_says_whether_rows_create_and_update(
+    store: Roll, mode: str, counts: tuple[int, ...], codes: set[str | None]
+) -> None:
+    store.import_text("nombre,teléfono\nAna,3001112233\n")
+
+    report = store.import_text("nombre,teléfono,empresa\nAna,3001112233,Acme\nLuis,3002223344,Beta\n", mode=mode)
+
+    assert _counts(report) == counts
+    assert {row[0] for row in store.rows("SELECT code FROM batch_rows WHERE batch_id = 2")} == codes
+
+
+def test_members_of_a_refused_group_share_its_fate(store: Roll) -> None:
+    report = store.import_text("nombre,teléfono\nAna,3001112233\nAna,3001112233\n", mode="update")
+
+    assert (_counts(report), report.row_errors) == ((0, 0, 0, 0, 2), (1, 2))
+
+
+def test_duplicates_create_makes_a_contact_of_every_row(store: Roll) -> None:
+    report = store.import_text("nombre,teléfono\nAna,3001112233\nAna,3001112233\n", duplicates="create")
+
+    owned = [row[0] for row in store.rows("SELECT phone_match FROM contacts ORDER BY id")]
+    assert (_counts(report), owned) == ((2, 0, 0, 0, 0), ["+573001112233", None])
+
+
+# ── any file ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PHONES = st.sampled_from(["3001234561", "3001234562", "3001234563", "+5491155556666", "+541155556666", "bad", "", ""])
+EMAILS = st.sampled_from(["a@x.co", "b@x.co", "A@X.CO", "nope", "", ""])
+NAMES = st.sampled_from(["Ana Pérez", "Ana", "Luis Gómez", "Luis", "ANA PEREZ", "Marta", ""])
+IDS = st.sampled_from(["1", "2", "", ""])
+FILES = st.lists(st.tuples(NAMES, PHONES, PHONES, EMAILS, IDS, st.sampled_from(["X", "Y", ""])), min_size=1, max_size=8)
+PROFILES = st.fixed_dictionaries(
+    {
+        "duplicates": st.sampled_from(["update", "skip", "overwrite", "merge"]),
+        "names": st.sampled_from(["must_agree", "ignore"]),
+        "mode": st.sampled_from(["upsert", "upsert", "update", "create"]),
+        "blank": st.sampled_from(["keep", "clear"]),
+    }
+)
+
+
+def _text(rows: list[tuple[str, ...]]) -> str:
+    sink = io.StringIO(newline="")
+    csv.writer(sink).writerow(["nombre completo", "teléfono", "phone 2", "email", "external id", "empresa"])
+    csv.writer(sink).writerows(rows)
+    return sink.getvalue()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(FILES, PROFILES), min_size=1, max_size=2))
+def test_any_files_imported_twice_add_up_change_nothing_more_and_keep_one_owner_a_key(
+    files: list[tuple[list[tuple[str, ...]], dict[str, str]]],
+) -> None:
+    with TemporaryDirectory() as folder:
+        engine = open_store(f"sqlite:///{folder}/padron.db")
+        roll = Roll(engine, Path(folder))
+        try:
+            for rows, profile in files:
+                before = len(roll.rows("SELECT id FROM contacts"))
+                first = roll.import_text(_text(rows), **profile)
+                changes = roll.rows("SELECT id, diff FROM contact_changes")
+                second = roll.import_text(_text(rows), **profile)
+
+                assert sum(_counts(first)) == first.rows
+                assert sum(_counts(second)) == second.rows
+                assert first.rejected == len(first.row_errors)
+                assert first.created == len(roll.rows("SELECT id FROM contacts")) - before
+                assert (second.created, second.updated) == (0, 0)
+                assert roll.rows("SELECT id, diff FROM contact_changes") == changes
+                assert _owned_more_than_once(roll) == []
+        finally:
+            engine.dispose()
+
+
+def _owned_more_than_once(roll: Roll) -> list[tuple[str, str]]:
+    owned = roll.rows("SELECT 'phone', phone_match FROM contacts WHERE phone_match IS NOT NULL")
+    owned += roll.rows("SELECT 'email', email_match FROM contacts WHERE email_match IS NOT NULL")
+    owned += roll.rows("SELECT kind, value FROM contact_keys WHERE role = 'owner'")
+    return [key for key, count in Counter(owned).items() if count > 1]
+
+
+def test_times_are_kept_with_the_contact(store: Roll) -> None:
+    store.import_text("email,última interacción,creado\na@x.co,2026-04-03 10:00,2020-01-02\n")
+    store.import_text("email,última interacción\na@x.co,2025-04-03 10:00\n")
+    store.import_text("email,última interacción\na@x.co,2026-04-05 10:00\n")
+
+    found = store.one("SELECT last_interaction_at FROM contacts")
+    moment = found if isinstance(found, datetime) else datetime.fromtimestamp(found / 1_000_000).astimezone()
+    assert moment == datetime.fromisoformat("2026-04-05T10:00:00+00:00")
