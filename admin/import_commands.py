@@ -13,7 +13,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from admin.words import say
-from connectors.headers import NeedsAnswer, UnreadableFile
 from connectors.profiles import read_profile, save_profile
 from connectors.workbooks import Limits
 from pipelines.byhand import Run, import_by_hand, new_lease, preview, rehearse
@@ -23,6 +22,7 @@ from pipelines.template import write_template
 from scheduler.logs import set_up_logs
 from scheduler.tasks import utc_now
 from schemas.profiles import Profile, check_profile
+from schemas.refusals import Refused
 from schemas.reports import OUTCOMES, ImportReport
 from schemas.settings import Settings, read_settings
 from warehouse.store import open_store
@@ -158,8 +158,8 @@ def _preview(settings: Settings, job: Job, save_as: str | None) -> None:
     language = settings.language
     try:
         proposals, profile = preview(open_store(settings.store_url), job)
-    except (NeedsAnswer, UnreadableFile) as error:
-        print(f"padron: {error}", file=sys.stderr)
+    except Refused as error:
+        print(f"padron: {error.said(language)}", file=sys.stderr)
         raise typer.Exit(1) from error
     table = Table(title=say(language, "proposal"))
     for name in ("column", "field", "why", "example"):

@@ -18,8 +18,9 @@ from pyarrow import csv as arrow_csv
 
 from connectors.dialects import Dialect, Head, read_head
 from connectors.encodings import BAD, as_utf8
-from connectors.headers import Known, UnreadableFile, no_header
+from connectors.headers import Known
 from schemas.frames import PROBLEM, ROW, RawFrame
+from schemas.refusals import NeedsAnswer, UnreadableFile
 
 _CHUNK = 12 << 20
 _HEAD = 262_144
@@ -101,16 +102,16 @@ def open_delimited(
     header_row: int | None = None,
 ) -> Delimited:
     """Open a delimited file; raises UnreadableFile or NeedsAnswer with what to do."""
-    text_path, found = as_utf8(path, scratch, encoding)
+    text_path, found = as_utf8(path, scratch, encoding, name)
     with text_path.open(encoding="utf-8", newline="") as file:
         text = file.read(_HEAD)
     if not text.strip():
-        raise UnreadableFile(f"{name} is empty: there is no header and no row in it.")
+        raise UnreadableFile("empty", name=name)
     if _JSON.match(text) or text.lstrip().startswith(("BEGIN:VCARD", "<")):
-        raise UnreadableFile(f"{name} is not delimited text (it looks like JSON, vCard or HTML). Export it as CSV.")
+        raise UnreadableFile("not_delimited", name=name)
     head = read_head(text, delimiter=delimiter, header_row=header_row, known=known)
     if head is None:
-        raise no_header(name)
+        raise NeedsAnswer("no_header", name=name)
     return Delimited(text_path, name, head, found)
 
 

@@ -7,7 +7,7 @@ import codecs
 import re
 from pathlib import Path
 
-from connectors.headers import NeedsAnswer, UnreadableFile
+from schemas.refusals import NeedsAnswer, UnreadableFile
 
 BAD = "\ufdd0"
 _CHUNK = 8 << 20
@@ -23,12 +23,12 @@ _C1_IN_WORD = re.compile(rb"[A-Za-z][\x80\x81\x83-\x90\x95\x98\x9b\x9d\x8d\x8f\x
 codecs.register_error("padron_bad", lambda error: (BAD, error.end))  # type: ignore[attr-defined, union-attr]
 
 
-def as_utf8(path: Path, scratch: Path, encoding: str | None) -> tuple[Path, str]:
+def as_utf8(path: Path, scratch: Path, encoding: str | None, name: str) -> tuple[Path, str]:
     """A file with the same text in UTF-8 without mark, and the encoding it was in.
 
     The file itself is given back where it is clean UTF-8 already.
     """
-    found = encoding or detect(path)
+    found = encoding or detect(path, name)
     if found == "utf-8" and _is_clean(path):
         return path, found
     target = scratch / "utf8.txt"
@@ -36,19 +36,19 @@ def as_utf8(path: Path, scratch: Path, encoding: str | None) -> tuple[Path, str]
     return target, found
 
 
-def detect(path: Path) -> str:
+def detect(path: Path, name: str) -> str:
     """The encoding of a text file; asks where it cannot be told."""
     with path.open("rb") as file:
         head = file.read(65_536)
-    for mark, name in _BOMS:
+    for mark, encoding in _BOMS:
         if head.startswith(mark):
-            return name
+            return encoding
     if b"\0" in head[:4096].rstrip(b"\0"):
-        return _without_mark(path, head)
-    return "utf-8" if _is_mostly_utf8(path) else _single_byte(path)
+        return _without_mark(name, head)
+    return "utf-8" if _is_mostly_utf8(path) else _single_byte(path, name)
 
 
-def _without_mark(path: Path, head: bytes) -> str:
+def _without_mark(name: str, head: bytes) -> str:
     sample = head[:4096]
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     if odd > len(sample) * 0.3 and even < len(sample) * 0.05:
@@ -56,7 +56,7 @@ def _without_mark(path: Path, head: bytes) -> str:
     if even > len(sample) * 0.3 and odd < len(sample) * 0.05:
         return "utf-16-be"
     if sample.count(0) > len(sample) * 0.05:
-        raise UnreadableFile(f"{path.name} is not a text file: it holds binary data. Send CSV, Excel or Parquet.")
+        raise UnreadableFile("binary", name=name)
     return "utf-8"
 
 
@@ -88,7 +88,7 @@ def _line_counts(chunk: bytes) -> tuple[int, int]:
     return bad, good
 
 
-def _single_byte(path: Path) -> str:
+def _single_byte(path: Path, name: str) -> str:
     """cp1252 where the bytes look Western; asks where they look like anything else."""
     with path.open("rb") as file:
         sample = file.read(4 << 20)
@@ -96,10 +96,7 @@ def _single_byte(path: Path) -> str:
     in_runs = sum(len(run) for run in _HIGH_RUN.findall(sample))
     c1_in_words = len(_C1_IN_WORD.findall(sample))
     if in_runs * 4 > high or c1_in_words * 5 > high:
-        raise NeedsAnswer(
-            f"{path.name} is neither UTF-8 nor Western European text, and its encoding cannot be told from the file. "
-            "Save it as UTF-8, or say which it is: --encoding cp1251, shift_jis, gb18030, mac_roman …"
-        )
+        raise NeedsAnswer("encoding", name=name)
     return "cp1252"
 
 
@@ -122,7 +119,7 @@ def _transcode(path: Path, target: Path, encoding: str) -> None:
     try:
         decoder = codecs.getincrementaldecoder(encoding)("padron_bad")
     except LookupError as error:
-        raise UnreadableFile(f"Encoding {encoding!r} is not known. Try utf-8, cp1252, latin-1 or utf-16.") from error
+        raise UnreadableFile("encoding_unknown", encoding=encoding) from error
     held = ""
     with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as sink:
         while chunk := source.read(_CHUNK):

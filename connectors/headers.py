@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 
-from schemas.errors import InputError
 from schemas.headers import header_target
 
 LOOKED_THROUGH = 25
@@ -11,14 +10,6 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+?[\d\s().-]{7,20}")
 _NUMBER = re.compile(r"[-+]?[\d.,:/ T-]+")
 Known = Callable[[str], bool]
-
-
-class NeedsAnswer(InputError):
-    """The file can be read only after a person says something about it: a mapping, an encoding, a sheet."""
-
-
-class UnreadableFile(InputError):
-    """The file is not what its name says, is damaged, or is no contact file at all."""
 
 
 def known_header(extra: Sequence[str] = ()) -> Known:
@@ -50,10 +41,3 @@ def _could_be_header(record: Sequence[str]) -> bool:
     cells = [cell.strip() for cell in record if cell.strip()]
     plain = all(not _NUMBER.fullmatch(cell) and len(cell) <= 100 for cell in cells)
     return plain and len(set(cells)) == len(cells) and not _is_data(record)
-
-
-def no_header(name: str) -> NeedsAnswer:
-    return NeedsAnswer(
-        f"{name} has no header line that names its columns (the first line looks like a contact). "
-        "Add a line such as: name,phone,email. Or say in the profile which line is the header (header_row)."
-    )

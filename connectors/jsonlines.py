@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from connectors.headers import UnreadableFile
 from schemas.frames import PROBLEM, ROW, RawFrame
+from schemas.refusals import UnreadableFile
 
 _ROWS = 20_000
 
@@ -46,9 +46,9 @@ def open_jsonlines(path: Path, *, name: str) -> JsonLines:
             for line in file:
                 keys.update(dict.fromkeys(_object(line) or {}))
     except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{name} is not UTF-8 text. JSON lines are always UTF-8.") from error
+        raise UnreadableFile("json_encoding", name=name) from error
     if not keys:
-        raise UnreadableFile(f'{name} holds no JSON objects. Write one object a line: {{"phone": "+57…"}}.')
+        raise UnreadableFile("no_objects", name=name)
     return JsonLines(path, tuple(keys))
 
 

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from connectors.headers import UnreadableFile
 from schemas.frames import PROBLEM, ROW, RawFrame
+from schemas.refusals import UnreadableFile
 
 _ROWS = 65_536
 
@@ -33,7 +33,7 @@ class Parquet:
                 yield RawFrame(pa.Table.from_arrays([rows, *columns, problems], names=[ROW, *names, PROBLEM]))
                 first += batch.num_rows
         except (OSError, pa.ArrowException) as error:
-            raise UnreadableFile(f"{self.name} is damaged after row {first - 1}: {error}. Export it again.") from error
+            raise UnreadableFile("parquet_damaged", name=self.name, row=first - 1, reason=error) from error
 
 
 def open_parquet(path: Path, *, name: str) -> Parquet:
@@ -41,14 +41,14 @@ def open_parquet(path: Path, *, name: str) -> Parquet:
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == b"PARE":
-        raise UnreadableFile(f"{name} is encrypted. Write it without encryption and send it again.")
+        raise UnreadableFile("encrypted", name=name)
     try:
         return Parquet(pq.ParquetFile(path, page_checksum_verification=True), name)
     except (OSError, pa.ArrowException) as error:
         said = str(error)
         if "encrypted" in said.lower():
-            raise UnreadableFile(f"{name} is encrypted. Write it without encryption and send it again.") from error
-        raise UnreadableFile(f"{name} is not a readable Parquet file: {said}. Export it again.") from error
+            raise UnreadableFile("encrypted", name=name) from error
+        raise UnreadableFile("not_parquet", name=name, reason=said) from error
 
 
 def _texts(column: pa.Array) -> pa.Array:

@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import IO, Protocol, cast
 
 from connectors.delimited import open_delimited
-from connectors.headers import UnreadableFile, known_header
+from connectors.headers import known_header
 from connectors.jsonlines import open_jsonlines
 from connectors.parquet import open_parquet
 from connectors.workbooks import Limits, open_workbook
 from schemas.frames import RawFrame
 from schemas.profiles import Profile
+from schemas.refusals import UnreadableFile
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".gz", ".zip")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -59,7 +60,7 @@ def _unpacked(path: Path, scratch: Path, name: str, most_bytes: int) -> tuple[Pa
     with path.open("rb") as file:
         magic = file.read(4)
     if not magic:
-        raise UnreadableFile(f"{name} is empty (0 bytes).")
+        raise UnreadableFile("empty", name=name)
     target = scratch / "unpacked"
     try:
         if magic[:2] == b"\x1f\x8b":
@@ -70,7 +71,7 @@ def _unpacked(path: Path, scratch: Path, name: str, most_bytes: int) -> tuple[Pa
             with zipfile.ZipFile(path) as archive:
                 return _only_member(archive, target, name, most_bytes)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise UnreadableFile(f"{name} cannot be unpacked: it is damaged, cut off or encrypted ({error}).") from error
+        raise UnreadableFile("packed_damaged", name=name, reason=error) from error
     return path, name
 
 
@@ -88,10 +89,10 @@ def _only_member(archive: zipfile.ZipFile, target: Path, name: str, most_bytes: 
         member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1:
-        raise UnreadableFile(f"{name} holds {len(members)} files. Send a zip with exactly one contact file in it.")
+        raise UnreadableFile("packed_several", name=name, count=len(members))
     inner = members[0].filename
     if inner.startswith("/") or ".." in Path(inner).parts or "\\" in inner:
-        raise UnreadableFile(f"{name} holds a file whose name leads out of its folder ({inner!r}), so it is refused.")
+        raise UnreadableFile("packed_escapes", name=name, inner=repr(inner))
     with archive.open(members[0]) as source:
         _copy(source, target, name, most_bytes)
     return target, Path(inner).name
@@ -103,7 +104,7 @@ def _copy(source: IO[bytes], target: Path, name: str, most_bytes: int) -> None:
         while chunk := source.read(1 << 20):
             size += len(chunk)
             if size > most_bytes or size > shutil.disk_usage(target.parent).free + size - 100_000_000:
-                raise UnreadableFile(f"{name} unpacks to more than can be kept ({size} bytes and going on).")
+                raise UnreadableFile("packed_huge", name=name, size=size)
             sink.write(chunk)
 
 
@@ -126,12 +127,12 @@ def _open(path: Path, scratch: Path, name: str, profile: Profile, limits: Limits
         )
         return Opened(workbook.header, workbook, "excel")
     if magic.startswith(_BINARY):
-        raise UnreadableFile(f"{name} is not a contact file (a picture, document or program). Send CSV or Excel.")
+        raise UnreadableFile("binary", name=name)
     if suffix in (".jsonl", ".ndjson"):
         lines = open_jsonlines(path, name=name)
         return Opened(lines.header, lines, "jsonl")
     if suffix in _WORKBOOKS and magic.lstrip()[:1] == b"<":
-        raise UnreadableFile(f"{name} is a web page named as a workbook. Open it in a spreadsheet and save it as xlsx.")
+        raise UnreadableFile("web_page", name=name)
     text = open_delimited(
         path,
         scratch,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from connectors.headers import NeedsAnswer, UnreadableFile
 from schemas.frames import ROW, RawFrame
+from schemas.refusals import NeedsAnswer, UnreadableFile
 
 _MOST_PARTS = 1_000
 _MOST_BYTES = 1 << 30
@@ -59,20 +59,16 @@ def open_workbook(
     _check(path, name)
     target = scratch / "sheet.arrow"
     answer = _run(path, target, name, known, sheet, header_row, limits)
+    sheets = ", ".join(answer["sheets"])
     match answer.get("error"):
         case None:
             return Workbook(target, tuple(answer["header"]), answer["sheet"])
         case "several_sheets":
-            raise NeedsAnswer(
-                f"{name} has contacts on several sheets ({', '.join(answer['sheets'])}). Say which one: --sheet NAME."
-            )
+            raise NeedsAnswer("several_sheets", name=name, sheets=sheets)
         case "no_sheet":
-            raise NeedsAnswer(f"{name} has no visible sheet {sheet!r}. It has: {', '.join(answer['sheets'])}.")
+            raise NeedsAnswer("no_sheet", name=name, sheet=sheet, sheets=sheets)
         case _:
-            raise NeedsAnswer(
-                f"{name} has no header line that names its columns on its visible sheets "
-                f"({', '.join(answer['sheets'])}). Add one such as: name | phone | email."
-            )
+            raise NeedsAnswer("no_sheet_header", name=name, sheets=sheets)
 
 
 def _check(path: Path, name: str) -> None:
@@ -82,22 +78,17 @@ def _check(path: Path, name: str) -> None:
         if head.startswith(_OLE):
             file.seek(0)
             if _is_encrypted(file.read(1 << 20)):
-                raise UnreadableFile(
-                    f"{name} is encrypted: it is protected by a password. Save it without one and send it again."
-                )
+                raise UnreadableFile("encrypted", name=name)
             return
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
     except zipfile.BadZipFile as error:
-        raise UnreadableFile(f"{name} is damaged or cut off: it cannot be opened as a workbook.") from error
+        raise UnreadableFile("workbook_damaged", name=name, reason="(zip)") from error
     size = sum(part.file_size for part in parts)
     packed = max(path.stat().st_size, 1)
     if len(parts) > _MOST_PARTS or size > _MOST_BYTES or (size > 50_000_000 and size / packed > _HIGHEST_RATIO):
-        raise UnreadableFile(
-            f"{name} unpacks to {size // 1_000_000} MB in {len(parts)} parts, far more than a contact list needs, so "
-            "it is refused as unsafe. Save it again as CSV."
-        )
+        raise UnreadableFile("workbook_bomb", name=name, megabytes=size // 1_000_000, parts=len(parts))
 
 
 def _is_encrypted(data: bytes) -> bool:
@@ -130,7 +121,7 @@ def _run(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise UnreadableFile(f"{name} took longer than {limits.seconds * 2} s to read. Save it as CSV.") from error
+        raise UnreadableFile("workbook_slow", name=name, seconds=limits.seconds * 2) from error
     if done.returncode == 0:
         return dict(json.loads(done.stdout))
     raise _failure(name, done.returncode, done.stderr.decode(errors="replace"))
@@ -139,9 +130,7 @@ def _run(
 def _failure(name: str, code: int, said: str) -> UnreadableFile:
     last = said.strip().splitlines()[-1] if said.strip() else ""
     if "password" in last.lower():
-        return UnreadableFile(f"{name} is encrypted: it is protected by a password. Save it without one.")
+        return UnreadableFile("encrypted", name=name)
     if code < 0 or "MemoryError" in said or "memory" in last.lower():
-        return UnreadableFile(
-            f"{name} needs more memory or time than a workbook may use. Delete formatted empty areas, or save as CSV."
-        )
-    return UnreadableFile(f"{name} cannot be read as a workbook: it is damaged or of another kind ({last[:160]}).")
+        return UnreadableFile("workbook_large", name=name)
+    return UnreadableFile("workbook_damaged", name=name, reason=f"({last[:160]})")

@@ -41,7 +41,10 @@ def fields_page() -> str:
     lines += [f"| `{item.key}` | {item.en} | {item.es} | {item.kind} | {item.limit:,} |" for item in FIELDS]
     lines += ["", "Put together into a field: " + ", ".join(f"`{part}` → `{whole}`" for part, whole in PARTS.items())]
     lines += ["", "Consent: " + ", ".join(f"`{name}`" for name in (*OPT_OUTS, *OPT_INS))]
-    lines += ["", "Custom fields: `custom.<key>`, typed `text`, `long_text`, `number`, `boolean`, `date` or `datetime`."]
+    lines += [
+        "",
+        "Custom fields: `custom.<key>`, typed text, long_text, number, boolean, date or datetime.",
+    ]
     lines += ["", "Not taken: `ignore`."]
     lines += ["", "Layouts known by themselves: " + ", ".join(f"`{layout.name}`" for layout in LAYOUTS)]
     return "\n".join(lines)

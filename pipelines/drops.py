@@ -18,6 +18,7 @@ from pipelines.clean import with_default_country
 from pipelines.imports import Clock, Job, Lease, file_sha256, import_batch
 from schemas.errors import InputError
 from schemas.profiles import Profile
+from schemas.refusals import refusal
 from schemas.reports import OUTCOMES, ImportReport
 from schemas.settings import Settings
 from warehouse import batches
@@ -96,10 +97,8 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     if batch.message and batch.rows_done == 0:
         return ImportReport(batch.file, "needs_mapping", message=batch.message, batch_id=batch.id)
     if batch.attempts > settings.max_attempts:
-        text = (
-            f"{batch.file} was given up after {settings.max_attempts} attempts in which the worker died or failed. "
-            f"Look at the worker's log, then send it again with: padron batches retry {batch.id}"
-        )
+        values = {"name": batch.file, "attempts": settings.max_attempts, "batch": batch.id}
+        text = refusal("given_up", settings.language, **values)
         return ImportReport(batch.file, "rejected", message=text, batch_id=batch.id)
     job = Job(
         path,

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from connectors.headers import NeedsAnswer, UnreadableFile
 from connectors.rowreports import RowReport
 from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
@@ -32,6 +31,7 @@ from pipelines.stage import Progress, Staged, rejected_between, stage_file
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
+from schemas.refusals import NeedsAnswer, Refused
 from schemas.reports import OUTCOMES, FileStatus, ImportReport
 from warehouse import batches, bulk, indexes, roll
 from warehouse.batches import Batch
@@ -101,9 +101,14 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
             tally, rows, warnings, reported = _run(store, batch, job, lease, Path(scratch))
-    except (NeedsAnswer, UnreadableFile) as error:
+    except Refused as error:
         status: FileStatus = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
-        return replace(report, status=status, message=str(error), seconds=time.monotonic() - started), []
+        return replace(
+            report,
+            status=status,
+            message=error.said(job.profile.language or job.language),
+            seconds=time.monotonic() - started,
+        ), []
     return (
         replace(
             report,

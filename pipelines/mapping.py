@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connectors.headers import NeedsAnswer
 from pipelines.emails import normalise_emails
 from pipelines.phones import normalise_phones
 from schemas.fields import BY_KEY, CUSTOM, IGNORE, FieldType
@@ -14,6 +13,7 @@ from schemas.frames import RawFrame
 from schemas.headers import custom_key, header_form, header_target
 from schemas.layouts import Layout, recognise
 from schemas.profiles import Profile
+from schemas.refusals import NeedsAnswer
 
 KEY_TARGETS = ("phone", "email", "external_id")
 REPORT_COLUMNS = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
@@ -87,10 +87,7 @@ def require_keys(mapping: ColumnMap, name: str) -> None:
     """Ask for a mapping where no column says who a contact is."""
     if not any(target in KEY_TARGETS for target in mapping.targets):
         shown = ", ".join(repr(column) for column in mapping.header[:12] if column.strip())
-        raise NeedsAnswer(
-            f"{name} has no column that is known to be a phone, an e-mail or an external id (its columns: {shown}). "
-            f"See a proposed mapping with: padron import --preview {name}"
-        )
+        raise NeedsAnswer("no_keys", name=name, columns=shown)
 
 
 def _target(name: str, profile: Profile, layout: Layout | None, known: Mapping[str, FieldType]) -> str | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.headers import UnreadableFile
 from connectors.sources import open_source
 from schemas.profiles import Profile
+from schemas.refusals import UnreadableFile
 from tests.connectors.reading import contents_of
 
 CONTENT = b"name,phone\nAna,3001112233\n"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors import delimited
 from connectors.delimited import Delimited, open_delimited
-from connectors.headers import NeedsAnswer, UnreadableFile, find_header, known_header
+from schemas.refusals import NeedsAnswer, UnreadableFile, find_header, known_header
 from tests.connectors.reading import Contents, cells_of, contents_of
 
 HEADER = ["name", "phone", "note"]

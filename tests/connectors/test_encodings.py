@@ -7,7 +7,7 @@ import pytest
 
 from connectors import encodings
 from connectors.encodings import BAD, as_utf8, detect
-from connectors.headers import NeedsAnswer, UnreadableFile
+from schemas.refusals import NeedsAnswer, UnreadableFile
 from tests.connectors.reading import contents_of
 
 TEXT = "nombre,teléfono\nJosé Núñez,3001112233\nÅsa Müller,3002223344\n"
@@ -58,7 +58,7 @@ def test_the_text_is_the_same_in_every_encoding_that_can_be_told(tmp_path: Path,
 def test_a_clean_utf8_file_is_read_where_it_is(tmp_path: Path) -> None:
     path = _file(tmp_path, TEXT.encode())
 
-    assert as_utf8(path, tmp_path, None) == (path, "utf-8")
+    assert as_utf8(path, tmp_path, None, path.name) == (path, "utf-8")
 
 
 @pytest.mark.parametrize("encoding", ["cp1251", "shift_jis", "gb18030"])
@@ -68,7 +68,7 @@ def test_an_encoding_that_cannot_be_told_is_asked_for_and_taken_from_the_profile
     path = _file(tmp_path, text.encode(encoding))
 
     with pytest.raises(NeedsAnswer, match="encoding cannot be told"):
-        detect(path)
+        detect(path, path.name)
 
     assert contents_of(path, encoding=encoding).rows == [[names[encoding], "3001112233"]] * 5
 
@@ -80,7 +80,7 @@ def test_an_unknown_encoding_is_refused_with_examples(tmp_path: Path) -> None:
 
 def test_binary_data_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="not a text file"):
-        detect(_file(tmp_path, bytes(range(256)) * 4 + b"\0\0\1\0\0\2" * 300 + b"x"))
+        detect(_file(tmp_path, bytes(range(256)) * 4 + b"\0\0\1\0\0\2" * 300 + b"x"), "x.csv")
 
 
 def test_a_character_cut_by_a_block_border_is_whole(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_character_cut_by_a_block_border_is_whole(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_become_a_mark_and_the_rest_stays(tmp_path: Path) -> None:
     content = ("ñandú,é\n" * 30).encode() + b"Jos\xe9,x\n"
 
-    path, encoding = as_utf8(_file(tmp_path, content), tmp_path, None)
+    path, encoding = as_utf8(_file(tmp_path, content), tmp_path, None, "x.csv")
 
     assert encoding == "utf-8"
     assert path.read_text(encoding="utf-8") == "ñandú,é\n" * 30 + f"Jos{BAD},x\n"

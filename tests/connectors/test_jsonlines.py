@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.headers import UnreadableFile
+from schemas.refusals import UnreadableFile
 from tests.connectors.reading import Contents, contents_of
 
 

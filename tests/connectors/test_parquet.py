@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.headers import UnreadableFile
+from schemas.refusals import UnreadableFile
 from tests.connectors.reading import contents_of
 
 

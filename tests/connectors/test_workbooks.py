@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from connectors.headers import NeedsAnswer, UnreadableFile
 from connectors.workbooks import Limits
 from schemas.frames import CELL_ERROR
+from schemas.refusals import NeedsAnswer, UnreadableFile
 from tests.connectors.reading import contents_of
 
 HEADER = ["name", "phone", "email"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from celery import Celery
 
 from admin.command import app as commands
 from scheduler.app import QUEUE, TICKS, make_app, timetable
@@ -189,30 +190,33 @@ def test_every_command_has_a_sentence_of_help() -> None:
     assert [name for name, command in every.items() if not command.help] == []
 
 
-def test_every_beat_entry_names_a_registered_task_in_a_queue_that_the_worker_reads() -> None:
+@pytest.fixture(scope="module")
+def celery() -> Celery:
     settings = Settings()
     app = make_app(settings)
     add_tasks(app, settings)
     app.finalize()
-    entries = timetable(settings)
+    return app
+
+
+def queue_of(app: Celery, task: str) -> str:
+    queue = app.amqp.router.route({}, task)["queue"]
+    return str(getattr(queue, "name", queue))
+
+
+def test_every_beat_entry_names_a_registered_task(celery: Celery) -> None:
+    entries = timetable(Settings())
 
     assert entries
-    for entry in entries.values():
-        assert entry["task"] in app.tasks
-        queue = app.amqp.router.route({}, entry["task"])["queue"]
-        assert getattr(queue, "name", queue) in (QUEUE, TICKS)
+    assert [name for name, entry in entries.items() if entry["task"] not in celery.tasks] == []
 
 
-def test_every_task_goes_to_a_queue_that_the_worker_reads() -> None:
-    settings = Settings()
-    app = make_app(settings)
-    add_tasks(app, settings)
-    app.finalize()
-    own = [name for name in app.tasks if name.startswith("padron.")]
+def test_every_task_goes_to_a_queue_that_the_workers_read(celery: Celery) -> None:
+    own = [name for name in celery.tasks if name.startswith("padron.")]
+    readers = [(ROOT / "scheduler" / name).read_text(encoding="utf-8") for name in ("embedded.py", "processes.py")]
 
-    queues = {name: app.amqp.router.route({}, name)["queue"] for name in own}
-
-    assert {getattr(queue, "name", queue) for queue in queues.values()} == {QUEUE, TICKS}
+    assert {queue_of(celery, name) for name in own} == {QUEUE, TICKS}
+    assert [text.count("queues=[QUEUE, TICKS]") for text in readers] == [1, 1]
 
 
 def test_every_part_runs_in_the_compose_file() -> None:

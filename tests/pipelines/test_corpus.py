@@ -77,11 +77,11 @@ def _import_all(corpus: Path, entries: list[dict[str, Any]], folder: Path) -> li
 def sample(
     corpus: Path, entries: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
-    """Outcomes of every fifth file, of those that fail, and of csv-spectrum; the slow ones are left to the slow lane."""
+    """Outcomes of every seventh file, of those that fail, and of csv-spectrum; the slow ones are left to the slow lane."""
     chosen = [
         entry
         for index, entry in enumerate(entries)
-        if index % 5 == 0 or entry["file"] in FAILING or entry["action"] == "parse_equals_json"
+        if index % 7 == 0 or entry["file"] in FAILING or entry["action"] == "parse_equals_json"
     ]
     return _import_all(
         corpus, [entry for entry in chosen if entry["file"] not in SLOW], tmp_path_factory.mktemp("corpus")
@@ -114,7 +114,7 @@ def test_a_sample_of_the_corpus_passes_by_its_own_judge_but_for_three_known_file
 
     assert failed == set(FAILING)
     assert last == f"{len(sample) - 3}/{len(sample)} pass"
-    assert len(sample) > 40
+    assert len(sample) > 30
 
 
 def test_the_rows_of_csv_spectrum_are_those_of_the_json_beside_them(corpus: Path, sample: list[dict[str, Any]]) -> None:

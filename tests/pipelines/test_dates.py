@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.dates import normalise_dates
+from tests.conftest import Roll
 
 
 def _read(text: str | None, order: str | None = None, zone: str = "UTC") -> tuple[datetime | None, str | None]:
@@ -60,6 +61,15 @@ def test_what_is_no_date_is_said_to_be_none(text: str) -> None:
 @pytest.mark.xfail(strict=True, reason="the bulk reader takes the year 0, which Python's datetime does not hold")
 def test_the_year_zero_is_no_date() -> None:
     assert _read("0000-01-01") == (None, "date_invalid")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a contact that holds the year 0 cannot be read back, so every later import fails"
+)
+def test_a_contact_with_the_year_zero_can_still_be_imported_again(roll: Roll) -> None:
+    roll.import_text("email,última interacción\na@x.co,0000-01-01\n")
+
+    assert roll.import_text("email,última interacción\na@x.co,2020-01-01\n").updated == 1
 
 
 def test_blank_cells_are_null_and_no_problem() -> None:

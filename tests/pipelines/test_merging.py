@@ -32,15 +32,15 @@ def _diff(store: Roll, batch: int) -> dict[str, Any]:
     ],
 )
 def test_the_rule_for_duplicates_says_which_cells_win(
-    store: Roll, duplicates: str, company: str, city: str | None, address: str | None
+    roll: Roll, duplicates: str, company: str, city: str | None, address: str | None
 ) -> None:
-    store.import_text(ANA)
+    roll.import_text(ANA)
 
-    store.import_text(
+    roll.import_text(
         "nombre,apellido,teléfono,empresa,ciudad,dirección\nAna,Pérez,3001112233,Beta,,Calle 1\n", duplicates=duplicates
     )
 
-    assert store.living("company, city, address, email") == [(company, city, address, "ana@example.org")]
+    assert roll.living("company, city, address, email") == [(company, city, address, "ana@example.org")]
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_the_rule_for_duplicates_says_which_cells_win(
     ],
 )
 def test_rows_of_one_file_are_folded_by_the_same_rule(
-    store: Roll, duplicates: str, company: str, city: str | None
+    roll: Roll, duplicates: str, company: str, city: str | None
 ) -> None:
     rows = "Ana,3001112233,Acme,\nAna,3001112233,,Cali\nAna,3001112233,Beta,\n"
 
-    report = store.import_text(f"nombre,teléfono,empresa,ciudad\n{rows}", duplicates=duplicates)
+    report = roll.import_text(f"nombre,teléfono,empresa,ciudad\n{rows}", duplicates=duplicates)
 
     assert (report.created, report.merged) == (1, 2)
-    assert store.living("company, city") == [(company, city)]
+    assert roll.living("company, city") == [(company, city)]
 
 
 def test_blank_cells_keep_or_clear_as_the_profile_says(store: Roll) -> None:
@@ -75,20 +75,20 @@ def test_blank_cells_keep_or_clear_as_the_profile_says(store: Roll) -> None:
     assert _diff(store, 3) == {"company": ["Acme", None]}
 
 
-def test_the_clear_marker_empties_its_cell_only(store: Roll) -> None:
-    store.import_text(ANA)
+def test_the_clear_marker_empties_its_cell_only(roll: Roll) -> None:
+    roll.import_text(ANA)
 
-    store.import_text("teléfono,nombre,empresa,ciudad\n3001112233,Ana,!,\n", clear_marker="!")
+    roll.import_text("teléfono,nombre,empresa,ciudad\n3001112233,Ana,!,\n", clear_marker="!")
 
-    assert store.living("company, city, display_name") == [(None, "Bogotá", "Ana Pérez")]
+    assert roll.living("company, city, display_name") == [(None, "Bogotá", "Ana Pérez")]
 
 
-def test_a_phone_is_never_cleared(store: Roll) -> None:
-    store.import_text(ANA)
+def test_a_phone_is_never_cleared(roll: Roll) -> None:
+    roll.import_text(ANA)
 
-    store.import_text("nombre,teléfono,email\nAna,!,ana@example.org\n", clear_marker="!", blank="clear")
+    roll.import_text("nombre,teléfono,email\nAna,!,ana@example.org\n", clear_marker="!", blank="clear")
 
-    assert store.living("phone, email") == [("+573001112233", "ana@example.org")]
+    assert roll.living("phone, email") == [("+573001112233", "ana@example.org")]
 
 
 @pytest.mark.parametrize("duplicates", ["update", "skip", "merge", "overwrite"])
@@ -149,17 +149,17 @@ def test_a_new_phone_takes_the_contacts_place_and_the_old_one_stays_findable(sto
     assert store.rows("SELECT kind, value, role FROM contact_keys") == [("phone", "+573001112233", "owner")]
 
 
-def test_custom_values_keep_their_types(store: Roll) -> None:
+def test_custom_values_keep_their_types(roll: Roll) -> None:
     kinds = {"edad": "number", "socio": "boolean", "desde": "date", "plan": "text", "largo": "long_text"}
 
-    report = store.import_text(
+    report = roll.import_text(
         "email,edad,socio,desde,plan,largo\na@x.co,41.5,sí,2020-01-02,oro,texto\nb@x.co,x,q,2020-13-01,,\n",
         custom_fields=kinds,
     )
 
     assert (report.created, report.warnings) == (2, 1)
-    assert store.rows("SELECT key, type FROM custom_fields ORDER BY key") == sorted(kinds.items())
-    values = store.rows(
+    assert roll.rows("SELECT key, type FROM custom_fields ORDER BY key") == sorted(kinds.items())
+    values = roll.rows(
         "SELECT f.key, v.text, v.number, v.long_text FROM contact_values v "
         "JOIN custom_fields f ON f.id = v.field_id WHERE f.type <> 'date' ORDER BY f.key"
     )
@@ -201,7 +201,7 @@ def test_the_size_of_the_slices_does_not_change_the_result(
     tmp_path_factory: pytest.TempPathFactory, slices: Callable[[int], None]
 ) -> None:
     text = "nombre,teléfono,email,external id,empresa,etiquetas,estado\n" + "".join(
-        f"{'Ana Luis Eva'.split()[number % 3]},30011122{number % 7:02},{'abc'[number % 3]}{number % 5}@x.co,"
+        f"{['Ana', 'Luis', 'Eva'][number % 3]},30011122{number % 7:02},{'abc'[number % 3]}{number % 5}@x.co,"
         f"{number % 11 or ''},{'XYZ'[number % 3]},t{number % 4},{'blocked' if number == 17 else ''}\n"
         for number in range(40)
     )

@@ -1,0 +1,163 @@
+"""From headers to fields."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from connectors.sources import open_source
+from pipelines.mapping import map_columns, propose, require_keys
+from schemas.fields import FIELDS, PARTS
+from schemas.frames import PROBLEM, ROW, RawFrame
+from schemas.headers import ALIASES, custom_key, header_form, header_target
+from schemas.layouts import LAYOUTS
+from schemas.profiles import Profile
+from schemas.refusals import NeedsAnswer
+from tests.conftest import Roll
+
+
+def _targets(header: list[str], **profile: object) -> list[str | None]:
+    return list(map_columns(header, Profile(**profile), {}).targets)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["Nombre", "Apellidos", "Teléfono móvil", "Correo electrónico", "Empresa", "Ciudad", "País", "Etiquetas"],
+        ["First Name", "Last Name", "Mobile Phone", "E-mail Address", "Company", "City", "Country", "Tags"],
+        ["Nome", "Sobrenome", "Telefone celular", "E-mail", "Empresa", "Cidade", "País", "Marcadores"],
+    ],
+)
+def test_headers_are_known_in_spanish_english_and_portuguese(header: list[str]) -> None:
+    wanted = ["first_name", "last_name", "phone", "email", "company", "city", "country", "tags"]
+
+    assert _targets(header) == wanted
+    assert _targets([f" {name.upper().replace(' ', '_')} " for name in header]) == wanted
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the name is listed as `endereco de email`, its header form is `endereco de e mail`"
+)
+def test_the_portuguese_name_of_an_email_address_is_known() -> None:
+    assert header_target("Endereço de e-mail") == "email"
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_label_of_every_field_means_that_field(language: str) -> None:
+    assert {field.key: header_target(field.label(language)) for field in FIELDS} == {
+        field.key: field.key for field in FIELDS
+    }
+
+
+def test_every_known_name_is_in_header_form_and_means_a_field() -> None:
+    known = {field.key for field in FIELDS} | set(PARTS)
+
+    assert [alias for alias in ALIASES if header_form(alias) != alias] == []
+    assert {target for target in ALIASES.values() if not target.startswith("opt_")} <= known
+
+
+def test_a_note_in_brackets_or_a_number_does_not_hide_a_header() -> None:
+    found = _targets(["Teléfono (móvil)", "E-mail 3 - Value", "Phone 2", "Field: Plan de Pago", "zzz"])
+
+    assert found == ["phone", "email", "phone", "custom.plan_de_pago", None]
+
+
+def test_the_profile_wins_over_what_a_header_is_called() -> None:
+    found = _targets(
+        ["Phone", "Quien", "Mail", "RARO"], columns={"phone": "note", "Quien": "display_name", "Mail": "ignore"}
+    )
+
+    assert found == ["note", "display_name", None, None]
+
+
+def test_unknown_columns_become_custom_fields_when_the_profile_says_so() -> None:
+    assert _targets(["Phone", "Shoe size", ""], unmapped="custom") == ["phone", "custom.shoe_size", None]
+    assert _targets(["Phone", "Shoe size"], custom_fields={"shoe_size": "number"}) == ["phone", "custom.shoe_size"]
+
+
+def test_the_columns_of_a_row_report_are_never_taken() -> None:
+    assert _targets(["phone", "_row", "_code", "_message"], unmapped="custom") == ["phone", None, None, None]
+
+
+def test_a_file_without_a_key_column_is_asked_about() -> None:
+    with pytest.raises(NeedsAnswer, match="'nombre', 'ciudad'"):
+        require_keys(map_columns(["nombre", "ciudad"], Profile(), {}), "contacts.csv")
+
+
+@pytest.mark.parametrize(
+    ("file", "layout"),
+    [
+        ("google_contacts_current.csv", "google_contacts"),
+        ("google_contacts_legacy_utf16le.csv", "google_contacts_legacy"),
+        ("outlook_classic_cp1252.csv", "outlook"),
+        ("hubspot_contacts_export.csv", "hubspot"),
+        ("salesforce_report_export_iso8859.csv", "salesforce"),
+        ("pipedrive_people_export.csv", "pipedrive"),
+        ("zoho_contacts_export.csv", "zoho"),
+        ("mailchimp_subscribed_members_export.csv", "mailchimp"),
+        ("brevo_export_semicolon.csv", "brevo"),
+        ("chatwoot_contacts_export.csv", "chatwoot"),
+    ],
+)
+def test_the_export_of_a_known_product_is_recognised(corpus: Path, file: str, layout: str) -> None:
+    with open_source(corpus / "layouts" / file, Profile(), name=file) as opened:
+        mapping = map_columns(opened.header, Profile(), {})
+
+    assert mapping.layout is not None
+    assert mapping.layout.name == layout
+    assert {"email", "first_name"} & set(filter(None, mapping.targets))
+
+
+def test_a_layout_does_not_depend_on_the_order_of_its_columns() -> None:
+    for layout in LAYOUTS:
+        found = map_columns(list(reversed(layout.signature)), Profile(), {}).layout
+        assert found is not None
+        assert set(found.signature) <= set(layout.signature)
+
+
+def test_a_column_without_a_known_name_is_proposed_by_what_its_cells_hold() -> None:
+    columns = {
+        "A": ["3001112233", "300 222 3344", "3003334455"],
+        "B": ["ana@example.org", "luis@example.org", ""],
+        "C": ["Ana Pérez", "Luis Gil", "Eva Ríos"],
+        "D": ["oro", "plata", "oro"],
+        "E": ["", " ", ""],
+        "Ciudad": ["Cali", "Cali", "Bogotá"],
+    }
+    arrays = {f"c{index}": cells for index, cells in enumerate(columns.values())}
+    sample = RawFrame(pa.table({ROW: [1, 2, 3], **arrays, PROBLEM: pa.nulls(3, pa.string())}))
+
+    found = propose(list(columns), sample, Profile(default_country="CO"), {})
+
+    assert {item.column: item.target for item in found} == {
+        "A": "phone",
+        "B": "email",
+        "C": "display_name",
+        "D": "custom.d",
+        "E": "ignore",
+        "Ciudad": "city",
+    }
+    assert found[0].example == "3001112233"
+
+
+def test_names_in_several_parts_and_addresses_are_put_together(roll: Roll) -> None:
+    roll.import_text(
+        "nombre,segundo nombre,apellido paterno,apellido materno,teléfono,calle,codigo postal,provincia\n"
+        "Ana,María,Pérez,López,3001112233,Calle 1,110111,Cundinamarca\n"
+    )
+
+    assert roll.living("first_name, last_name, display_name, address") == [
+        ("Ana María", "Pérez López", "Ana María Pérez López", "Calle 1, 110111, Cundinamarca")
+    ]
+
+
+def test_a_column_with_the_country_prefix_reads_the_phone_beside_it(roll: Roll) -> None:
+    roll.import_text("nombre,codigo de pais,teléfono\nAna,+34,612345678\nLuis,MX,5512345678\nEva,,3001112233\n")
+
+    assert roll.living("phone") == [("+34612345678",), ("+525512345678",), ("+573001112233",)]
+
+
+def test_the_key_of_a_custom_field_is_short_and_never_empty() -> None:
+    assert custom_key("!!!").startswith("column_")
+    assert len(custom_key("x" * 200)) <= 60
+    assert custom_key("x" * 200) != custom_key("x" * 201)

@@ -1,0 +1,121 @@
+"""The row report: the rows that something is said of, as a file that can be mended and dropped again."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from schemas.codes import CODES
+from schemas.reports import ImportReport
+from tests.conftest import Roll
+
+EXTRA = ["_row", "_status", "_code", "_field", "_value", "_message", "_suggestion"]
+
+
+def _read(report: ImportReport, delimiter: str = ",") -> list[dict[str, str]]:
+    assert report.reject_file is not None
+    with Path(report.reject_file).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter=delimiter))
+
+
+def test_a_rejected_row_stands_with_its_own_columns_and_the_reason(roll: Roll) -> None:
+    report = roll.import_text("name,phone,email\nAna,3001112233,\nLuis,nope,\n")
+
+    (row,) = _read(report)
+    assert list(row) == ["name", "phone", "email", *EXTRA]
+    assert (row["name"], row["phone"], row["_row"], row["_status"]) == ("Luis", "nope", "2", "rejected")
+    assert row["_code"] == "phone_invalid; no_key"
+    assert (row["_field"], row["_value"]) == ("phone; ", "nope; ")
+    assert row["_message"] == f"{CODES['phone_invalid'].en} {CODES['no_key'].en}"
+    assert row["_suggestion"] == f"{CODES['phone_invalid'].en_suggestion} {CODES['no_key'].en_suggestion}"
+
+
+def test_a_row_that_is_taken_without_a_cell_is_a_warning(roll: Roll) -> None:
+    report = roll.import_text("name,phone,email\nAna,3001112233,nope\n")
+
+    (row,) = _read(report)
+    assert (row["_status"], row["_code"], row["_field"], row["_value"]) == ("warning", "email_invalid", "email", "nope")
+    assert (report.created, report.warnings, report.rejected) == (1, 1, 0)
+
+
+def test_the_profile_can_reject_rows_with_invalid_cells(roll: Roll) -> None:
+    report = roll.import_text("name,phone,email\nAna,3001112233,nope\n", invalid_cells="reject")
+
+    assert (report.created, report.rejected, _read(report)[0]["_status"]) == (0, 1, "rejected")
+
+
+def test_nothing_said_makes_no_file(roll: Roll) -> None:
+    report = roll.import_text("name,phone\nAna,3001112233\n")
+
+    assert report.reject_file is None
+    assert list(roll.folder.glob("report-*.csv")) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "language", "message"),
+    [
+        ("name,phone", None, CODES["phone_invalid"].en),
+        ("nombre,teléfono", None, CODES["phone_invalid"].es),
+        ("nombre,teléfono", "en", CODES["phone_invalid"].en),
+        ("name,phone", "es", CODES["phone_invalid"].es),
+    ],
+)
+def test_the_language_is_the_profiles_or_that_of_the_headers(
+    roll: Roll, header: str, language: str | None, message: str
+) -> None:
+    report = roll.import_text(f"{header}\nLuis,nope\n", language=language)
+
+    assert _read(report)[0]["_message"].startswith(message)
+
+
+def test_a_mended_report_can_be_imported(roll: Roll) -> None:
+    report = roll.import_text('nombre;teléfono;notas\nAna;3001112233;\nLuis;nope;"uno; dos"\n')
+    assert report.reject_file is not None
+    mended = Path(report.reject_file).read_bytes().replace(b"nope", b"3002223344", 1)
+
+    again = roll.import_bytes(mended)
+
+    assert (again.created, again.rejected, again.warnings) == (1, 0, 0)
+    assert roll.living("display_name, phone") == [("Ana", "+573001112233"), ("Luis", "+573002223344")]
+    assert roll.one("SELECT text FROM notes") == "uno; dos"
+    assert roll.rows("SELECT key FROM custom_fields") == []
+
+
+def test_what_matching_had_to_say_stands_in_the_report_too(roll: Roll) -> None:
+    roll.import_text("name,phone,status\nAna,3001112233,blocked\n")
+
+    report = roll.import_text("name,phone,status\nAna,3001112233,active\nLuis,3001112233,active\n")
+
+    assert [(row["name"], row["_code"], row["_status"]) for row in _read(report)] == [
+        ("Ana", "stays_blocked", "warning"),
+        ("Luis", "key_shared", "warning"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"name,phone\nAna,3001112233\nLuis,3002223344,x\n", "column_count"),
+        (b'name,phone\nAna,3001112233\nLuis,"3002223344\n', "column_count"),
+        (b'name,phone\nAna,3001112233\nLuis,"3002223344\nEva,3003334455\n', "quote_unclosed"),
+        (b"name,phone\nAna,3001112233\nL\0uis,3002223344\n", "control_character"),
+        (b"name,phone\nAna,3001112233\nname,phone\n", "repeated_header"),
+        (b"name,phone\nAna,3001112233\nLuis,1.2E+11\n", "phone_digits_lost; no_key"),
+        (b"name,phone,created\nAna,3001112233,03/04/2026\n", "date_ambiguous"),
+        (b"name,phone,created\nAna,3001112233,32/04/2026\n", "date_invalid"),
+        (b"name,phone,status\nAna,3001112233,zzz\n", "status_unknown"),
+        (b"name,phone,channel\nAna,3001112233,zzz\n", "channel_unknown"),
+        (b"name,phone,blocked\nAna,3001112233,zzz\n", "boolean_invalid"),
+        (b"name,phone,company\nAna,3001112233," + b"x" * 301 + b"\n", "too_long"),
+    ],
+)
+def test_each_kind_of_damage_has_its_code(roll: Roll, content: bytes, code: str) -> None:
+    assert _read(roll.import_bytes(content))[0]["_code"] == code
+
+
+def test_every_code_says_something_in_both_languages() -> None:
+    for name, code in CODES.items():
+        assert name == code.name
+        assert code.message("en") != code.message("es")
+        assert bool(code.suggestion("en")) == bool(code.suggestion("es"))
+        assert len(name) <= 24

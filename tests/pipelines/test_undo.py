@@ -1,0 +1,81 @@
+"""Taking one import back."""
+
+import pytest
+
+from pipelines.undo import undo_batch
+from schemas.errors import InputError
+from tests.conftest import Roll, utc_now
+
+
+def _undo(store: Roll, batch: int) -> tuple[int, int, int]:
+    report = undo_batch(store.engine, batch, "test", utc_now)
+    return report.removed, report.restored, len(report.kept)
+
+
+def test_what_an_import_created_goes(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nEva,3009998877\n")
+    store.import_text("nombre,teléfono,etiquetas\nAna,3001112233,VIP\nLuis,3002223344,\n")
+
+    assert _undo(store, 2) == (2, 0, 0)
+    assert [name for name, _, _ in store.living()] == ["Eva"]
+    assert store.one("SELECT state FROM batches WHERE id = 2") == "undone"
+
+
+def test_what_an_import_changed_is_as_before(store: Roll) -> None:
+    store.import_text(
+        "nombre,teléfono,email,empresa,etiquetas,Field: plan\nAna,3001112233,ana@example.org,Acme,VIP,oro\n"
+    )
+    before = store.living("display_name, phone, phone_match, email, email_match, company, city, status")
+    store.import_text(
+        "nombre,teléfono,email,empresa,ciudad,etiquetas,notas,estado,Field: plan\n"
+        "Ana,3002223344,ana@example.org,Beta,Cali,nuevo,hola,bloqueado,plata\n"
+    )
+
+    assert _undo(store, 2) == (0, 1, 0)
+    assert store.living("display_name, phone, phone_match, email, email_match, company, city, status") == before
+    assert store.one("SELECT text FROM contact_values") == "oro"
+    assert store.rows("SELECT n.name FROM contact_tags t JOIN tags n ON n.id = t.tag_id") == [("VIP",)]
+    assert store.rows("SELECT text FROM notes") == []
+
+
+def test_later_changes_stay_and_their_contacts_are_listed(store: Roll) -> None:
+    store.import_text("nombre,teléfono,empresa\nAna,3001112233,Acme\n")
+    store.import_text("nombre,teléfono,empresa,ciudad\nAna,3001112233,Beta,Cali\n")
+    store.import_text("nombre,teléfono,empresa\nAna,3001112233,Gama\n")
+
+    assert _undo(store, 2) == (0, 1, 1)
+    assert store.living("company, city") == [("Gama", None)]
+
+
+def test_a_created_contact_that_changed_since_is_kept(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nAna,3001112233\n")
+    store.import_text("nombre,teléfono,empresa\nAna,3001112233,Acme\n")
+
+    assert _undo(store, 1) == (0, 0, 1)
+    assert store.living("display_name, company") == [("Ana", "Acme")]
+
+
+def test_an_import_that_was_taken_back_can_be_imported_again(store: Roll) -> None:
+    text = "nombre,teléfono,external id\nAna,3001112233,A1\n"
+    store.import_text(text)
+    _undo(store, 1)
+
+    report = store.import_text(text)
+
+    assert (report.created, len(store.living())) == (1, 1)
+
+
+def test_an_import_is_taken_back_once(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nAna,3001112233\n")
+    _undo(store, 1)
+
+    with pytest.raises(InputError, match="only a finished import"):
+        _undo(store, 1)
+
+
+def test_taking_back_leaves_a_trace_in_the_history(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nAna,3001112233\n")
+
+    _undo(store, 1)
+
+    assert store.rows("SELECT operation FROM contact_changes ORDER BY id") == [("create",), ("undo",)]

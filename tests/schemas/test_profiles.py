@@ -1,0 +1,113 @@
+"""Profiles: checked when read, and the same after writing and reading again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.profiles import parse_profile, profile_names, read_folders, read_profile, render_profile, save_profile
+from schemas.profiles import KEYS, Profile, ProfileError, profile_from
+
+FULL = Profile(
+    name="shop",
+    source="crm",
+    columns={"Móvil": "phone", "Plan": "custom.plan"},
+    custom_fields={"plan": "text"},
+    unmapped="custom",
+    tags=("vip", "2026"),
+    tag_separator=";",
+    default_country="CO",
+    date_order="dmy",
+    decimal=",",
+    time_zone="America/Bogota",
+    mode="create",
+    duplicates="merge",
+    match_on=("email", "phone"),
+    blank="clear",
+    clear_marker="!",
+    names="ignore",
+    invalid_cells="reject",
+    phones="valid",
+    language="es",
+    encoding="cp1252",
+    delimiter=";",
+    sheet="Hoja 1",
+    header_row=3,
+)
+
+
+def test_a_profile_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
+    save_profile(tmp_path, FULL)
+
+    assert read_profile(tmp_path, "shop") == FULL
+    assert parse_profile(render_profile(FULL), "other") == FULL
+    assert parse_profile(render_profile(Profile()), "default") == Profile()
+
+
+def test_the_full_profile_of_these_tests_says_something_under_every_key() -> None:
+    plain = Profile()
+
+    assert [key for key in KEYS if getattr(FULL, key) == getattr(plain, key)] == []
+
+
+def test_the_version_changes_with_the_meaning_only() -> None:
+    assert FULL.version == parse_profile(render_profile(FULL), "shop").version
+    assert FULL.version != Profile(name="shop").version
+    assert FULL.version != FULL.with_columns({}).version
+
+
+def test_the_source_is_the_profiles_name_unless_it_says_another() -> None:
+    assert (Profile(name="shop").source_name, FULL.source_name) == ("shop", "crm")
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"colums": {}}, "unknown keys: colums. Known: name"),
+        ({"mode": "insert"}, "mode = 'insert' is not one of create, update, upsert"),
+        ({"duplicates": "ask"}, "is not one of skip, update, overwrite, merge, create"),
+        ({"date_order": "ydm"}, "is not one of none, dmy, mdy, ymd"),
+        ({"columns": {"Fax": "fax"}}, "maps column 'Fax' to 'fax', which is not a field"),
+        ({"columns": {"Fax": 3}}, "which is not a field"),
+        ({"custom_fields": {"plan": "money"}}, "has type 'money'. Types: text"),
+        ({"custom_fields": {"phone": "text"}}, "is a field of every contact"),
+        ({"match_on": ["name"]}, "use one or more of external_id, phone, email"),
+        ({"match_on": []}, "use one or more of"),
+        ({"default_country": "Colombia"}, "is not a country code"),
+        ({"default_country": "co"}, "is not a country code"),
+        ({"delimiter": ""}, "one to three characters"),
+    ],
+)
+def test_a_wrong_profile_is_refused_with_what_it_may_be(document: dict[str, Any], said: str) -> None:
+    with pytest.raises(ProfileError, match=said.replace("[", r"\[")) as error:
+        profile_from(document, "shop")
+
+    assert "'shop'" in str(error.value)
+
+
+def test_a_missing_profile_names_those_that_are_there(tmp_path: Path) -> None:
+    save_profile(tmp_path, FULL)
+
+    with pytest.raises(ProfileError, match="no profile 'shap'.*Known: shop"):
+        read_profile(tmp_path, "shap")
+
+    assert read_profile(tmp_path, "default") == Profile()
+    assert list(profile_names(tmp_path)) == ["default", "shop"]
+
+
+def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "bad.toml").write_text("mode = ", encoding="utf-8")
+
+    with pytest.raises(ProfileError, match="not valid TOML"):
+        read_profile(tmp_path, "bad")
+
+
+def test_without_a_list_of_folders_there_is_one_drop_folder(tmp_path: Path) -> None:
+    (only,) = read_folders(tmp_path)
+    (tmp_path / "folders.toml").write_text('[[folder]]\npath = "in"\nprofile = "shop"\n', encoding="utf-8")
+
+    (named,) = read_folders(tmp_path)
+
+    assert (only.path, only.profile) == (tmp_path / "drop", "default")
+    assert (named.path, named.profile) == ((tmp_path / "in").resolve(), "shop")
