@@ -105,7 +105,7 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
         batch.file,
         parse_profile(batch.profile_text or "", batch.profile),
         path.with_name(f"{path.name}.report.csv"),
-        language=settings.language,
+        language=settings.language if "language" in settings.model_fields_set else None,
         limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
         most_bytes=settings.max_file_bytes,
     )

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from connectors import delimited
 from connectors.delimited import Delimited, open_delimited
-from schemas.refusals import NeedsAnswer, UnreadableFile, find_header, known_header
+from connectors.headers import find_header, known_header
+from schemas.refusals import NeedsAnswer, UnreadableFile
 from tests.connectors.reading import Contents, cells_of, contents_of
 
 HEADER = ["name", "phone", "note"]

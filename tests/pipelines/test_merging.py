@@ -197,6 +197,7 @@ def slices() -> Iterator[Callable[[int], None]]:
     imports._FIRST, imports._SMALLEST, imports._LARGEST = kept
 
 
+@pytest.mark.xfail(strict=True, reason="match.row_hashes fails on a slice of which every row was merged or rejected")
 def test_the_size_of_the_slices_does_not_change_the_result(
     tmp_path_factory: pytest.TempPathFactory, slices: Callable[[int], None]
 ) -> None:
