@@ -105,7 +105,8 @@ def _run(settings: Settings, job: Job, *, dry_run: bool, quiet: bool) -> Run:
     store = open_store(settings.store_url)
     lease = new_lease(settings.lease_seconds, utc_now)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal, transient=True) as bar:
         task = bar.add_task(say(settings.language, "reading"), total=None, said="")
 
         def progress(rows: int, rejected: int) -> None:

@@ -27,7 +27,6 @@ _HEAD = 262_144
 _PATIENT_ROWS = 50_000
 _LONGEST_RECORD_LINES = 2_000
 _JSON = re.compile(r'\s*(\[\s*)?\{\s*"')
-_ODD_QUOTE = re.compile(rb'[^,;|\t\r\n"^\x1f]"[^,;|\t\r\n"^\x1f]')
 
 
 class Delimited:
@@ -50,13 +49,15 @@ class Delimited:
         """Whether every quotation mark stands where RFC 4180 wants it, so that blocks can be cut at line ends."""
         if not self.head.dialect.is_plain:
             return False
+        mark = re.escape(self.head.dialect.delimiter.encode())
+        odd = re.compile(rb'[^\r\n"' + mark + rb']"[^\r\n"' + mark + rb"]")
         quotes, lines = 0, 0
         with self.path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 lines += chunk.count(b"\n")
                 found = chunk.count(b'"')
                 quotes += found
-                if found and _ODD_QUOTE.search(chunk):
+                if found and odd.search(chunk):
                     return False
         return lines > 0 and quotes % 2 == 0
 

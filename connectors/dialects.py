@@ -88,7 +88,8 @@ def _try(
     header = _widened(header, body)
     named = sum(map(known, filter(str.strip, header)))
     agree = widths[len(header)] / max(len(body), 1)
-    score = (named, agree if len(header) > 1 else 0.0, len(header) if agree > 0.5 else 0)
+    nameless = sum(not cell.strip() for cell in header)
+    score = (named, -nameless, agree if len(header) > 1 else 0.0, len(header) if agree > 0.5 else 0)
     return score, Head(dialect, tuple(header), index, lines_skipped)
 
 

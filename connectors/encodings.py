@@ -20,7 +20,15 @@ _BOMS = (
 )
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{3,}")
 _C1_IN_WORD = re.compile(rb"[A-Za-z][\x80\x81\x83-\x90\x95\x98\x9b\x9d\x8d\x8f\x96\x97\x9f][a-z]")
-codecs.register_error("padron_bad", lambda error: (BAD, error.end))  # type: ignore[attr-defined, union-attr]
+
+
+def _mark_bad(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What stands for bytes that are no text, and for half characters that no encoding can hold."""
+    end: int = getattr(error, "end", 0)
+    return (BAD.encode() if isinstance(error, UnicodeEncodeError) else BAD), end
+
+
+codecs.register_error("padron_bad", _mark_bad)
 
 
 def as_utf8(path: Path, scratch: Path, encoding: str | None, name: str) -> tuple[Path, str]:

@@ -19,6 +19,7 @@ from schemas.errors import SetupError
 PLACES = ("incoming", "working", "done", "rejected")
 _UNFINISHED = (".part", ".tmp", ".temp", ".crdownload", ".filepart", ".partial", ".download", ".swp")
 _MARK = "__"
+_LONGEST_NAME = 160
 
 
 class FolderUnusable(SetupError):
@@ -116,12 +117,20 @@ def is_being_written(path: Path) -> bool:
 
 def claim_file(folder: DropFolder, path: Path) -> Claimed | None:
     """Take the file into `working/` under a name of its own; None if another claimer was first."""
-    target = folder.path / "working" / f"{uuid.uuid4().hex}{_MARK}{path.name}"
+    target = folder.path / "working" / f"{uuid.uuid4().hex}{_MARK}{_shortened(path.name)}"
     try:
         os.rename(path, target)
     except FileNotFoundError:
         return None
     return Claimed(target, path.name)
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves room for what is put before and behind it."""
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    suffix = Path(name).suffix[:12]
+    return name.encode()[: _LONGEST_NAME - len(suffix.encode())].decode(errors="ignore") + suffix
 
 
 def claimed_files(folder: DropFolder) -> list[Claimed]:
@@ -134,31 +143,28 @@ def claimed_files(folder: DropFolder) -> list[Claimed]:
     ]
 
 
-def finish_file(
-    folder: Path, claimed: Path, name: str, place: str, batch_id: int, summary: Mapping[str, object]
-) -> Path:
-    """Move a claimed file to `done/` or `rejected/` with its summary beside it; right when done twice."""
-    target = _free_name(folder / place, name, batch_id)
-    report = claimed.with_name(f"{claimed.name}.report.csv")
-    moved_report = target.with_name(f"{target.name}.report.csv")
-    if report.exists():
-        os.replace(report, moved_report)
-    document = {**summary, "reject_file": str(moved_report) if moved_report.exists() else None}
+def free_name(place: Path, name: str, batch_id: int) -> Path:
+    """The dropped name, with the batch's number where an earlier file has that name."""
+    plain = place / name
+    return place / f"{plain.stem}.{batch_id}{plain.suffix}" if plain.exists() else plain
+
+
+def report_of(path: Path) -> Path:
+    """Where the row report of a file stands."""
+    return path.with_name(f"{path.name}.report.csv")
+
+
+def finish_file(claimed: Path, target: Path, summary: Mapping[str, object]) -> None:
+    """Move a claimed file to its target with its report and summary beside it; right when done twice."""
+    if report_of(claimed).exists():
+        os.replace(report_of(claimed), report_of(target))
+    document = {**summary, "reject_file": str(report_of(target)) if report_of(target).exists() else None}
     _write(target.with_name(f"{target.name}.summary.json"), json.dumps(document, ensure_ascii=False, indent=1))
     message = str(summary.get("message") or "")
     if message:
         _write(target.with_name(f"{target.name}.message.txt"), message + "\n")
     if claimed.exists():
         os.replace(claimed, target)
-    return target
-
-
-def _free_name(place: Path, name: str, batch_id: int) -> Path:
-    """The dropped name, with the batch's number where an earlier file has that name."""
-    plain = place / name
-    if not plain.exists():
-        return plain
-    return place / f"{plain.stem}.{batch_id}{plain.suffix}"
 
 
 def _write(path: Path, text: str) -> None:

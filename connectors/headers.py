@@ -30,7 +30,7 @@ def find_header(records: Sequence[Sequence[str]], known: Known) -> int | None:
 
 
 def _is_data(record: Sequence[str]) -> bool:
-    return any(_EMAIL.search(cell) or _is_phone(cell.strip()) for cell in record)
+    return any(("@" in cell and _EMAIL.search(cell[:400])) or _is_phone(cell.strip()) for cell in record)
 
 
 def _is_phone(cell: str) -> bool:

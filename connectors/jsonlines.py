@@ -23,7 +23,7 @@ class JsonLines:
 
     def blocks(self) -> Iterator[RawFrame]:
         first = 1
-        with self.path.open(encoding="utf-8", errors="padron_bad") as file:
+        with self.path.open(encoding="utf-8-sig", errors="padron_bad") as file:
             lines = (line for line in file if line.strip())
             while batch := list(itertools.islice(lines, _ROWS)):
                 yield self._frame(batch, first)
@@ -42,7 +42,7 @@ def open_jsonlines(path: Path, *, name: str) -> JsonLines:
     """Open a JSON lines file; raises UnreadableFile where the first lines are not objects."""
     keys: dict[str, None] = {}
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for line in file:
                 keys.update(dict.fromkeys(_object(line) or {}))
     except UnicodeDecodeError as error:

@@ -47,6 +47,9 @@ class Applied:
 
 def apply_rows(connection: Connection, frame: CleanFrame, context: Context) -> Applied:
     """Apply rows that are one person each."""
+    if not frame.num_rows:
+        none, nothing = np.empty(0, np.int64), np.empty(0, object)
+        return Applied(none, none, nothing, nothing)
     hashes = row_hashes(frame, context.version)
     frame = CleanFrame(frame.append_column("applied", pa.array(hashes)))
     settled = _already_applied(connection, frame, context)

@@ -12,24 +12,29 @@ from schemas.fields import FieldType
 from schemas.profiles import Profile
 
 Flags = npt.NDArray[np.bool_]
+_FAR = 1 << 40
 
 
 class Seen:
-    """The contacts that rows of this batch went to already: a flag for each id."""
+    """The contacts that rows of this batch went to already: a flag for each id (ids of rehearsals are far away)."""
 
     def __init__(self) -> None:
         self._flags = np.zeros(1 << 16, bool)
+        self._far: set[int] = set()
 
     def add(self, ids: Longs) -> None:
-        if len(ids) and ids.max() >= len(self._flags):
-            grown = np.zeros(int(ids.max() * 1.5) + 1, bool)
+        near = ids[ids < _FAR]
+        self._far.update(ids[ids >= _FAR].tolist())
+        if len(near) and near.max() >= len(self._flags):
+            grown = np.zeros(int(near.max() * 1.5) + 1, bool)
             grown[: len(self._flags)] = self._flags
             self._flags = grown
-        self._flags[ids] = True
+        self._flags[near] = True
 
     def has(self, ids: Longs) -> Flags:
         inside = ids < len(self._flags)
-        return inside & self._flags[np.where(inside, ids, 0)] & (ids != 0)
+        found = inside & self._flags[np.where(inside, ids, 0)] & (ids != 0)
+        return found | np.isin(ids, list(self._far)) if self._far else found
 
 
 @dataclass(slots=True)

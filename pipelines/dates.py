@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipelines.columns import Normalised, chunked, trimmed, without_blanks
 
 STAMP = pa.timestamp("us", "UTC")
-_ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?$"
+_ISO = r"^(?:[1-8]\d{3}|9[0-8]\d{2})-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?$"
 _PARTS = re.compile(
     r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})"
     r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]\.?\s?m\.?)?)?"

@@ -4,7 +4,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,14 +22,17 @@ from schemas.refusals import refusal
 from schemas.reports import OUTCOMES, ImportReport
 from schemas.settings import Settings
 from warehouse import batches
-from warehouse.batches import Batch, LeaseLost
-from warehouse.engines import Store, reading, transaction
+from warehouse.batches import FILING, Batch, LeaseLost
+from warehouse.engines import UNREACHABLE, Store, reading, transaction
+
+_PAUSE_SECONDS = 10.0
 
 
 def claim_ready(engine: Engine, watch: Watch, settings: Settings, clock: Clock, now: float) -> list[int]:
     """Claim what lies ready in a drop folder, and adopt what a dead claimer left; the numbers of the new batches."""
     for path in folders.ready_files(watch, now):
-        folders.claim_file(watch.folder, path)
+        with suppress(PermissionError):
+            folders.claim_file(watch.folder, path)
     claimed = folders.claimed_files(watch.folder)
     working = sorted(
         (item for item in claimed if not item.path.name.endswith(".report.csv")), key=lambda item: item.name
@@ -84,28 +87,44 @@ def import_drop(engine: Engine, number: int, settings: Settings, clock: Clock) -
     try:
         with heartbeat(engine, batch.id, lease):
             report = _outcome(engine, batch, settings, lease)
-            _settle(engine, batch, report, lease)
+            _file(engine, batch, report, lease)
             return report
     except LeaseLost:
         return None
+    except (OSError, *UNREACHABLE):
+        _postpone(engine, batch, lease)
+        raise
+
+
+def _postpone(engine: Engine, batch: Batch, lease: Lease) -> None:
+    """A full disk or a database that is away is not the file's fault: try again soon, and do not count it."""
+    with suppress(OSError, LeaseLost, *UNREACHABLE), transaction(engine) as connection:
+        lease.hold(connection, batch.id)
+        until = lease.clock() + timedelta(seconds=min(_PAUSE_SECONDS, lease.seconds))
+        values = {"lease_until": until, "lease_token": None, "attempts": max(batch.attempts - 1, 0)}
+        batches.set_batch(connection, batch.id, values)
 
 
 def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> ImportReport:
-    path = Path(batch.path)
-    if batch.state == "applied" or not path.exists():
-        return _report_of(batch, path)
+    path = _working(batch)
+    language = settings.language if "language" in settings.model_fields_set else None
+    if batch.state in FILING:
+        return _report_of(batch)
+    if not path.exists():
+        text = refusal("gone", language, name=batch.file, path=path.parent)
+        return ImportReport(batch.file, "rejected", message=text, batch_id=batch.id)
     if batch.message and batch.rows_done == 0:
         return ImportReport(batch.file, "needs_mapping", message=batch.message, batch_id=batch.id)
     if batch.attempts > settings.max_attempts:
         values = {"name": batch.file, "attempts": settings.max_attempts, "batch": batch.id}
-        text = refusal("given_up", settings.language, **values)
+        text = refusal("given_up", language, **values)
         return ImportReport(batch.file, "rejected", message=text, batch_id=batch.id)
     job = Job(
         path,
         batch.file,
         parse_profile(batch.profile_text or "", batch.profile),
-        path.with_name(f"{path.name}.report.csv"),
-        language=settings.language if "language" in settings.model_fields_set else None,
+        folders.report_of(path),
+        language=language,
         limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
         most_bytes=settings.max_file_bytes,
     )
@@ -115,38 +134,47 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     return import_batch(engine, batch, job, lease)[0]
 
 
-def _report_of(batch: Batch, path: Path) -> ImportReport:
+def _working(batch: Batch) -> Path:
+    """Where the claimed file stands while it is worked on."""
+    return Path(batch.folder or ".") / "working" / str(batch.claim)
+
+
+def _report_of(batch: Batch) -> ImportReport:
     """What was done before the worker died, from the store."""
     counts = {name: getattr(batch, name) for name in OUTCOMES}
-    report = path.with_name(f"{path.name}.report.csv")
+    status = FILING[batch.state]
     return ImportReport(
         batch.file,
-        "imported",
+        status,
         rows=batch.rows_read,
         warnings=batch.warnings,
-        reject_file=str(report) if report.exists() else None,
+        message=batch.message or "",
         batch_id=batch.id,
         **counts,
     )
 
 
-def _settle(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> None:
-    """Move the file with its report, then say so in the store."""
-    imported = report.status == "imported"
-    state = "done" if imported else report.status
-    place = "done" if imported else "rejected"
-    target = folders.finish_file(
-        Path(batch.folder or "."), Path(batch.path), batch.file, place, batch.id, report.as_json()
-    )
-    moved_report = target.with_name(f"{target.name}.report.csv")
+def _file(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> None:
+    """Say in the store where the file will go, move it with its report, then close the batch."""
+    working, target = _working(batch), Path(batch.path)
+    if target == working:
+        place = "done" if report.status == "imported" else "rejected"
+        target = folders.free_name(Path(batch.folder or ".") / place, batch.file, batch.id)
+    has_report = folders.report_of(working).exists() or folders.report_of(target).exists()
     values = {
         "message": report.message or None,
         "path": str(target),
-        "reject_file": str(moved_report) if moved_report.exists() else None,
+        "reject_file": str(folders.report_of(target)) if has_report else None,
     }
+    intent = next(state for state, status in FILING.items() if status == report.status)
     with transaction(engine) as connection:
         lease.hold(connection, batch.id)
-        batches.finish(connection, batch.id, state, lease.clock(), values)
+        batches.set_batch(connection, batch.id, {"state": intent, **values})
+    folders.finish_file(working, target, report.as_json())
+    state = "done" if report.status == "imported" else report.status
+    with transaction(engine) as connection:
+        lease.hold(connection, batch.id)
+        batches.finish(connection, batch.id, state, lease.clock(), {})
 
 
 @contextmanager
@@ -161,6 +189,8 @@ def heartbeat(engine: Store, number: int, lease: Lease) -> Iterator[None]:
                     lease.hold(connection, number)
             except LeaseLost:
                 return
+            except (OSError, *UNREACHABLE):
+                continue
 
     thread = threading.Thread(target=beat, name=f"lease {number}", daemon=True)
     thread.start()

@@ -18,7 +18,7 @@ _SURE = (
 )
 _SURE_LENGTH = 64
 _RESERVED = r"(?:^|[.@])(?:test|local|localhost|invalid|onion|arpa)$"
-_HOPE = r"^[^@]+@[^@]+\.[^@]+$|[;,<>|\x{FF20}\x{FE6B}]|[^\x00-\x7F]|mailto:"
+_HOPE = r":::|\s/\s|^[^@]+@[^@]+\.[^@]+$|[;,<>|\x{FF20}\x{FE6B}]|[^\x00-\x7F]|mailto:"
 _NAMED = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
 _SEVERAL = re.compile(r"\s*(?:[;,|]|:::|\s/\s)\s*")
 _INNER_SPACE = re.compile(r"[\s\x00-\x1f]")

@@ -71,9 +71,9 @@ def add_tasks(app: Celery, settings: Settings) -> None:
         for number in sweep(stores.engine(), settings):
             waker.wake(number)
 
-    app.task(import_drop_task, name=IMPORT_DROP)
-    app.task(sweep_task, name=SWEEP)
-    app.task(nothing_task, name=NOTHING)
+    app.task(import_drop_task, name=IMPORT_DROP, shared=False)
+    app.task(sweep_task, name=SWEEP, shared=False)
+    app.task(nothing_task, name=NOTHING, shared=False)
 
 
 def sweep(engine: Engine, settings: Settings) -> list[int]:

@@ -14,6 +14,7 @@ from pipelines.drops import claim_ready
 from scheduler.tasks import utc_now
 from schemas.errors import PadronError
 from schemas.settings import Settings
+from warehouse.engines import UNREACHABLE
 
 log = structlog.get_logger("padron")
 Wake = Callable[[int], None]
@@ -52,5 +53,5 @@ def _scan(engine: Engine, item: Watch, settings: Settings, wake: Wake) -> None:
         for number in claim_ready(engine, item, settings, utc_now, time.monotonic()):
             log.info("file claimed", batch=number, folder=item.folder.path.name)
             wake(number)
-    except (OSError, PadronError) as error:
+    except (OSError, PadronError, *UNREACHABLE) as error:
         log.warning("folder not scanned", folder=str(item.folder.path), reason=str(error))

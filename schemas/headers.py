@@ -44,7 +44,7 @@ _NAMES: dict[str, str] = {
     "phone_country": "country code|phone country|phone country code|codigo de pais|codigo pais|indicativo"
     "|codigo do pais|prefijo|calling code",
     "email": "email|e mail|mail|email address|e mail address|correo|correo electronico|direccion de correo"
-    "|direccion de correo electronico|email 1|e mail 1|emails|endereco de email|courriel|adresse e mail"
+    "|direccion de correo electronico|email 1|e mail 1|emails|endereco de e mail|courriel|adresse e mail"
     "|e mail adresse|email work|email home|work email|primary email|personal email|email id|urn mailto|email 2"
     "|correo 1|correo 2|adresse email",
     "company": "company|company name|organization|organisation|organization name|empresa|compania|nombre de empresa"

@@ -112,6 +112,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "{name} needs more memory or time than a workbook may use. Delete formatted empty areas, or save as CSV.",
         "{name} necesita más memoria o tiempo del permitido. Borre las zonas vacías con formato, o guárdelo como CSV.",
     ),
+    "gone": (
+        "{name} is no longer in {path}, so it was not imported. Drop it again.",
+        "{name} ya no está en {path}, así que no se importó. Déjelo de nuevo.",
+    ),
     "given_up": (
         "{name} was given up after {attempts} attempts in which the worker died or failed. "
         "Look at the worker's log, then send it again with: padron batches retry {batch}",

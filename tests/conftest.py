@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import Phase, settings
 from sqlalchemy import Engine, text
 
 from pipelines.byhand import import_by_hand, new_lease
@@ -20,6 +21,11 @@ from schemas.reports import ImportReport
 from tests import servers
 from warehouse.engines import reading
 from warehouse.store import open_store
+
+# The same examples in every run, and no hour of shrinking: a failure is looked into by hand.
+_PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target)
+settings.register_profile("padron", derandomize=True, phases=_PHASES, deadline=None, database=None)
+settings.load_profile("padron")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 CORPUS = SHARED / "corpus"

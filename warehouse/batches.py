@@ -14,11 +14,14 @@ import pyarrow as pa
 from sqlalchemy import Connection, Row, and_, case, func, insert, literal, or_, select, update
 
 from schemas.errors import InputError
-from schemas.reports import OUTCOMES
+from schemas.reports import OUTCOMES, FileStatus
 from warehouse import bulk
 from warehouse.tables import UtcTime, batch_rows, batches
 
-UNFINISHED = ("waiting", "running", "applied")
+FILING: dict[str, FileStatus] = {"applied": "imported", "refused": "rejected", "parked": "needs_mapping"}
+"""States in which only the file has still to be moved."""
+
+UNFINISHED = ("waiting", "running", *FILING)
 COUNTS = (*OUTCOMES, "warnings")
 
 

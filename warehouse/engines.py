@@ -1,7 +1,6 @@
 """Engines and transactions. A write on SQLite takes its turn at a lock file, so that small writers never starve."""
 
 import fcntl
-import itertools
 import sqlite3
 import threading
 import time
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from schemas.errors import SetupError, TransientError
 
@@ -28,8 +27,10 @@ _PRAGMAS = (
     "wal_autocheckpoint=4000",
 )
 _held = threading.local()
+UNREACHABLE = (DBAPIError, TransientError)
+"""What is raised while the database is away or busy: wait and try again."""
 REHEARSAL = "rehearsal"
-"""In `Connection.info` of a rehearsal: where it takes its ids from."""
+"""In `Connection.info` of a rehearsal: the next id of each table."""
 
 
 class StoreBusy(TransientError):
@@ -178,7 +179,7 @@ def rehearsing(engine: Engine) -> Iterator[Store]:
     if engine.dialect.name == "postgresql":
         with engine.connect() as connection:
             outer = connection.begin()
-            connection.info[REHEARSAL] = itertools.count(1 << 52)
+            connection.info[REHEARSAL] = {}
             try:
                 yield Rehearsal(connection)
             finally:

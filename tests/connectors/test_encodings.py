@@ -79,7 +79,7 @@ def test_an_unknown_encoding_is_refused_with_examples(tmp_path: Path) -> None:
 
 
 def test_binary_data_is_no_text(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match="not a text file"):
+    with pytest.raises(UnreadableFile, match="binary data"):
         detect(_file(tmp_path, bytes(range(256)) * 4 + b"\0\0\1\0\0\2" * 300 + b"x"), "x.csv")
 
 

@@ -58,14 +58,10 @@ def test_what_is_no_date_is_said_to_be_none(text: str) -> None:
     assert _read(text) == (None, "date_invalid")
 
 
-@pytest.mark.xfail(strict=True, reason="the bulk reader takes the year 0, which Python's datetime does not hold")
 def test_the_year_zero_is_no_date() -> None:
     assert _read("0000-01-01") == (None, "date_invalid")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a contact that holds the year 0 cannot be read back, so every later import fails"
-)
 def test_a_contact_with_the_year_zero_can_still_be_imported_again(roll: Roll) -> None:
     roll.import_text("email,última interacción\na@x.co,0000-01-01\n")
 

@@ -35,9 +35,6 @@ def test_headers_are_known_in_spanish_english_and_portuguese(header: list[str]) 
     assert _targets([f" {name.upper().replace(' ', '_')} " for name in header]) == wanted
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the name is listed as `endereco de email`, its header form is `endereco de e mail`"
-)
 def test_the_portuguese_name_of_an_email_address_is_known() -> None:
     assert header_target("Endereço de e-mail") == "email"
 

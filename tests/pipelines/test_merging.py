@@ -197,13 +197,13 @@ def slices() -> Iterator[Callable[[int], None]]:
     imports._FIRST, imports._SMALLEST, imports._LARGEST = kept
 
 
-@pytest.mark.xfail(strict=True, reason="match.row_hashes fails on a slice of which every row was merged or rejected")
+@pytest.mark.xfail(strict=True, reason="the code key_shared of a row depends on the slice; all else is equal")
 def test_the_size_of_the_slices_does_not_change_the_result(
     tmp_path_factory: pytest.TempPathFactory, slices: Callable[[int], None]
 ) -> None:
     text = "nombre,teléfono,email,external id,empresa,etiquetas,estado\n" + "".join(
         f"{['Ana', 'Luis', 'Eva'][number % 3]},30011122{number % 7:02},{'abc'[number % 3]}{number % 5}@x.co,"
-        f"{number % 11 or ''},{'XYZ'[number % 3]},t{number % 4},{'blocked' if number == 17 else ''}\n"
+        f"{number % 12 or ''},{'XYZ'[number % 3]},t{number % 4},{'blocked' if number == 17 else ''}\n"
         for number in range(40)
     )
     found = []

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import func, select
 
 from pipelines.byhand import Run, new_lease, rehearse
@@ -24,23 +23,6 @@ leo@example.org,,Leo,otra,7,,,
 nadie,12,Nadie,,,,,
 zoe@example.org,+57 300 111 2233,Zoe,,,,,
 """
-
-_TOO_HIGH = {
-    "test_a_dry_run_writes_nothing_at_all",
-    "test_a_dry_run_counts_what_the_real_run_then_does",
-    "test_a_dry_run_of_a_first_load_counts_the_same_and_leaves_the_store_empty",
-    "test_a_dry_run_leaves_no_batch_and_no_report",
-    "test_the_numbers_of_contacts_go_on_after_a_dry_run",
-    "test_a_dry_run_reads_the_file_where_it_is",
-}
-
-
-@pytest.fixture(autouse=True)
-def _known_to_fail(request: pytest.FixtureRequest) -> None:
-    """On PostgreSQL a rehearsal's ids start at 2**52: too high for Seen's flags and for custom_fields.id."""
-    if "postgresql" in request.node.name and request.function.__name__ in _TOO_HIGH:
-        reason = "a rehearsal on PostgreSQL takes ids from 2**52: Seen wants 6 PiB, custom_fields.id is a smallint"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 def dry_run(store: Roll, text: str, **profile: Any) -> Run:
