@@ -30,9 +30,9 @@ class Dialect:
         return len(self.delimiter) == 1 and self.quote == '"' and not self.escape and not self.spaces_before_quotes
 
     def reader(self, lines: Iterator[str], *, strict: bool) -> Iterator[list[str]]:
-        delimiter = self.delimiter
-        if len(delimiter) > 1:
-            lines, delimiter = (line.replace(delimiter, "\x1e") for line in lines), "\x1e"
+        mark, delimiter = self.delimiter, self.delimiter
+        if len(mark) > 1:
+            lines, delimiter = (line.replace(mark, "\x1e") for line in lines), "\x1e"
         return csv.reader(
             lines,
             delimiter=delimiter,
