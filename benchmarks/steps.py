@@ -64,7 +64,7 @@ def _first_key(table: Table) -> Any:
 
 
 def run_yardstick(source: str, target: str, before: str = "{}") -> dict[str, float]:
-    """Write the source's rows (those after `before`, the highest first key of each table) into the same tables, plainly."""
+    """Write the source's rows, those after `before` (each table's highest first key), into the same tables, plainly."""
     engine, store = open_store(source), open_store(target)
     highest = json.loads(before)
     highest["contact_keys"] = highest["contact_values"] = highest["contact_tags"] = highest.get("contacts", 0)
