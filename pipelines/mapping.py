@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines.emails import normalise_emails
 from pipelines.phones import normalise_phones
-from schemas.fields import BY_KEY, CUSTOM, IGNORE, FieldType
+from schemas.fields import CUSTOM, IGNORE, FieldType
 from schemas.frames import RawFrame
 from schemas.headers import custom_key, header_form, header_target
 from schemas.layouts import Layout, recognise
@@ -157,8 +157,3 @@ def _by_content(name: str, cells: list[str], profile: Profile) -> tuple[str, str
 
 def _share(problem: pa.Array) -> float:
     return problem.null_count / max(len(problem), 1)
-
-
-def describe_fields(language: str) -> list[tuple[str, str]]:
-    """Every field with its label, for previews and the template."""
-    return [(key, field.label(language)) for key, field in BY_KEY.items()]

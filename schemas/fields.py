@@ -50,7 +50,6 @@ FIELDS: tuple[Field, ...] = (
     Field("note", "text", "Notes", "Notas", LONG_TEXT_LIMIT, stored=False, template=True),
 )
 BY_KEY = {field.key: field for field in FIELDS}
-STORED = tuple(field.key for field in FIELDS if field.stored)
 TEXTS = tuple(field.key for field in FIELDS if field.kind == "text" and field.stored)
 
 # What a column may be mapped to beside the fields themselves: parts that are put together into one field.

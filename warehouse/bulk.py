@@ -92,12 +92,6 @@ def update_rows(connection: Connection, table: Table, rows: pa.Table, key: str) 
         connection.connection.cursor().executemany(str(compiled), chunk)  # type: ignore[arg-type]
 
 
-def run_many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
-    """A statement for each of a few rows."""
-    if rows:
-        connection.execute(statement, rows)
-
-
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

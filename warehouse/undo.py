@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from warehouse.tables import (
-    batch_rows,
     candidate_pairs,
     consents,
     contact_changes,
@@ -116,10 +115,6 @@ def set_consent(connection: Connection, contact_id: int, channel: str, state: st
 
 def add_change(connection: Connection, values: dict[str, Any]) -> None:
     connection.execute(contact_changes.insert().values(**values))
-
-
-def forget_rows(connection: Connection, batch_id: int) -> None:
-    connection.execute(update(batch_rows).where(batch_rows.c.batch_id == batch_id).values(contact_id=None))
 
 
 def _chunks(ids: list[int]) -> Iterator[list[int]]:
