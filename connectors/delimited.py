@@ -19,7 +19,7 @@ from pyarrow import csv as arrow_csv
 from connectors.dialects import Dialect, Head, read_head
 from connectors.encodings import BAD, as_utf8
 from connectors.headers import Known
-from schemas.frames import PROBLEM, ROW, RawFrame
+from schemas.frames import PROBLEM, ROW, RawFrame, text_bytes
 from schemas.refusals import NeedsAnswer, UnreadableFile
 
 _CHUNK = 12 << 20
@@ -275,9 +275,9 @@ def _marked_bad(table: pa.Table) -> pa.Table:
     """Rows with undecodable bytes or NUL get their code."""
     bad: dict[str, pa.ChunkedArray] = {}
     for name in table.column_names[1:-1]:
-        for code, text in (("bad_encoding", BAD), ("control_character", "\0")):
-            hit = pc.match_substring(table[name], text)
-            if pc.any(hit).as_py():
+        for code, mark in (("bad_encoding", BAD), ("control_character", "\0")):
+            if any(mark.encode() in text_bytes(chunk) for chunk in table[name].chunks):
+                hit = pc.match_substring(table[name], mark)
                 bad[code] = pc.or_(bad[code], hit) if code in bad else hit
     problem = table[PROBLEM]
     for code, hit in bad.items():

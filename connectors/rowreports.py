@@ -6,6 +6,8 @@ It is a CSV file that can be mended and dropped again: the extra columns begin w
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
@@ -25,7 +27,7 @@ class RowReport:
         self.rows = 0
         self._sink: pa.OSFile | None = None
 
-    def add(self, raw: pa.Table, notes: pa.Table, rejected: set[int]) -> None:
+    def add(self, raw: pa.Table, notes: pa.Table, rejected: npt.NDArray[np.int64]) -> None:
         """Add the rows of `raw` that have notes (row, code, field, value)."""
         if not notes.num_rows:
             return
@@ -41,8 +43,8 @@ class RowReport:
             self._sink.close()
             self._sink = None
 
-    def _write(self, rows: pa.Table, said: pa.Table, rejected: set[int]) -> None:
-        is_rejected = pc.is_in(said["row"], pa.array(rejected, pa.int64()))
+    def _write(self, rows: pa.Table, said: pa.Table, rejected: npt.NDArray[np.int64]) -> None:
+        is_rejected = pc.is_in(said["row"], pa.array(rejected))
         codes = said["code"].combine_chunks().dictionary_encode()
         columns = [rows[f"c{index}"] for index in range(len(self.header))]
         columns += [

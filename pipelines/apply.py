@@ -20,6 +20,7 @@ from pipelines.groups import Longs
 from pipelines.history import insert_changes, review_pairs
 from pipelines.match import Decision, decide, first_keys, keys_of, row_hashes
 from pipelines.merge import merge_contacts
+from pipelines.texts import search_text
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Duplicates, Profile
 from warehouse import bulk, matches, roll
@@ -31,7 +32,6 @@ _COPIED = ["first_name", "last_name", "display_name", "phone", "email", "company
     "channel",
     "language",
     "last_interaction_at",
-    "search_text",
 ]
 
 
@@ -205,6 +205,7 @@ def _create(connection: Connection, frame: CleanFrame, decision: Decision, conte
     columns |= {
         "id": pa.array(ids),
         "applied": frame["applied"],
+        "search_text": search_text(*(chunked(frame[name]) for name in ("display_name", "phone", "email"))),
         "phone_match": _unless(frame["phone_match"], decision.phone_taken),
         "email_match": _unless(frame["email"], decision.email_taken),
         "status": status,

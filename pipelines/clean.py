@@ -4,20 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from pipelines.cells import NOTES, Block, read_cells
-from pipelines.columns import chunked, joined
+from pipelines.columns import chunked
+from pipelines.groups import Longs
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.reach import promote, read_emails, read_phones
-from pipelines.texts import fold
 from schemas.contacts import KEYS, MULTIPLE, contact_schema
 from schemas.fields import CUSTOM, FIELDS, FieldType
-from schemas.frames import CELL_ERROR, PROBLEM, ROW, CleanFrame, RawFrame
+from schemas.frames import CELL_ERROR, PROBLEM, ROW, CleanFrame, RawFrame, text_bytes
 from schemas.profiles import Profile
 
 _TEXT = pa.string()
@@ -26,10 +27,10 @@ _NULL = pa.scalar(None, _TEXT)
 
 @dataclass(slots=True)
 class Cleaned:
-    """The rows taken, the rows rejected (by number), and a note for every cell or row that something is said of."""
+    """The rows taken, the rows rejected (numbers in order), and a note for every cell or row with something to say."""
 
     frame: CleanFrame
-    rejected: set[int]
+    rejected: Longs
     notes: pa.Table
 
 
@@ -41,20 +42,22 @@ def clean_block(raw: RawFrame, mapping: ColumnMap, profile: Profile) -> Cleaned:
     read_cells(block)
     read_phones(block)
     read_emails(block)
-    frame = pa.table({ROW: chunked(block.raw[ROW]), **block.columns})
+    filled = {name: column for name, column in block.columns.items() if column.null_count < len(column)}
+    frame = pa.table({ROW: chunked(block.raw[ROW]), **filled})
     frame, cell_notes = _judge(frame, block)
     cell_notes = pa.concat_tables([error_notes, *block.notes, cell_notes])
-    rejected = set(notes.column("row").to_pylist())
+    rejected = [notes["row"].to_numpy()]
     if profile.invalid_cells == "reject":
-        rejected |= set(cell_notes.column("row").to_pylist())
-        frame = frame.filter(pc.invert(pc.is_in(frame[ROW], pa.array(rejected, pa.int64()))))
-    keyless = _without_key(frame)
-    if len(keyless):
-        key_notes = _notes(keyless, "no_key", "", "")
-        cell_notes = pa.concat_tables([cell_notes, key_notes])
-        frame = frame.filter(pc.invert(pc.is_in(frame[ROW], pa.array(keyless))))
-        rejected |= set(keyless.tolist())
-    return Cleaned(_finished(frame, mapping), rejected, pa.concat_tables([notes, cell_notes]))
+        rejected.append(np.unique(cell_notes["row"].to_numpy()))
+        frame = frame.filter(pa.array(np.isin(frame[ROW].to_numpy(), rejected[-1], invert=True)))
+    has = _have_key(frame)
+    if not has.all():
+        rejected.append(frame[ROW].to_numpy()[~has])
+        cell_notes = pa.concat_tables([cell_notes, _notes(rejected[-1], "no_key", "", "")])
+        frame = frame.filter(pa.array(has))
+    return Cleaned(
+        _finished(frame, mapping), np.unique(np.concatenate(rejected)), pa.concat_tables([notes, cell_notes])
+    )
 
 
 def _broken_rows(raw: RawFrame, mapping: ColumnMap) -> tuple[pa.Array, pa.Table]:
@@ -85,9 +88,9 @@ def _without_cell_errors(block: Block) -> pa.Table:
     notes = [NOTES.empty_table()]
     for index, target in enumerate(block.mapping.targets):
         column = chunked(block.raw[f"c{index}"])
-        hit = pc.starts_with(column, CELL_ERROR)
-        if target is None or not pc.any(hit).as_py():
+        if target is None or CELL_ERROR.encode() not in text_bytes(column):
             continue
+        hit = pc.starts_with(column, CELL_ERROR)
         count = pc.sum(hit).as_py()
         text = pc.utf8_slice_codeunits(column.filter(hit), 1)
         columns = {
@@ -124,8 +127,9 @@ def _judge(frame: pa.Table, block: Block) -> tuple[pa.Table, pa.Table]:
         notes.append(_cell_notes(block, name, at, list(failed.values()), rows))
         mask = np.zeros(frame.num_rows, bool)
         mask[at] = True
-        column = pc.if_else(pa.array(mask), pa.scalar(None, frame[name].type), frame[name])
-        frame = frame.set_column(frame.column_names.index(name), name, column)
+        if name in frame.column_names:
+            column = pc.if_else(pa.array(mask), pa.scalar(None, frame[name].type), frame[name])
+            frame = frame.set_column(frame.column_names.index(name), name, column)
     return frame, pa.concat_tables(notes) if notes else NOTES.empty_table()
 
 
@@ -156,19 +160,16 @@ def _cell_notes(block: Block, name: str, where: np.ndarray, codes: list[str], ro
     return pa.table({"row": rows.take(at), "code": code, "field": header, "value": text}, NOTES)
 
 
-def _without_key(frame: pa.Table) -> np.ndarray:
-    """The rows from which nobody can be told, by the pandera schema of keys."""
-    has = pc.is_valid(frame["phone"])
-    for name in ("email", "external_id", "more_phones", "more_emails"):
-        if name in frame.column_names:
-            has = pc.or_(has, pc.is_valid(frame[name]))
-    checked = pa.table({"has_key": has}).to_pandas(types_mapper=pd.ArrowDtype)
+def _have_key(frame: pa.Table) -> npt.NDArray[np.bool_]:
+    """The rows from which somebody can be told, by the pandera schema of keys."""
+    has = np.zeros(frame.num_rows, bool)
+    for name in {"phone", "email", "external_id", "more_phones", "more_emails"} & set(frame.column_names):
+        has |= pc.is_valid(chunked(frame[name])).to_numpy(zero_copy_only=False)
     try:
-        KEYS.validate(checked, lazy=True)
-        return np.empty(0, np.int64)
+        KEYS.validate(pa.table({"has_key": has}).to_pandas(types_mapper=pd.ArrowDtype), lazy=True)
     except SchemaErrors as errors:
-        where = errors.failure_cases["index"].astype("int64").to_numpy()
-        return chunked(frame[ROW]).to_numpy()[where]
+        has[errors.failure_cases["index"].astype("int64").to_numpy()] = False
+    return has
 
 
 def _notes(rows: np.ndarray, code: str, field_: str, value: str) -> pa.Table:
@@ -187,18 +188,18 @@ def clean_schema(custom: Mapping[str, FieldType]) -> pa.Schema:
     kinds = {"number": pa.float64(), "boolean": pa.bool_(), "date": stamp, "datetime": stamp}
     extra = [(f"{CUSTOM}{key}", kinds.get(kind, _TEXT)) for key, kind in sorted(custom.items())]
     several = [(name, _TEXT) for name in MULTIPLE]
-    return pa.schema([(ROW, pa.int64()), *fixed, ("phone_match", _TEXT), ("search_text", _TEXT), *several, *extra])
+    return pa.schema([(ROW, pa.int64()), *fixed, ("phone_match", _TEXT), *several, *extra])
 
 
 def _finished(frame: pa.Table, mapping: ColumnMap) -> CleanFrame:
-    """With its match forms and search text, and every column of the clean schema."""
+    """With its match forms, and every column of the clean schema."""
     count = frame.num_rows
     own = {name: chunked(frame[name]) for name in frame.column_names}
+    own = {"phone": pa.nulls(count, _TEXT), "email": pa.nulls(count, _TEXT), **own}
     for key, more in (("phone", "more_phones"), ("email", "more_emails")):
         if more in own:
             own[key], own[more] = promote(own[key], own[more])
     own["phone_match"] = match_form(own["phone"])
-    own["search_text"] = search_text(own["display_name"], own["phone"], own["email"])
     schema = clean_schema(mapping.custom)
     return CleanFrame(
         pa.Table.from_arrays(
@@ -206,12 +207,6 @@ def _finished(frame: pa.Table, mapping: ColumnMap) -> CleanFrame:
             schema=schema,
         )
     )
-
-
-def search_text(name: pa.Array, phone: pa.Array, email: pa.Array) -> pa.Array:
-    """What the search box looks through: folded name, phone digits, e-mail."""
-    digits = pc.utf8_slice_codeunits(phone, 1)
-    return joined([fold(name), digits, email], " ", len(name))
 
 
 def with_default_country(profile: Profile, country: str) -> Profile:

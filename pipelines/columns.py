@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from schemas.frames import text_bounds, text_bytes
 
 BLANKS = pa.array(
     ["", "-", "--", "n/a", "na", "#n/a", "none", "(none)", "null", "(null)", "nil", "s/d", "n/d", "nd", "ninguno"]
@@ -13,6 +16,7 @@ BLANKS = pa.array(
     + ["não tem", "nenhum", "unknown", "desconocido"]
 )
 INVISIBLE = "[\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\u00ad]"
+_INVISIBLE_MARKS = tuple(mark.encode() for mark in ("\u00ad", "\u2060", "\ufeff")) + (b"\xe2\x80",)
 SEPARATOR = "\x1f"
 """Stands between several values of one cell (tags, further phones) inside a clean frame."""
 
@@ -30,9 +34,53 @@ def chunked(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
+def holds(text: bytes, *marks: bytes) -> bool:
+    """Whether any of the marks stands in the text."""
+    return any(mark[:1] in text and mark in text for mark in marks)
+
+
+def without_bytes(column: pa.Array, unwanted: bytes) -> pa.Array:
+    """The column without these ASCII characters."""
+    text = text_bytes(column)
+    kept = text.translate(None, unwanted)
+    if len(kept) == len(text):
+        return column
+    keeps = np.isin(np.arange(256, dtype=np.uint8), np.frombuffer(unwanted, np.uint8), invert=True)
+    return _with_text(column, kept, keeps[np.frombuffer(text, np.uint8)])
+
+
+def translated(column: pa.Array, table: bytes) -> pa.Array | None:
+    """Each character by the table, which gives an ASCII character or NUL for every one of Latin-1.
+
+    None where the column has characters that the table does not translate.
+    """
+    text = text_bytes(column)
+    try:
+        latin = text.decode().encode("latin-1").translate(table)
+    except UnicodeEncodeError:
+        return None
+    return None if b"\0" in latin else _with_text(column, latin, np.frombuffer(text, np.int8) >= -64)
+
+
+def _with_text(column: pa.Array, text: bytes, keeps: np.ndarray[Any, np.dtype[np.bool_]]) -> pa.Array:
+    """The column with another text, that has one byte for each byte that is kept of its own."""
+    bounds = text_bounds(column)
+    counts = np.zeros(len(keeps) + 1, np.int32)
+    np.cumsum(keeps, dtype=np.int32, out=counts[1:])
+    offsets = pa.py_buffer(counts[bounds - bounds[0]])
+    valid = pc.is_valid(column).buffers()[1] if column.null_count else None
+    return pa.StringArray.from_buffers(len(column), offsets, pa.py_buffer(text), valid, column.null_count)
+
+
+def changed_where(column: pa.Array, hit: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """The column with the marked cells changed."""
+    hit = hit.fill_null(False)
+    return pc.replace_with_mask(column, hit, change(column.filter(hit))) if pc.any(hit).as_py() else column
+
+
 def trimmed(column: pa.Array) -> pa.Array:
     """Without spaces and invisible characters at the ends, and without invisible ones inside."""
-    if not pc.all(pc.string_is_ascii(column)).as_py():
+    if holds(text_bytes(column), *_INVISIBLE_MARKS):
         column = pc.replace_substring_regex(column, INVISIBLE, "")
     return pc.utf8_trim_whitespace(column)
 

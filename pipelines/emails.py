@@ -30,7 +30,7 @@ def normalise_emails(column: pa.Array) -> Normalised:
     lower = pc.utf8_lower(texts)
     sure = pc.and_(pc.match_substring_regex(lower, _SURE), pc.less_equal(pc.binary_length(lower), _SURE_LENGTH))
     sure = pc.and_not(sure, pc.match_substring_regex(lower, _RESERVED))
-    hopeless = pc.invert(pc.match_substring_regex(lower, _HOPE))
+    hopeless = _hopeless(lower, sure)
     settled = pc.or_(sure, hopeless).fill_null(True)
     value = pc.if_else(sure, lower, texts)
     problem = pc.if_else(hopeless, "email_invalid", pa.scalar(None, pa.string()))
@@ -45,6 +45,16 @@ def normalise_emails(column: pa.Array) -> Normalised:
         pc.replace_with_mask(value, mask, pa.array(good, pa.string())),
         pc.replace_with_mask(problem, mask, pa.array(codes, pa.string())),
     )
+
+
+def _hopeless(lower: pa.Array, sure: pa.Array) -> pa.Array:
+    """Cells that are not sure, and that even the library could make no address of."""
+    unsure = pc.invert(sure).fill_null(False)
+    nothing = pc.if_else(pc.is_valid(lower), False, pa.scalar(None, pa.bool_()))
+    if not pc.any(unsure).as_py():
+        return nothing
+    none = pc.invert(pc.match_substring_regex(lower.filter(unsure), _HOPE))
+    return pc.replace_with_mask(nothing, unsure, none)
 
 
 def normalise_email(text: str) -> str | None:

@@ -38,10 +38,24 @@ def no_groups() -> Groups:
     return Groups(_EMPTY, _EMPTY, {})
 
 
-def repeated(values: Longs) -> Longs:
-    """The values, other than 0, that stand more than once."""
-    ordered = np.sort(values[values != 0])
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+def repeated(parts: Sequence[Longs]) -> Longs:
+    """The values, other than 0, that stand more than once in all the parts, in order."""
+    if not parts:
+        return _EMPTY
+    ordered = np.concatenate(parts)
+    ordered.sort()
+    found = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    return found[found != 0]
+
+
+def is_among(values: Longs, ordered: Longs) -> npt.NDArray[np.bool_]:
+    """Which values stand among these, which are in order and not none."""
+    low_bits = np.zeros(1 << 22, bool)
+    low_bits[ordered & (len(low_bits) - 1)] = True
+    found = low_bits[values & (len(low_bits) - 1)]
+    likely = values[found]
+    found[found] = ordered[np.minimum(np.searchsorted(ordered, likely), len(ordered) - 1)] == likely
+    return found
 
 
 def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: bool) -> Groups:

@@ -324,7 +324,7 @@ def _report_merge_notes(store: Store, opened: Opened, batch: Batch, report: RowR
         noted = batches.outcome_rows(connection, batch.id, _MERGE_CODES)
     if not noted.num_rows:
         return
-    rejected = set(noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_pylist())
+    rejected = noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_numpy()
     count = noted.num_rows
     notes = pa.table({"row": noted["row"], "code": noted["code"], "field": [""] * count, "value": [""] * count}, NOTES)
     for raw in opened.source.blocks():

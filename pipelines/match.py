@@ -75,7 +75,7 @@ def first_keys(frame: CleanFrame, applied: pa.Array) -> pa.Table:
 
 def row_hashes(frame: CleanFrame, version: str) -> Longs:
     """A hash of everything that each row says, under this version of its profile."""
-    names = [name for name in frame.column_names if name not in (ROW, "phone_match", "search_text")]
+    names = [name for name in frame.column_names if name not in (ROW, "phone_match")]
     texts = [
         pc.fill_null(chunked(frame[name]).cast(pa.string()), "\0")
         for name in names

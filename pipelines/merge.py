@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.clean import search_text
 from pipelines.columns import SEPARATOR, chunked, joined
 from pipelines.fold import is_same
-from pipelines.texts import fold
+from pipelines.texts import fold, search_text
 from schemas.profiles import Duplicates
 
 PLAIN = ("first_name", "last_name", "company", "address", "city", "country", "photo_url", "channel", "language")

@@ -11,10 +11,10 @@ international number without + is understood; Mexico's old mobile 1 is dropped.
 
 import re
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
+import numpy.typing as npt
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,16 +24,21 @@ from phonenumbers.phonenumberutil import (
     region_code_for_country_code,
 )
 
-from pipelines.columns import Normalised, chunked, trimmed, without_blanks
+from pipelines.columns import Normalised, changed_where, chunked, holds, trimmed, without_blanks, without_bytes
+from schemas.frames import text_bytes
 
-_PUNCTUATION = r"[ \t\x{00A0}().\-]+"
+_PUNCTUATION = b" \t().-"
+_HARD_SPACE = "\u00a0".encode()
 _DIGITS = r"^\+?[0-9]{7,17}$"
 _SCIENTIFIC = re.compile(r"\d[.,]?\d*[eE]\+?\d+")
 _FLOAT = re.compile(r"\+?\d{7,15}\.0")
 _PREFIXES = re.compile(r"^(?:['=\s]+|tel:|whatsapp:|wa:|phone:|\"|p:)+", re.IGNORECASE)
 _SEVERAL = re.compile(r"\s*(?:[;,|\n]|:::|\s/\s|\s+(?:y|o|and|or|e)\s+)\s*")
 _LETTERS = re.compile(r"[A-Za-z]{3}")
-_BARE_LENGTH = 11
+_BARE_LENGTH, _LONGEST = 11, 32
+_TEXT = pa.string()
+Longs = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +61,38 @@ class _Plan:
 def normalise_phones(column: pa.Array, region: str | None, *, valid_only: bool = False) -> Normalised:
     """E.164 for each cell; a cell that is no phone keeps its text and gets a code; blank cells are null."""
     texts = without_blanks(trimmed(chunked(column)))
-    compact = pc.replace_substring_regex(texts, _PUNCTUATION, "")
-    plain = pc.and_(pc.match_substring_regex(compact, _DIGITS), pc.invert(pc.ends_with(texts, ".0")))
-    easy = plain.fill_null(False).to_numpy(zero_copy_only=False)
-    present = pc.is_valid(texts).to_numpy(zero_copy_only=False)
-    numbers, codes = _bulk(compact.filter(pa.array(easy)), region)
-    value, problem = np.array(texts.to_numpy(zero_copy_only=False), dtype=object), np.full(len(texts), None, object)
-    _settle(value, problem, np.flatnonzero(easy), numbers, codes)
-    left = np.flatnonzero((present & ~easy) | (problem == "?"))
-    for index in left:
-        number, code = normalise_phone(texts[int(index)].as_py(), region)
-        value[index], problem[index] = (number, None) if number else (value[index], code)
-    result = Normalised(pa.array(value, pa.string()), pa.array(problem, pa.string()))
+    compact = _compact(texts)
+    plain = pc.match_substring_regex(compact, _DIGITS)
+    if holds(text_bytes(texts), b".0"):
+        plain = pc.and_(plain, pc.invert(pc.ends_with(texts, ".0")))
+    answers = _Answers(len(texts))
+    easy = np.flatnonzero(plain.fill_null(False).to_numpy(zero_copy_only=False))
+    _bulk(compact.take(pa.array(easy)), easy, region, answers)
+    left = np.flatnonzero((answers.verdict == _OPEN) & pc.is_valid(texts).to_numpy(zero_copy_only=False))
+    rest = texts.take(pa.array(left)).dictionary_encode()
+    found = [normalise_phone(text, region) for text in rest.dictionary.to_pylist()]
+    numbers = pa.array([number for number, _ in found], _TEXT).take(rest.indices)
+    answers.give(left[pc.is_valid(numbers).to_numpy(zero_copy_only=False)], numbers.drop_null())
+    told = answers.problems()
+    told = _put(told, left, pa.array([code for _, code in found], _TEXT).take(rest.indices))
+    result = Normalised(pc.coalesce(answers.numbers(), texts), told)
     return _only_valid(result, texts) if valid_only else result
+
+
+def _compact(texts: pa.Array) -> pa.Array:
+    """Without the punctuation that phones are written with."""
+    if holds(text_bytes(texts), _HARD_SPACE):
+        texts = pc.replace_substring(texts, _HARD_SPACE.decode(), "")
+    return without_bytes(texts, _PUNCTUATION)
+
+
+def _put(column: pa.Array, where: Longs, values: pa.Array) -> pa.Array:
+    """The column with other values at some positions, which are in order."""
+    if not len(where):
+        return column
+    mask = np.zeros(len(column), bool)
+    mask[where] = True
+    return pc.replace_with_mask(column, pa.array(mask), values)
 
 
 def normalise_phone(text: str, region: str | None) -> tuple[str | None, str | None]:
@@ -120,23 +144,45 @@ def _bare(text: str) -> str | None:
 
 # ── in bulk ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+_OPEN, _GOOD, _UNLIKELY, _NO_COUNTRY = range(4)
+_CODES = pa.array([None, None, "phone_unlikely", "phone_no_country"], _TEXT)
 
-def _bulk(compact: pa.Array, region: str | None) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Numbers and codes for cells of digits only; the code '?' leaves a cell to the library."""
-    numbers = np.full(len(compact), None, object)
-    codes = np.full(len(compact), "?", object)
-    plus = pc.starts_with(compact, "+").to_numpy(zero_copy_only=False)
-    _international(pc.utf8_slice_codeunits(compact.filter(pa.array(plus)), 1), np.flatnonzero(plus), numbers, codes)
+
+class _Answers:
+    """What was found for each cell of a column: its verdict, and its number where there is one."""
+
+    def __init__(self, count: int) -> None:
+        self.verdict = np.full(count, _OPEN, np.int8)
+        self._where: list[Longs] = []
+        self._numbers: list[pa.Array] = []
+
+    def give(self, where: Longs, numbers: pa.Array) -> None:
+        self.verdict[where] = _GOOD
+        self._where.append(where)
+        self._numbers.append(numbers)
+
+    def numbers(self) -> pa.Array:
+        at = np.full(len(self.verdict), -1, np.int64)
+        where = np.concatenate(self._where)
+        at[where] = np.arange(len(where))
+        return pa.concat_arrays(self._numbers).take(pa.array(at, mask=at < 0))
+
+    def problems(self) -> pa.Array:
+        return _CODES.take(pa.array(self.verdict))
+
+
+def _bulk(compact: pa.Array, where: Longs, region: str | None, answers: _Answers) -> None:
+    """Answer what is sure for cells of digits only; what stays open is left to the library."""
+    plus = _flags(pc.starts_with(compact, "+"))
+    _international(_from(compact.filter(pa.array(plus)), 1), where[plus], answers)
+    rest = compact.filter(pa.array(~plus))
     if region and (plan := _plan_of_region(region)):
-        _national(compact.filter(pa.array(~plus)), np.flatnonzero(~plus), plan, numbers, codes)
+        _national(rest, where[~plus], plan, answers)
     elif not region:
-        _bare_column(compact.filter(pa.array(~plus)), np.flatnonzero(~plus), numbers, codes)
-    return numbers, codes
+        _bare_column(rest, where[~plus], answers)
 
 
-def _international(
-    digits: pa.Array, where: np.ndarray[Any, Any], numbers: np.ndarray[Any, Any], codes: np.ndarray[Any, Any]
-) -> None:
+def _international(digits: pa.Array, where: Longs, answers: _Answers, *, bad: int = _UNLIKELY) -> None:
     """Cells that began with +, by calling code."""
     if not len(digits):
         return
@@ -146,40 +192,25 @@ def _international(
         if plan is None:
             continue
         at = np.flatnonzero(calling == code)
-        group = digits.take(pa.array(at))
-        national = pc.utf8_slice_codeunits(group, len(str(code)))
-        _write(_without_prefix(national, plan), plan, where[at], numbers, codes)
+        national = _without_prefix(_from(digits.take(pa.array(at)), len(str(code))), plan)
+        formed = _formed(national, plan)
+        _give(answers, where[at][formed], national.filter(pa.array(formed)), plan)
+        wrong = ~formed
+        if plan.code == 52:
+            wrong &= _lengths(national) != 11
+        answers.verdict[where[at][wrong]] = bad
 
 
-def _write(
-    national: pa.Array,
-    plan: _Plan,
-    where: np.ndarray[Any, Any],
-    numbers: np.ndarray[Any, Any],
-    codes: np.ndarray[Any, Any],
-) -> None:
-    formed = _formed(national, plan)
-    full = np.array(pc.binary_join_element_wise(f"+{plan.code}", national, "").to_numpy(zero_copy_only=False), object)
-    good, bad = formed, ~formed
-    if plan.code == 52:
-        bad &= pc.binary_length(national).to_numpy(zero_copy_only=False) != 11
-    numbers[where[good]], codes[where[good]] = full[good], None
-    codes[where[bad]] = "phone_unlikely"
+def _give(answers: _Answers, where: Longs, national: pa.Array, plan: _Plan) -> None:
+    answers.give(where, pc.binary_join_element_wise(f"+{plan.code}", national, ""))
 
 
-def _formed(national: pa.Array, plan: _Plan) -> np.ndarray[Any, Any]:
+def _formed(national: pa.Array, plan: _Plan) -> Flags:
     """Where the national number has a possible length and the general form of its country."""
-    lengths = pc.binary_length(national).to_numpy(zero_copy_only=False)
-    return np.isin(lengths, list(plan.lengths)) & _matches(national, f"^(?:{plan.general})$")
+    return np.isin(_lengths(national), list(plan.lengths)) & _matches(national, f"^(?:{plan.general})$")
 
 
-def _national(
-    digits: pa.Array,
-    where: np.ndarray[Any, Any],
-    plan: _Plan,
-    numbers: np.ndarray[Any, Any],
-    codes: np.ndarray[Any, Any],
-) -> None:
+def _national(digits: pa.Array, where: Longs, plan: _Plan, answers: _Answers) -> None:
     """Cells without +, in a country: those that are surely national numbers of possible length."""
     if not len(digits):
         return
@@ -187,33 +218,35 @@ def _national(
     free = ~_matches(digits, f"^(?:{plan.idd})") if plan.idd else np.ones(len(digits), bool)
     if plan.idd == "00" and not free.all():
         abroad = _matches(digits, "^00[1-9]")
-        _international(pc.utf8_slice_codeunits(digits.filter(pa.array(abroad)), 2), where[abroad], numbers, codes)
+        _international(_from(digits.filter(pa.array(abroad)), 2), where[abroad], answers)
         free |= abroad
-        digits, where = digits.filter(pa.array(~abroad)), where[~abroad]
-        free = free[~abroad]
-    begins = pc.starts_with(digits, code).to_numpy(zero_copy_only=False)
-    lengths = pc.binary_length(digits).to_numpy(zero_copy_only=False)
-    rest = pc.utf8_slice_codeunits(digits, len(code))
+        digits, where, free = digits.filter(pa.array(~abroad)), where[~abroad], free[~abroad]
+    begins = _flags(pc.starts_with(digits, code))
+    lengths = _lengths(digits)
+    rest = _from(digits, len(code))
     carries = begins & (
         (_matches(rest, f"^(?:{plan.general})$") & ~_matches(digits, f"^(?:{plan.general})$"))
         | (lengths > plan.longest)
     )
     settled = free & ~(begins & _prefixed(rest, plan))
-    national = pc.if_else(pa.array(carries), rest, digits)
-    stripped = _without_prefix(national, plan)
-    main = _plan_of_code(plan.code) or plan
-    settled &= _formed(stripped, main)
-    full = np.array(pc.binary_join_element_wise("+" + code, stripped, "").to_numpy(zero_copy_only=False), object)
-    numbers[where[settled]], codes[where[settled]] = full[settled], None
-    zero, zeros = (pc.starts_with(digits, text).to_numpy(zero_copy_only=False) for text in ("0", "00"))
+    stripped = _without_prefix(pc.if_else(pa.array(carries), rest, digits), plan)
+    settled &= _formed(stripped, _plan_of_code(plan.code) or plan)
+    _give(answers, where[settled], stripped.filter(pa.array(settled)), plan)
+    zero, zeros = (_flags(pc.starts_with(digits, text)) for text in ("0", "00"))
     hopeless = ~settled & ~begins & free & ~zeros & (zero | (lengths < _BARE_LENGTH))
-    codes[where[hopeless]] = "phone_unlikely"
+    answers.verdict[where[hopeless]] = _UNLIKELY
 
 
 def _without_prefix(national: pa.Array, plan: _Plan) -> pa.Array:
     """National numbers without their trunk or carrier prefix, as the library strips it."""
-    if not _prefixed(national, plan).any():
+    prefixed = _prefixed(national, plan)
+    at = np.flatnonzero(prefixed)
+    if not len(at):
         return national
+    return _put(national, at, _stripped(national.filter(pa.array(prefixed)), plan))
+
+
+def _stripped(national: pa.Array, plan: _Plan) -> pa.Array:
     pattern = f"^(?:{plan.prefix})"
     stripped = pc.replace_substring_regex(national, pattern, "", max_replacements=1)
     if plan.transform and plan.last_group:
@@ -221,47 +254,43 @@ def _without_prefix(national: pa.Array, plan: _Plan) -> pa.Array:
         transformed = pc.replace_substring_regex(national, pattern, plan.transform, max_replacements=1)
         stripped = pc.if_else(pc.equal(captured, stripped), stripped, transformed)
     viable = _matches(national, f"^(?:{plan.general})$") & ~_matches(stripped, f"^(?:{plan.general})$")
-    lengths = pc.binary_length(stripped).to_numpy(zero_copy_only=False)
+    lengths = _lengths(stripped)
     keep = viable | ~(np.isin(lengths, list(plan.lengths)) | (lengths > plan.longest))
     return pc.if_else(pa.array(keep), national, stripped)
 
 
-def _bare_column(
-    digits: pa.Array, where: np.ndarray[Any, Any], numbers: np.ndarray[Any, Any], codes: np.ndarray[Any, Any]
-) -> None:
+def _bare_column(digits: pa.Array, where: Longs, answers: _Answers) -> None:
     """Cells without + and without a country: international if long enough and of the country's general form."""
-    digits = pc.replace_substring_regex(digits, "^00", "", max_replacements=1)
-    lengths = pc.binary_length(digits).to_numpy(zero_copy_only=False)
-    zero = pc.starts_with(digits, "0").to_numpy(zero_copy_only=False)
-    codes[where[(lengths < _BARE_LENGTH) & ~zero]] = "phone_no_country"
-    at = np.flatnonzero((lengths >= _BARE_LENGTH) & ~zero)
-    found, found_codes = np.full(len(at), None, object), np.full(len(at), "?", object)
-    group = digits.take(pa.array(at))
-    _international(group, np.arange(len(at)), found, found_codes)
-    found_codes[found_codes == "phone_unlikely"] = "phone_no_country"
-    numbers[where[at]], codes[where[at]] = found, found_codes
+    zeros = pc.starts_with(digits, "00")
+    if pc.any(zeros).as_py():
+        digits = pc.if_else(zeros, _from(digits, 2), digits)
+    long, zero = _lengths(digits) >= _BARE_LENGTH, _flags(pc.starts_with(digits, "0"))
+    answers.verdict[where[~long & ~zero]] = _NO_COUNTRY
+    sure = long & ~zero
+    _international(digits.filter(pa.array(sure)), where[sure], answers, bad=_NO_COUNTRY)
 
 
-def _settle(
-    value: np.ndarray[Any, Any],
-    problem: np.ndarray[Any, Any],
-    where: np.ndarray[Any, Any],
-    numbers: np.ndarray[Any, Any],
-    codes: np.ndarray[Any, Any],
-) -> None:
-    good = codes == None  # noqa: E711 (element by element)
-    value[where[good]] = numbers[good]
-    problem[where[~good]] = codes[~good]
+def _from(digits: pa.Array, start: int) -> pa.Array:
+    """ASCII texts from a position on."""
+    return pc.binary_slice(digits.view(pa.binary()), start, _LONGEST).view(_TEXT)
 
 
-def _calling_codes(digits: pa.Array) -> np.ndarray[Any, Any]:
+def _lengths(digits: pa.Array) -> Longs:
+    return pc.binary_length(digits).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _flags(column: pa.Array) -> Flags:
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _calling_codes(digits: pa.Array) -> Longs:
     """The calling code each number begins with; 0 where none does."""
-    first = pc.cast(pc.utf8_slice_codeunits(digits, 0, 3), pa.int64()).to_numpy(zero_copy_only=False)
+    first = pc.cast(pc.binary_slice(digits.view(pa.binary()), 0, 3).view(_TEXT), pa.int64()).to_numpy()
     return _code_table()[first]
 
 
 @cache
-def _code_table() -> np.ndarray[Any, Any]:
+def _code_table() -> Longs:
     table = np.zeros(1000, np.int64)
     for code in COUNTRY_CODE_TO_REGION_CODE:
         width = 10 ** (3 - len(str(code)))
@@ -269,16 +298,19 @@ def _code_table() -> np.ndarray[Any, Any]:
     return table
 
 
-def _prefixed(national: pa.Array, plan: _Plan) -> np.ndarray[Any, Any]:
+def _prefixed(national: pa.Array, plan: _Plan) -> Flags:
     """Where the national number begins with something that the library may take for a trunk or carrier prefix."""
     if not plan.prefix or not len(national):
         return np.zeros(len(national), bool)
-    stripped = pc.replace_substring_regex(national, f"^(?:{plan.prefix})", "", max_replacements=1)
-    return pc.not_equal(pc.binary_length(stripped), pc.binary_length(national)).to_numpy(zero_copy_only=False)
+    hit = _matches(national, f"^(?:{plan.prefix})")
+    if hit.any() and re.fullmatch(plan.prefix, ""):
+        stripped = pc.replace_substring_regex(national, f"^(?:{plan.prefix})", "", max_replacements=1)
+        hit &= _lengths(stripped) != _lengths(national)
+    return hit
 
 
-def _matches(column: pa.Array, pattern: str) -> np.ndarray[Any, Any]:
-    return pc.match_substring_regex(column, pattern).to_numpy(zero_copy_only=False)
+def _matches(column: pa.Array, pattern: str) -> Flags:
+    return _flags(pc.match_substring_regex(column, pattern))
 
 
 @cache
@@ -337,6 +369,8 @@ _ALIASES = (
 def match_form(phones: pa.Array) -> pa.Array:
     """The form under which phones are the same person's: Brazil without the ninth digit, Argentina without the 9."""
     for prefix, pattern, replacement in _ALIASES:
-        if pc.any(pc.starts_with(phones, prefix)).as_py():
-            phones = pc.replace_substring_regex(phones, pattern, replacement)
+        hit = pc.starts_with(phones, prefix)
+        phones = changed_where(
+            phones, hit, partial(pc.replace_substring_regex, pattern=pattern, replacement=replacement)
+        )
     return phones

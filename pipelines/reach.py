@@ -6,13 +6,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.cells import Block, first
-from pipelines.columns import SEPARATOR, Normalised, no_problems
+from pipelines.columns import SEPARATOR, Normalised, holds, no_problems
 from pipelines.emails import normalise_emails
 from pipelines.phones import match_form, normalise_phones
+from schemas.frames import text_bytes
 
 _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
 _PACKED = r"[;|]|:::|\s/\s|,.*[@+]"
+_PACKING = (b";", b"|", b":::", b"/", b",")
 _LOCAL = r"^['=(\s]*(?:\+|tel:)"
 
 
@@ -29,6 +31,8 @@ def read_emails(block: Block) -> None:
 def _phone_column(block: Block, raw: pa.Array) -> Normalised:
     """A column of phones: in the country its own column names, else the profile's, else the contact's country."""
     result = normalise_phones(raw, block.profile.default_country, valid_only=block.profile.phones == "valid")
+    if not block.cells("phone_country", "country"):
+        return result
     local = pc.invert(pc.match_substring_regex(pc.utf8_trim_whitespace(raw), _LOCAL))
     result = _in_countries(block, raw, result, "phone_country", local)
     return _in_countries(block, raw, result, "country", pc.and_(local, pc.is_valid(result.problem)))
@@ -79,7 +83,7 @@ def _several(block: Block, key: str, more: str, columns: list[Normalised], raws:
 
 
 def _has_several(raw: pa.Array) -> bool:
-    return bool(pc.any(pc.match_substring_regex(raw, _PACKED)).as_py())
+    return holds(text_bytes(raw), *_PACKING) and bool(pc.any(pc.match_substring_regex(raw, _PACKED)).as_py())
 
 
 def _further(own: pa.Array, good: list[pa.Array], raws: list[pa.Array], key: str, region: str | None) -> pa.Array:

@@ -17,7 +17,7 @@ from connectors.rowreports import RowReport
 from connectors.sources import Opened
 from pipelines.clean import clean_block, clean_schema
 from pipelines.columns import SEPARATOR, chunked
-from pipelines.groups import OCCURRENCES, Groups, Longs, group_rows, hashes, no_groups, repeated
+from pipelines.groups import OCCURRENCES, Groups, Longs, group_rows, hashes, is_among, no_groups, repeated
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.texts import fold
@@ -91,10 +91,9 @@ def stage_file(
             cleaned = clean_block(raw, mapping, profile)
             report.add(raw, cleaned.notes, cleaned.rejected)
             staged.rows_read += raw.num_rows
-            bad, codes = _rejections(cleaned.notes, cleaned.rejected)
-            rejected.append(bad)
-            staged.rejected_codes += codes
-            staged.warnings += len(set(cleaned.notes["row"].to_pylist()) - cleaned.rejected)
+            rejected.append(cleaned.rejected)
+            staged.rejected_codes += _last_codes(cleaned.notes, cleaned.rejected)
+            staged.warnings += len(np.setdiff1d(cleaned.notes["row"].to_numpy(), cleaned.rejected))
             if keep_values:
                 staged.values += _values(raw, opened.header, cleaned.rejected)
             if cleaned.frame.num_rows:
@@ -106,13 +105,11 @@ def stage_file(
     return staged
 
 
-def _rejections(notes: pa.Table, rejected: set[int]) -> tuple[Longs, list[str]]:
-    """The rejected rows in order, each with the last code said of it."""
-    if not rejected:
-        return np.empty(0, np.int64), []
-    code_of = dict(zip(notes["row"].to_pylist(), notes["code"].to_pylist(), strict=True))
-    rows = sorted(rejected)
-    return np.array(rows, np.int64), [code_of[row] for row in rows]
+def _last_codes(notes: pa.Table, rejected: Longs) -> list[str]:
+    """The last code said of each of these rows."""
+    rows, first = np.unique(notes["row"].to_numpy()[::-1], return_index=True)
+    last = notes.num_rows - 1 - first[np.searchsorted(rows, rejected)]
+    return list(notes["code"].take(pa.array(last)).to_pylist())
 
 
 def _write(
@@ -147,15 +144,12 @@ def _key_numbers(key: str, values: pa.Array) -> Longs:
     return pc.cast(pc.utf8_slice_codeunits(values, 1), pa.int64()).fill_null(0).to_numpy()
 
 
-def _values(raw: pa.Table, header: tuple[str, ...], rejected: set[int]) -> list[dict[str, str]]:
+def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dict[str, str]]:
     """The cells of the accepted rows as they were read, by the source's column names."""
+    raw = raw.filter(pa.array(np.isin(raw[ROW].to_numpy(), rejected, invert=True)))
     columns = [raw[f"c{index}"].to_pylist() for index in range(len(header))]
     named = [index for index, name in enumerate(header) if name or any(columns[index])]
-    return [
-        {header[index]: columns[index][position] for index in named}
-        for position, row in enumerate(raw[ROW].to_pylist())
-        if row not in rejected
-    ]
+    return [{header[index]: columns[index][position] for index in named} for position in range(raw.num_rows)]
 
 
 # ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────
@@ -165,12 +159,12 @@ def _group(staged: Staged, keys: dict[str, list[Longs]], further: dict[str, list
     """Group the rows that share a key of the profile's, and find who owns each repeated key; further keys count too."""
     suspects = np.zeros(len(staged.rows), bool)
     for key, _ in _KEYS:
-        if keys[key]:
-            values = np.concatenate(keys[key])
-            found = repeated(np.concatenate([values, *further[key]]) if further[key] else values)
+        found = repeated([*keys[key], *further[key]])
+        start = 0
+        for values in keys[key]:
             if len(found):
-                suspects[: len(values)] |= np.isin(values, found)
-            del values
+                suspects[start : start + len(values)] |= is_among(values, found)
+            start += len(values)
         keys[key].clear()
     kinds = () if profile.duplicates == "create" else profile.match_on
     return group_rows(_occurrences(staged, suspects), kinds, names_matter=profile.names == "must_agree")
@@ -179,15 +173,15 @@ def _group(staged: Staged, keys: dict[str, list[Longs]], further: dict[str, list
 def _occurrences(staged: Staged, suspects: np.ndarray) -> pa.Table:
     """The keys of suspect rows, and those of rows with further phones or e-mails, that stand more than once."""
     parts = []
-    with pa.memory_map(str(staged.path)) as file:
-        reader = pa.ipc.open_file(file)
-        for index in range(reader.num_record_batches):
-            batch = reader.get_batch(index)
-            start = staged.starts[index]
+    names = [ROW, "display_name", *(column for _, column in (*_KEYS, *_FURTHER))]
+    for index, start in enumerate(staged.starts):
+        with pa.memory_map(str(staged.path)) as file:
+            batch = pa.ipc.open_file(file).get_batch(index).select(names)
             wanted = pa.array(suspects[start : start + batch.num_rows])
             several = pc.or_(pc.is_valid(batch["more_phones"]), pc.is_valid(batch["more_emails"]))
             part = pa.Table.from_batches([batch]).filter(pc.or_(wanted, several))
             parts += _keys_of(part)
+            del batch
     if not parts:
         return OCCURRENCES.empty_table()
     found = pa.concat_tables(parts)

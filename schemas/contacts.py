@@ -35,16 +35,17 @@ _TYPES: dict[FieldType, pd.ArrowDtype] = {
 
 @lru_cache(maxsize=64)
 def _schema(custom: tuple[tuple[str, FieldType], ...]) -> pandera.DataFrameSchema:
-    columns = {field.key: pandera.Column(_kind(field), _checks(field), nullable=True) for field in FIELDS}
+    optional = {"nullable": True, "required": False}
+    columns = {field.key: pandera.Column(_kind(field), _checks(field), **optional) for field in FIELDS}
     for key, kind in custom:
         limit = LONG_TEXT_LIMIT if kind == "long_text" else TEXT_LIMIT
         checks = [_no_longer_than(limit)] if _TYPES[kind] is TEXT else []
-        columns[f"{CUSTOM}{key}"] = pandera.Column(_TYPES[kind], checks, nullable=True)
+        columns[f"{CUSTOM}{key}"] = pandera.Column(_TYPES[kind], checks, **optional)
     return pandera.DataFrameSchema(columns, strict=False)
 
 
 def contact_schema(custom: Mapping[str, FieldType] | None = None) -> pandera.DataFrameSchema:
-    """The schema of a clean frame with these custom fields."""
+    """The schema of a clean frame with these custom fields; columns without any value may be left out."""
     return _schema(tuple(sorted((custom or {}).items())))
 
 

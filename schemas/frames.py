@@ -5,6 +5,8 @@ All are Arrow tables; every one has the column `row` (int64, the 1-based data ro
 
 from typing import NewType
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 RawFrame = NewType("RawFrame", pa.Table)  # type: ignore[valid-newtype]  # pyarrow has no types
@@ -17,3 +19,17 @@ ROW = "row"
 PROBLEM = "problem"
 CELL_ERROR = "\ufdd1"
 """Stands before the text of a spreadsheet cell that holds an error or a formula without a result."""
+
+
+def text_bytes(column: pa.Array) -> bytes:
+    """The UTF-8 text of all cells of a string array, end to end: one look at it can spare a look at every cell."""
+    data = column.buffers()[2]
+    bounds = text_bounds(column)
+    return b"" if data is None else data.slice(int(bounds[0]), int(bounds[-1] - bounds[0])).to_pybytes()
+
+
+def text_bounds(column: pa.Array) -> npt.NDArray[np.int32]:
+    """Where the text of each cell begins in the array's data, and where the last one ends."""
+    if not len(column):
+        return np.zeros(1, np.int32)
+    return np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
