@@ -75,14 +75,26 @@ def first_keys(frame: CleanFrame, applied: pa.Array) -> pa.Table:
 
 def row_hashes(frame: CleanFrame, version: str) -> Longs:
     """A hash of everything that each row says, under this version of its profile."""
-    names = [name for name in frame.column_names if name not in (ROW, "phone_match")]
-    texts = [
-        pc.fill_null(chunked(frame[name]).cast(pa.string()), "\0")
-        for name in names
-        if frame[name].null_count < frame.num_rows
-    ]
+    texts: list[pa.Array] = []
+    numbers = np.zeros(frame.num_rows, np.uint64)
+    for place, name in enumerate(frame.column_names):
+        column = chunked(frame[name])
+        if name in (ROW, "phone_match") or column.null_count == len(column):
+            continue
+        texts.append(pa.scalar(name))
+        if pa.types.is_string(column.type):
+            texts.append(column.fill_null("\0"))
+        else:
+            numbers ^= pd.util.hash_array(_as_numbers(column)) * np.uint64(2 * place + 1)
     whole = pc.binary_join_element_wise(*texts, version, "\x1e")
-    return pd.util.hash_array(whole.to_numpy(zero_copy_only=False), categorize=False).view(np.int64)
+    hashes = pd.util.hash_array(whole.to_numpy(zero_copy_only=False), categorize=False)
+    return (hashes ^ numbers).view(np.int64)
+
+
+def _as_numbers(column: pa.Array) -> npt.NDArray[np.generic]:
+    """The values as they stand in memory, another for null."""
+    kind = pa.float64() if pa.types.is_floating(column.type) else pa.int64()
+    return column.cast(kind).fill_null(-(2**52) - 1).to_numpy(zero_copy_only=False)
 
 
 def further_form(kind: str, values: pa.Array, source: str) -> pa.Array:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -82,6 +83,7 @@ def join_tags(tags: list[str]) -> str | None:
     return SEPARATOR.join(tags) or None
 
 
+@lru_cache(maxsize=10_000)
 def tag_form(tag: str) -> str:
     """The form in which tags are the same: `VIP`, `vip ` and `Víp` are one tag."""
     plain = unicodedata.normalize("NFKD", tag.casefold())

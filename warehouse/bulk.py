@@ -4,13 +4,16 @@ PostgreSQL moves CSV through COPY; SQLite binds tuples. Both keep null and empty
 """
 
 import io
+import itertools
+import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
-from sqlalchemy import Connection, Select, Table, bindparam, insert, select, text, update
+from sqlalchemy import Column, Connection, Select, Table, bindparam, insert, select, text, update
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from warehouse.engines import REHEARSAL
@@ -18,6 +21,7 @@ from warehouse.tables import UtcTime, id_ranges
 
 STAMP = pa.timestamp("us", "UTC")
 _CHUNK = 16_384
+_MOST_ROWS, _MOST_MARKS = 200, 1_000
 _FETCH = 50_000
 _ROLL_LOCK = 7_201_963
 _REHEARSED = {"custom_fields": 20_000}
@@ -60,10 +64,15 @@ def insert_rows(connection: Connection, table: Table, rows: pa.Table) -> None:
     """Write the rows; their columns are named as the table's."""
     if not rows.num_rows:
         return
+    rows = rows.select([name for name in rows.column_names if not _says_nothing(rows[name], table.c[name])])
     if is_postgresql(connection):
         _copy_in(connection, table, rows)
     else:
         _bind_in(connection, table, rows)
+
+
+def _says_nothing(values: pa.ChunkedArray, column: Column[Any]) -> bool:
+    return bool(values.null_count == len(values) and column.nullable and column.server_default is None)
 
 
 def fetch_rows(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
@@ -179,12 +188,28 @@ def _quoted(connection: Connection, name: str) -> str:
 
 
 def _bind_in(connection: Connection, table: Table, rows: pa.Table) -> None:
+    """Many rows a statement, which costs half of what one row a statement costs."""
+    _bind_null_quickly()
     columns = ", ".join(_quoted(connection, name) for name in rows.column_names)
-    marks = ", ".join("?" * rows.num_columns)
+    row = f"({', '.join('?' * rows.num_columns)})"
+    several = max(1, min(_MOST_ROWS, _MOST_MARKS // rows.num_columns))
     cursor = connection.connection.cursor()
-    statement = f"INSERT INTO {_quoted(connection, table.name)} ({columns}) VALUES ({marks})"
+    into = f"INSERT INTO {_quoted(connection, table.name)} ({columns}) VALUES "
     for chunk in _tuples(rows):
-        cursor.executemany(statement, chunk)  # type: ignore[arg-type]  # sqlite3 takes iterators
+        values = list(itertools.chain.from_iterable(chunk))
+        step = several * rows.num_columns
+        whole = len(values) // step * step
+        if whole:
+            parts = (values[at : at + step] for at in range(0, whole, step))
+            cursor.executemany(into + ", ".join([row] * several), parts)  # type: ignore[arg-type]
+        if rest := values[whole:]:
+            cursor.execute(into + ", ".join([row] * (len(rest) // rows.num_columns)), rest)
+
+
+@cache
+def _bind_null_quickly() -> None:
+    """Tell sqlite3 that None needs no adapter, which it otherwise looks for at every null."""
+    sqlite3.register_adapter(type(None), lambda value: value)
 
 
 def _tuples(rows: pa.Table) -> Iterator[Iterator[tuple[Any, ...]]]:

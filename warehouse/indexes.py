@@ -3,9 +3,9 @@
 An index that is missing costs speed, never correctness: who owns a key is decided under `bulk.lock_keys`.
 """
 
-from sqlalchemy import Connection, Index, inspect, text
+from sqlalchemy import Connection, Index, inspect
 
-from warehouse.engines import Store, reading, transaction
+from warehouse.engines import Store, reading, sorting, transaction
 from warehouse.tables import LIVE_KEYS, metadata
 
 
@@ -36,8 +36,6 @@ def build_missing(store: Store) -> int:
     """Build what is missing, each in its own transaction, so that writers never wait for more than one."""
     gone = missing(store)
     for index in gone:
-        with transaction(store) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
+        with transaction(store) as connection, sorting(connection):
             index.create(connection, checkfirst=True)
     return len(gone)

@@ -58,6 +58,8 @@ class UtcTime(TypeDecorator[datetime]):
 Json = JSON().with_variant(JSONB(), "postgresql")
 Key = String(collation="C").with_variant(Text(), "sqlite")
 """Text that is compared byte by byte, which indexes faster."""
+Id = BigInteger().with_variant(Integer(), "sqlite")
+"""A numbered row; what SQLite calls INTEGER is the place of the row itself, without an index beside it."""
 LIVING = text("deleted_at IS NULL")
 OWNED = text("role = 'owner'")
 
@@ -72,7 +74,7 @@ id_ranges = Table(
 contacts = Table(
     "contacts",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("first_name", Text),
     Column("last_name", Text),
     Column("display_name", Text),
@@ -161,7 +163,7 @@ contact_values = Table(
 tags = Table(
     "tags",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("form", Key, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     comment="A tag as first written, and the form in which tags are the same.",
@@ -179,7 +181,7 @@ contact_tags = Table(
 notes = Table(
     "notes",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("contact_id", BigInteger, nullable=False, index=True),
     Column("text", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -203,7 +205,7 @@ consents = Table(
 contact_changes = Table(
     "contact_changes",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("contact_id", BigInteger, nullable=False),
     Column("batch_id", BigInteger),
     Column("row", BigInteger),
@@ -219,7 +221,7 @@ contact_changes = Table(
 batches = Table(
     "batches",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("source", Text, nullable=False),
     Column("profile", Text, nullable=False),
     Column("profile_version", Text),

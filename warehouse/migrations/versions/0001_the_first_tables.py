@@ -24,7 +24,7 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_table('batches',
-    sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('profile', sa.Text(), nullable=False),
     sa.Column('profile_version', sa.Text(), nullable=True),
@@ -83,7 +83,7 @@ def upgrade() -> None:
     comment='state is `in` or `out`; files and CRMs may turn `in` to `out`, only a person the other way.'
     )
     op.create_table('contact_changes',
-    sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('contact_id', sa.BigInteger(), nullable=False),
     sa.Column('batch_id', sa.BigInteger(), nullable=True),
     sa.Column('row', sa.BigInteger(), nullable=True),
@@ -131,7 +131,7 @@ def upgrade() -> None:
     op.create_index('ix_contact_values_number', 'contact_values', ['field_id', 'number', 'contact_id'], unique=False, sqlite_where=sa.text('number IS NOT NULL'), postgresql_where=sa.text('number IS NOT NULL'))
     op.create_index('ix_contact_values_text', 'contact_values', ['field_id', 'text', 'contact_id'], unique=False, sqlite_where=sa.text('text IS NOT NULL'), postgresql_where=sa.text('text IS NOT NULL'))
     op.create_table('contacts',
-    sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('first_name', sa.Text(), nullable=True),
     sa.Column('last_name', sa.Text(), nullable=True),
     sa.Column('display_name', sa.Text(), nullable=True),
@@ -182,7 +182,7 @@ def upgrade() -> None:
     comment='The next free id of each numbered table; taken in blocks, so that rows can be written in bulk.'
     )
     op.create_table('notes',
-    sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('contact_id', sa.BigInteger(), nullable=False),
     sa.Column('text', sa.Text(), nullable=False),
     sa.Column('actor', sa.Text(), nullable=False),
@@ -192,7 +192,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_notes_contact_id'), 'notes', ['contact_id'], unique=False)
     op.create_table('tags',
-    sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('form', sa.String(collation='C').with_variant(sa.Text(), 'sqlite'), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tags')),
