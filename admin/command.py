@@ -1,10 +1,13 @@
 """The command line: `padron …`. Exit codes: 0 done, 1 the file was refused, 2 wrong use or wrong installation."""
 
+import os
 import sys
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer shows no other way
 
 from admin import batch_commands, import_commands, run_commands
+from admin.words import wrong_use
 from schemas.errors import PadronError
 
 app = typer.Typer(
@@ -26,12 +29,23 @@ app.add_typer(batch_commands.app, name="batches")
 
 
 def main() -> None:
-    """Run a command; an error of Padrón's own is one sentence on standard error."""
+    """Run a command; an error of Padrón's own, or of the person's who typed, is one sentence on standard error."""
+    language = os.environ.get("PADRON_LANGUAGE")
     try:
-        app()
+        code = app(standalone_mode=False)
     except PadronError as error:
-        print(f"padron: {error}", file=sys.stderr)
-        sys.exit(2)
+        print(f"padron: {error.said(language)}", file=sys.stderr)
+        code = 2
+    except NoArgsIsHelpError as error:
+        error.show()
+        code = 2
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "padron"
+        print(f"padron: {wrong_use(error, language)} → {path} --help", file=sys.stderr)
+        code = 2
+    except typer.Abort:
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pipelines.imports import Job, known_fields
 from pipelines.template import write_template
 from scheduler.logs import set_up_logs
 from scheduler.tasks import utc_now
+from schemas.errors import InputError
 from schemas.profiles import Profile, check_profile
 from schemas.refusals import Refused
 from schemas.reports import OUTCOMES, ImportReport
@@ -59,8 +60,7 @@ def import_file(
         header_row=header_row or found.header_row,
     )
     if not file.is_file():
-        print(f"padron: there is no file {file}.", file=sys.stderr)
-        raise typer.Exit(2)
+        raise InputError(f"there is no file {file}.", f"no existe el archivo {file}.")
     job = _job(settings, file, found, keep_values=values)
     if show_preview or save_as:
         _preview(settings, job, save_as)
@@ -180,11 +180,9 @@ def template(
     """Write the import template, from the fields as they are now."""
     settings = read_settings()
     if output.suffix.lower() not in (".csv", ".xlsx"):
-        print(f"padron: {output} must end in .csv or .xlsx.", file=sys.stderr)
-        raise typer.Exit(2)
+        raise InputError(f"{output} must end in .csv or .xlsx.", f"{output} debe terminar en .csv o .xlsx.")
     words = language or settings.language
     if words not in ("es", "en"):
-        print(f"padron: --language {words} is not one of es, en.", file=sys.stderr)
-        raise typer.Exit(2)
+        raise InputError(f"--language {words} is not one of es, en.", f"--language {words} no es uno de es, en.")
     write_template(output, known_fields(open_store(settings.store_url)), words)
     console.print(f"{say(words, 'template')} {output}", highlight=False, soft_wrap=True)

@@ -1,5 +1,7 @@
 """What the command line says, in each language."""
 
+from typer._click.exceptions import BadParameter, MissingParameter, NoSuchOption, UsageError
+
 _WORDS: dict[str, dict[str, str]] = {
     "en": {
         "rows": "Rows",
@@ -71,3 +73,21 @@ def say(language: str, key: str, **values: object) -> str:
     'Filas'
     """
     return _WORDS[language][key].format(**values) if values else _WORDS[language][key]
+
+
+def wrong_use(error: UsageError, language: str | None) -> str:
+    """What was typed wrongly, in this language."""
+    spanish = language == "es"
+    match error:
+        case NoSuchOption():
+            near = ", ".join(error.possibilities or ())
+            said = f"no existe la opción {error.option_name}" if spanish else f"there is no option {error.option_name}"
+            return f"{said} ({near}?)." if near else f"{said}."
+        case MissingParameter():
+            name = (error.param.name or "").upper() if error.param else ""
+            return f"falta {name}." if spanish else f"{name} is missing."
+        case BadParameter():
+            name = error.param.opts[0] if error.param and error.param.opts else ""
+            return f"{name} no vale: {error.message}" if spanish else f"{name} is wrong: {error.message}"
+        case _:
+            return f"uso equivocado: {error.message}" if spanish else error.message

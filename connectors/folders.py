@@ -63,7 +63,8 @@ def make_places(folder: DropFolder) -> None:
         probe.unlink()
     except OSError as error:
         raise FolderUnusable(
-            f"The drop folder {folder.path} cannot be used: {error.strerror}. Make it writable for this user."
+            f"The drop folder {folder.path} cannot be used: {error.strerror}. Make it writable for this user.",
+            f"La carpeta {folder.path} no se puede usar: {error.strerror}. Dé permiso de escritura a este usuario.",
         ) from error
 
 

@@ -36,9 +36,18 @@ def read_profile(home: Path, name: str) -> Profile:
     if not path.exists():
         if name == "default":
             return Profile()
-        known = ", ".join(sorted(item.stem for item in profiles_folder(home).glob("*.toml"))) or "only default"
-        raise ProfileError(f"There is no profile {name!r} in {profiles_folder(home)}. Known: {known}.")
-    return profile_from(_read(path), name)
+        known = ", ".join(profile_names(home))
+        raise ProfileError(
+            name,
+            f"there is no such profile in {profiles_folder(home)}. Known: {known}.",
+            f"no existe en {profiles_folder(home)}. Hay: {known}.",
+        )
+    try:
+        return profile_from(_read(path), name)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(
+            name, f"{path} is not valid TOML: {error}.", f"{path} no es TOML válido: {error}."
+        ) from error
 
 
 def parse_profile(text: str, name: str) -> Profile:
@@ -71,9 +80,15 @@ def read_folders(home: Path) -> list[DropFolder]:
     path = home / "folders.toml"
     if not path.exists():
         return [DropFolder(home / "drop")]
-    entries = _read(path).get("folder", [])
+    try:
+        entries = _read(path).get("folder", [])
+    except tomllib.TOMLDecodeError as error:
+        raise FoldersError(f"{path} is not valid TOML: {error}.", f"{path} no es TOML válido: {error}.") from error
     if not isinstance(entries, list) or not entries:
-        raise FoldersError(f"{path} has no [[folder]] in it. Write one with a path and a profile.")
+        raise FoldersError(
+            f"{path} has no [[folder]] in it. Write one with a path and a profile.",
+            f"{path} no tiene ningún [[folder]]. Escriba uno con path y profile.",
+        )
     return [_folder(path, entry) for entry in entries]
 
 
@@ -81,15 +96,16 @@ def _folder(path: Path, entry: dict[str, Any]) -> DropFolder:
     known = tuple(item.name for item in fields(DropFolder))
     unknown = sorted(set(entry) - set(known))
     if unknown or "path" not in entry:
-        raise FoldersError(f"{path}: a [[folder]] needs path and may have {', '.join(known[1:])}; it has {unknown}.")
+        may, has = ", ".join(known[1:]), ", ".join(sorted(entry))
+        raise FoldersError(
+            f"{path}: a [[folder]] needs path and may have {may}; one has: {has}.",
+            f"{path}: un [[folder]] necesita path y puede tener {may}; uno tiene: {has}.",
+        )
     return DropFolder(**{**entry, "path": (path.parent / Path(entry["path"])).resolve()})
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{path} is not valid TOML: {error}.") from error
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def profile_names(home: Path) -> Iterable[str]:

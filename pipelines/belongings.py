@@ -126,7 +126,7 @@ def _change_values(
         gone.append(pa.table({"contact_id": ids[had], "field_id": np.full(had.sum(), context.field_ids[key])}))
         changed[key] = pc.if_else(pa.array(differs), new, pa.scalar(None, new.type))
     if gone:
-        roll.delete_values(connection, pa.concat_tables(gone))
+        bulk.delete_rows(connection, contact_values, pa.concat_tables(gone))
     _insert_values(connection, _value_rows(changed, ids, context))
 
 

@@ -81,7 +81,10 @@ def _claim(store: Store, job: Job, lease: Lease, actor: str) -> Batch:
             number = batches.add_batch(connection, values, now)
         batch = batches.claim_batch(connection, number or 0, lease.token, now, timedelta(seconds=lease.seconds))
     if batch is None:
-        raise AlreadyRunning(f"{job.name} is being imported already, as batch {number}. Wait for it, or stop it first.")
+        raise AlreadyRunning(
+            f"{job.name} is being imported already, as batch {number}. Wait for it, or stop it first.",
+            f"{job.name} ya se está importando, en el lote {number}. Espere a que termine, o deténgalo antes.",
+        )
     return batch
 
 
@@ -105,7 +108,10 @@ def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:
     with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
         sample = next(iter(opened.source.blocks()), None)
         if sample is None:
-            raise InputError(f"{job.name} has a header and no rows, so there is nothing to preview.")
+            raise InputError(
+                f"{job.name} has a header and no rows, so there is nothing to preview.",
+                f"{job.name} tiene encabezado y ninguna fila, así que no hay nada que mostrar.",
+            )
         proposals = propose(opened.header, sample, job.profile, known)
     columns = {item.column: item.target for item in proposals if item.column.strip()}
     return proposals, job.profile.with_columns(columns)

@@ -74,7 +74,7 @@ def _profile_text(folder: DropFolder, settings: Settings) -> tuple[str, str | No
         profile = read_profile(settings.home, folder.profile)
         return render_profile(with_default_country(profile, settings.default_country)), None
     except InputError as error:
-        return render_profile(Profile(name=folder.profile)), str(error)
+        return render_profile(Profile(name=folder.profile)), error.said(settings.language)
 
 
 def import_drop(engine: Engine, number: int, settings: Settings, clock: Clock) -> ImportReport | None:
@@ -208,10 +208,14 @@ def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> 
     path = Path(batch.path)
     if batch.state not in ("rejected", "needs_mapping") or batch.folder is None:
         raise InputError(
-            f"Batch {number} is {batch.state}: only rejected or parked files of a drop folder are retried."
+            f"Batch {number} is {batch.state}: only rejected or parked files of a drop folder are retried.",
+            f"El lote {number} está {batch.state}: solo se reintentan archivos rechazados o aparcados de una carpeta.",
         )
     if not path.exists():
-        raise InputError(f"The file of batch {number} is no longer at {path}. Drop it again.")
+        raise InputError(
+            f"The file of batch {number} is no longer at {path}. Drop it again.",
+            f"El archivo del lote {number} ya no está en {path}. Déjelo otra vez en la carpeta.",
+        )
     claim = f"{uuid.uuid4().hex}__{batch.file}"
     working = Path(batch.folder) / "working" / claim
     with transaction(engine) as connection:
@@ -231,5 +235,5 @@ def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> 
         )
         os.replace(path, working)
     if new is None:
-        raise InputError(f"Batch {number} is being retried already.")
+        raise InputError(f"Batch {number} is being retried already.", f"El lote {number} ya se está reintentando.")
     return new

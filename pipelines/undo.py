@@ -25,7 +25,10 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
         batch = batches.get_batch(connection, number)
         fields = roll.known_fields(connection)
     if batch.state not in ("done", "undoing"):
-        raise InputError(f"Batch {number} is {batch.state}: only a finished import can be taken back.")
+        raise InputError(
+            f"Batch {number} is {batch.state}: only a finished import can be taken back.",
+            f"El lote {number} está {batch.state}: solo se deshace una importación terminada.",
+        )
     with transaction(engine) as connection:
         batches.set_batch(connection, number, {"state": "undoing"})
     removed = restored = after = 0

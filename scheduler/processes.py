@@ -25,7 +25,9 @@ def _require_redis(settings: Settings, what: str) -> None:
     if settings.broker_url.startswith("memory://"):
         raise NeedsBroker(
             f"`padron {what}` needs a broker that processes share. Set PADRON_BROKER_URL=redis://host:6379/0, or run "
-            "everything in one process with `padron up`."
+            "everything in one process with `padron up`.",
+            f"`padron {what}` necesita un broker compartido entre procesos. Ponga "
+            "PADRON_BROKER_URL=redis://host:6379/0, o ejecute todo en un proceso con `padron up`.",
         )
 
 

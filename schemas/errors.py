@@ -2,7 +2,15 @@
 
 
 class PadronError(Exception):
-    """Any error that Padrón itself raises; its text says what happened, where, and what to do."""
+    """Any error that Padrón itself raises; it says in two languages what happened, where, and what to do."""
+
+    def __init__(self, english: str, spanish: str) -> None:
+        super().__init__(english)
+        self.spanish = spanish
+
+    def said(self, language: str | None) -> str:
+        """The sentence in this language; English unless Spanish is asked for."""
+        return self.spanish if language == "es" else str(self)
 
 
 class InputError(PadronError):

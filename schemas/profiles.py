@@ -37,8 +37,21 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 }
 
 
+_KINDS: dict[str, tuple[type, str]] = {
+    "columns": (dict, '{ "Celular" = "phone" }'),
+    "custom_fields": (dict, '{ plan = "text" }'),
+    "tags": (tuple, '["VIP"]'),
+    "match_on": (tuple, '["phone", "email"]'),
+    "header_row": (int, "2"),
+}
+"""The type of each key that is not text, with an example."""
+
+
 class ProfileError(InputError):
-    """The profile says something that cannot be done."""
+    """A profile that cannot be used: says which one, and each language's sentence about it."""
+
+    def __init__(self, name: str, english: str, spanish: str) -> None:
+        super().__init__(f"Profile {name!r}: {english}", f"Perfil {name!r}: {spanish}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +104,28 @@ def profile_from(document: Mapping[str, Any], name: str) -> Profile:
     """A checked profile; raises ProfileError that names the key, what it may be, and where."""
     unknown = sorted(set(document) - set(KEYS))
     if unknown:
-        raise ProfileError(f"Profile {name!r} has unknown keys: {', '.join(unknown)}. Known: {', '.join(KEYS)}.")
+        said, known = ", ".join(unknown), ", ".join(KEYS)
+        raise ProfileError(
+            name, f"it has unknown keys: {said}. Known: {known}.", f"tiene claves desconocidas: {said}. Hay: {known}."
+        )
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
     }
+    _check_types(name, values)
     profile = Profile(**{"name": name, **values})
     check_profile(profile)
     return profile
+
+
+def _check_types(name: str, values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        kind, example = _KINDS.get(key, (str, '"…"'))
+        if not isinstance(value, kind) or (isinstance(value, tuple) and not all(map(_is_text, value))):
+            raise ProfileError(name, f"write {key} as {key} = {example}.", f"escriba {key} como {key} = {example}.")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def check_profile(profile: Profile) -> None:
@@ -105,37 +133,55 @@ def check_profile(profile: Profile) -> None:
         value = getattr(profile, key)
         if value not in allowed:
             said = ", ".join("none" if item is None else str(item) for item in allowed)
-            raise ProfileError(f"Profile {profile.name!r}: {key} = {value!r} is not one of {said}.")
+            raise ProfileError(
+                profile.name, f"{key} = {value!r} is not one of {said}.", f"{key} = {value!r} no es uno de {said}."
+            )
     _check_columns(profile)
     _check_custom_fields(profile)
     wrong = [key for key in profile.match_on if key not in get_args(MatchKey)]
     if wrong or not profile.match_on:
         known = ", ".join(get_args(MatchKey))
-        raise ProfileError(f"Profile {profile.name!r}: match_on = {profile.match_on!r}; use one or more of {known}.")
+        said = f"match_on = {list(profile.match_on)}"
+        raise ProfileError(profile.name, f"{said}; use one or more of {known}.", f"{said}; use uno o más de {known}.")
     if profile.default_country and profile.default_country not in phonenumbers.SUPPORTED_REGIONS:
         raise ProfileError(
-            f"Profile {profile.name!r}: default_country = {profile.default_country!r} is not a country code. "
-            "Use two capital letters, such as CO, MX or ES."
+            profile.name,
+            f"default_country = {profile.default_country!r} is not a country code. "
+            "Use two capital letters, such as CO, MX or ES.",
+            f"default_country = {profile.default_country!r} no es un código de país. "
+            "Use dos mayúsculas, como CO, MX o ES.",
         )
     if profile.delimiter is not None and not 1 <= len(profile.delimiter) <= 3:
-        raise ProfileError(f"Profile {profile.name!r}: delimiter must be one to three characters.")
+        raise ProfileError(
+            profile.name,
+            "delimiter must be one to three characters.",
+            "delimiter debe tener de uno a tres caracteres.",
+        )
 
 
 def _check_columns(profile: Profile) -> None:
     for header, target in profile.columns.items():
         if not isinstance(target, str) or not is_target(target):
+            known = f"{', '.join(targets())}, {CUSTOM}…"
             raise ProfileError(
-                f"Profile {profile.name!r} maps column {header!r} to {target!r}, which is not a field. "
-                f"Known: {', '.join(targets())}, or {CUSTOM}<name>."
+                profile.name,
+                f"it maps column {header!r} to {target!r}, which is not a field. Known: {known}.",
+                f"lleva la columna {header!r} a {target!r}, que no es un campo. Hay: {known}.",
             )
 
 
 def _check_custom_fields(profile: Profile) -> None:
     for key, kind in profile.custom_fields.items():
         if kind not in get_args(FieldType):
+            known = ", ".join(get_args(FieldType))
             raise ProfileError(
-                f"Profile {profile.name!r}: custom field {key!r} has type {kind!r}. "
-                f"Types: {', '.join(get_args(FieldType))}."
+                profile.name,
+                f"custom field {key!r} has type {kind!r}. Types: {known}.",
+                f"el campo propio {key!r} tiene el tipo {kind!r}. Tipos: {known}.",
             )
         if key in BY_KEY:
-            raise ProfileError(f"Profile {profile.name!r}: {key!r} is a field of every contact, not a custom field.")
+            raise ProfileError(
+                profile.name,
+                f"{key!r} is a field of every contact, not a custom field.",
+                f"{key!r} es un campo de todo contacto, no un campo propio.",
+            )

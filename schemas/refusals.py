@@ -138,12 +138,8 @@ class Refused(InputError):
     """A whole file was not taken."""
 
     def __init__(self, key: str, **values: Any) -> None:
-        super().__init__(refusal(key, "en", **values))
+        super().__init__(refusal(key, "en", **values), refusal(key, "es", **values))
         self.key, self.values = key, values
-
-    def said(self, language: str | None) -> str:
-        """The sentence in this language."""
-        return refusal(self.key, language, **self.values)
 
 
 class NeedsAnswer(Refused):

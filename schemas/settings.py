@@ -6,9 +6,21 @@ from zoneinfo import available_timezones
 
 import phonenumbers
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import SetupError
+
+_START = "start it with {0} or {1} | debe empezar por {0} o {1}"
+_MENDS = {
+    "literal_error": ("use {expected}", "use {expected}"),
+    "int_parsing": ("use a whole number", "use un número entero"),
+    "float_parsing": ("use a number", "use un número"),
+    "greater_than": ("use more than {gt}", "use más de {gt}"),
+    "greater_than_equal": ("use {ge} or more", "use {ge} o más"),
+    "less_than_equal": ("use {le} or less", "use {le} o menos"),
+}
+"""How to mend what pydantic finds, in English and in Spanish; Padrón's own checks say both themselves."""
 
 
 class Settings(BaseSettings):
@@ -38,28 +50,28 @@ class Settings(BaseSettings):
     @classmethod
     def _country(cls, value: str) -> str:
         if value and value not in phonenumbers.SUPPORTED_REGIONS:
-            raise ValueError("is not a country code; use two capital letters such as CO, MX or ES")
+            raise ValueError("use two capital letters such as CO, MX or ES | use dos mayúsculas, como CO, MX o ES")
         return value
 
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError("is not a time zone; use a name such as America/Bogota")
+            raise ValueError("use a name such as America/Bogota | use un nombre como America/Bogota")
         return value
 
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql+psycopg://", "postgresql://")):
-            raise ValueError("must start with sqlite:/// or postgresql://")
+            raise ValueError(_START.format("sqlite:///", "postgresql://"))
         return value.replace("postgresql://", "postgresql+psycopg://", 1)
 
     @field_validator("broker_url")
     @classmethod
     def _broker(cls, value: str) -> str:
         if not value.startswith(("memory://", "redis://", "rediss://", "unix://")):
-            raise ValueError("must start with memory:// or redis://")
+            raise ValueError(_START.format("memory://", "redis://"))
         return value
 
     @property
@@ -72,8 +84,16 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(
-            f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {item['input']!r}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise SetupError(f"Wrong settings: {wrong}. See docs/reference/settings.md.") from error
+        english, spanish = ("; ".join(_said(item, language) for item in error.errors()) for language in (0, 1))
+        raise SetupError(
+            f"Wrong settings: {english}. See docs/reference/settings.md.",
+            f"Ajustes equivocados: {spanish}. Vea docs/reference/settings.md.",
+        ) from error
+
+
+def _said(item: ErrorDetails, language: int) -> str:
+    """One wrong setting, with what it may be, in English (0) or Spanish (1)."""
+    mend = item["msg"].removeprefix("Value error, ")
+    words = _MENDS.get(item["type"])
+    mend = words[language].format(**item.get("ctx", {})) if words else mend.split(" | ")[min(language, mend.count("|"))]
+    return f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {item['input']!r}: {mend}"

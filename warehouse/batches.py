@@ -93,7 +93,10 @@ def known_claims(connection: Connection, names: list[str]) -> set[str]:
 def get_batch(connection: Connection, number: int) -> Batch:
     row = connection.execute(select(*_COLUMNS).where(batches.c.id == number)).first()
     if row is None:
-        raise NoSuchBatch(f"There is no batch {number}. See the numbers with: padron batches list")
+        raise NoSuchBatch(
+            f"There is no batch {number}. See the numbers with: padron batches list",
+            f"No hay un lote {number}. Vea los números con: padron batches list",
+        )
     return _batch(row)
 
 

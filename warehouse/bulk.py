@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
-from sqlalchemy import Column, Connection, Select, Table, bindparam, insert, select, text, update
+from sqlalchemy import Column, Connection, MetaData, Select, Table, bindparam, insert, select, text, update
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from warehouse.engines import REHEARSAL
@@ -101,6 +101,23 @@ def update_rows(connection: Connection, table: Table, rows: pa.Table, key: str) 
         connection.connection.cursor().executemany(str(compiled), chunk)  # type: ignore[arg-type]
 
 
+def delete_rows(connection: Connection, table: Table, keys: pa.Table) -> None:
+    """Delete the rows with these keys; the columns are named as the table's."""
+    if not keys.num_rows:
+        return
+    target, same = _quoted(connection, table.name), " AND ".join
+    names = [_quoted(connection, name) for name in keys.column_names]
+    if is_postgresql(connection):
+        temporary = _temporary_copy(connection, table, keys)
+        joined = same(f"t.{name} = n.{name}" for name in names)
+        connection.exec_driver_sql(f"DELETE FROM {target} t USING {temporary} n WHERE {joined}")
+        connection.exec_driver_sql(f"DROP TABLE {temporary}")
+        return
+    statement = f"DELETE FROM {target} WHERE {same(f'{name} = ?' for name in names)}"
+    for chunk in _tuples(keys):
+        connection.connection.cursor().executemany(statement, chunk)  # type: ignore[arg-type]
+
+
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -167,17 +184,22 @@ def _with_times(found: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _update_from(connection: Connection, table: Table, rows: pa.Table, key: str, names: list[str]) -> None:
-    """Through a temporary table of the same columns."""
+    temporary, target = _temporary_copy(connection, table, rows), _quoted(connection, table.name)
+    sets = ", ".join(f"{_quoted(connection, name)} = n.{_quoted(connection, name)}" for name in names)
+    where = f"t.{_quoted(connection, key)} = n.{_quoted(connection, key)}"
+    connection.exec_driver_sql(f"UPDATE {target} t SET {sets} FROM {temporary} n WHERE {where}")
+    connection.exec_driver_sql(f"DROP TABLE {temporary}")
+
+
+def _temporary_copy(connection: Connection, table: Table, rows: pa.Table) -> str:
+    """The rows in a temporary table of the same columns; its name."""
     temporary, target = _quoted(connection, f"new_{table.name}"), _quoted(connection, table.name)
     columns = ", ".join(_quoted(connection, name) for name in rows.column_names)
     connection.exec_driver_sql(
         f"CREATE TEMP TABLE {temporary} ON COMMIT DROP AS SELECT {columns} FROM {target} LIMIT 0"
     )
-    _copy_in(connection, Table(f"new_{table.name}", table.metadata.__class__()), rows)
-    sets = ", ".join(f"{_quoted(connection, name)} = n.{_quoted(connection, name)}" for name in names)
-    where = f"t.{_quoted(connection, key)} = n.{_quoted(connection, key)}"
-    connection.exec_driver_sql(f"UPDATE {target} t SET {sets} FROM {temporary} n WHERE {where}")
-    connection.exec_driver_sql(f"DROP TABLE {temporary}")
+    _copy_in(connection, Table(f"new_{table.name}", MetaData()), rows)
+    return temporary
 
 
 def _quoted(connection: Connection, name: str) -> str:

@@ -98,7 +98,9 @@ def _flock(file: Any) -> None:
             if time.monotonic() > deadline:
                 raise StoreBusy(
                     f"Another process has been writing to the database for {_WAIT_SECONDS:.0f} s. Try again, or see "
-                    "which process holds the .lock file beside it."
+                    "which process holds the .lock file beside it.",
+                    f"Otro proceso lleva {_WAIT_SECONDS:.0f} s escribiendo en la base de datos. Inténtelo de nuevo, o "
+                    "vea qué proceso retiene el archivo .lock que está a su lado.",
                 ) from error
             time.sleep(pause)
             pause = min(pause * 1.5, 0.01)
@@ -222,5 +224,6 @@ def check_reachable(engine: Engine) -> None:
     except OperationalError as error:
         shown = engine.url.render_as_string(hide_password=True)
         raise StoreUnreachable(
-            f"The database {shown} cannot be reached: {error.orig}. Check PADRON_DATABASE_URL and that it is running."
+            f"The database {shown} cannot be reached: {error.orig}. Check PADRON_DATABASE_URL and that it is running.",
+            f"No se llega a la base de datos {shown}: {error.orig}. Revise PADRON_DATABASE_URL y que esté en marcha.",
         ) from error

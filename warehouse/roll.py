@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import pyarrow as pa
-from sqlalchemy import Connection, Select, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from schemas.fields import FieldType
 from warehouse import bulk
@@ -85,15 +85,6 @@ def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:
     return select(slice_ids.c.position, *columns).join_from(
         slice_ids, table, table.c.contact_id == slice_ids.c.contact_id
     )
-
-
-def delete_values(connection: Connection, rows: pa.Table) -> None:
-    """Delete the values with these contact_id and field_id."""
-    for start in range(0, rows.num_rows, 5_000):
-        part = rows.slice(start, 5_000)
-        pairs = list(zip(part["contact_id"].to_pylist(), part["field_id"].to_pylist(), strict=True))
-        key = tuple_(contact_values.c.contact_id, contact_values.c.field_id)
-        connection.execute(delete(contact_values).where(key.in_(pairs)))
 
 
 def set_consents(connection: Connection, rows: pa.Table) -> None:

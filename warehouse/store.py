@@ -46,7 +46,9 @@ def _migrate(engine: Engine) -> None:
     version = current_version(engine)
     if version is not None and version not in {revision.revision for revision in script.walk_revisions()}:
         raise NewerStore(
-            f"The database has tables of a later version ({version}) than this program knows. Update Padrón."
+            f"The database has tables of a later version ({version}) than this program knows. Update Padrón.",
+            f"La base de datos tiene tablas de una versión posterior ({version}) a la de este programa. "
+            "Actualice Padrón.",
         )
     with transaction(engine) as connection:
         bulk.lock_keys(connection)
