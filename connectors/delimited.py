@@ -22,7 +22,7 @@ from connectors.headers import Known
 from schemas.frames import PROBLEM, ROW, RawFrame, text_bytes
 from schemas.refusals import NeedsAnswer, UnreadableFile
 
-_CHUNK = 12 << 20
+_CHUNK = 5 << 20
 _HEAD = 262_144
 _PATIENT_ROWS = 50_000
 _LONGEST_RECORD_LINES = 2_000

@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from pipelines.belongings import change_belongings, insert_belongings
 from pipelines.columns import chunked
 from pipelines.context import Context, Flags
+from pipelines.fold import is_same
 from pipelines.further import change_further, insert_further
 from pipelines.groups import Longs
 from pipelines.history import insert_changes, review_pairs
-from pipelines.match import Decision, decide, first_keys, keys_of, row_hashes
+from pipelines.match import Decision, decide, first_keys, keys_of
 from pipelines.merge import merge_contacts
 from pipelines.texts import search_text
 from schemas.frames import ROW, CleanFrame
@@ -27,6 +28,7 @@ from warehouse import bulk, matches, roll
 from warehouse.tables import contacts
 
 _TEXT = pa.string()
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _COPIED = ["first_name", "last_name", "display_name", "phone", "email", "company", "address", "city", "country"] + [
     "photo_url",
     "channel",
@@ -45,38 +47,33 @@ class Applied:
     code: npt.NDArray[np.object_]
 
 
-def apply_rows(connection: Connection, frame: CleanFrame, context: Context) -> Applied:
-    """Apply rows that are one person each."""
+def apply_rows(connection: Connection, frame: CleanFrame, settled: Longs, context: Context) -> Applied:
+    """Apply rows that are one person each, with the hash of each row as `applied`.
+
+    `settled` are the contacts that `already_applied` found; those that this file changed since are looked at again.
+    """
     if not frame.num_rows:
         none, nothing = np.empty(0, np.int64), np.empty(0, object)
         return Applied(none, none, nothing, nothing)
-    hashes = row_hashes(frame, context.version)
-    frame = CleanFrame(frame.append_column("applied", pa.array(hashes)))
-    settled = _already_applied(connection, frame, context)
-    if settled is None:
-        return _apply_rows(connection, frame, context)
-    if settled.contact.all():
-        context.seen.add(settled.contact)
-        return settled
-    done = settled.contact != 0
-    context.seen.add(settled.contact[done])
+    contact = np.where(context.seen.has(settled) | _repeats(settled), 0, settled)
+    done = contact != 0
+    context.seen.add(contact[done])
+    rows, count = chunked(frame[ROW]).to_numpy(), len(contact)
+    applied = Applied(rows, contact, np.full(count, "unchanged", object), np.full(count, None, object))
+    if done.all():
+        return applied
     rest = _apply_rows(connection, _keep(frame, ~done), context)
-    return _together(_only(settled, done), rest)
+    return _together(_only(applied, done), rest) if done.any() else rest
 
 
-def _already_applied(connection: Connection, frame: CleanFrame, context: Context) -> Applied | None:
-    """Rows that stand as they were applied to their contact, which nobody changed since: there is nothing to do."""
-    profile = context.profile
-    if context.fresh or profile.mode == "create" or profile.duplicates in ("create", "skip"):
-        return None
-    found = matches.find_applied(connection, first_keys(frame, frame["applied"]))
-    if not found.num_rows:
-        return None
-    rows = chunked(frame[ROW]).to_numpy()
-    contact = np.zeros(len(rows), np.int64)
-    contact[np.searchsorted(rows, found["row"].to_numpy())] = found["contact_id"].to_numpy()
-    contact[context.seen.has(contact) | _repeats(contact)] = 0
-    return Applied(rows, contact, np.full(len(rows), "unchanged", object), np.full(len(rows), None, object))
+def already_applied(connection: Connection, frame: CleanFrame, profile: Profile) -> Longs:
+    """For each row the contact that it was applied to and that nobody changed since, 0 where there is none."""
+    contact = np.zeros(frame.num_rows, np.int64)
+    if profile.mode != "create" and profile.duplicates not in ("create", "skip"):
+        found = matches.find_applied(connection, first_keys(frame, frame["applied"]))
+        at = np.searchsorted(chunked(frame[ROW]).to_numpy(), found["row"].to_numpy())
+        contact[at] = found["contact_id"].to_numpy()
+    return contact
 
 
 def _only(applied: Applied, mask: Flags) -> Applied:
@@ -266,7 +263,7 @@ def _change(
     if len(changed):
         applied = chunked(frame["applied"]) if policy == context.profile.duplicates else None
         _write_changed(connection, existing, merged.columns, applied, changed, context)
-        texts = [json.dumps(diffs[at], ensure_ascii=False, separators=(",", ":")) for at in changed.tolist()]
+        texts = [_as_json(diffs[at]) for at in changed.tolist()]
         part = CleanFrame(frame.take(pa.array(changed)))
         insert_changes(connection, ids[changed], part, "update", texts, context)
     return changed, np.flatnonzero(merged.stays_blocked)
@@ -286,12 +283,18 @@ def _write_changed(
 ) -> None:
     """Write the merged contacts; `applied` are the rows' hashes where the rows went in by the profile's own rule."""
     at = pa.array(changed)
-    new = {name: chunked(column).take(at) for name, column in columns.items()}
     old = existing.take(at)
+    new = {name: chunked(column).take(at) for name, column in columns.items()}
+    new = {name: column for name, column in new.items() if name not in old.column_names or not _same(old[name], column)}
     stamp = pa.scalar(context.at, pa.timestamp("us", "UTC"))
-    blocks = pc.and_(pc.equal(new["status"], "blocked"), pc.not_equal(chunked(old["status"]), "blocked"))
-    new["blocked_at"] = pc.if_else(blocks, stamp, chunked(old["blocked_at"]))
-    new["blocked_reason"] = pc.if_else(blocks, f"import {context.batch_id}", chunked(old["blocked_reason"]))
+    if "status" in new:
+        blocks = pc.and_(pc.equal(new["status"], "blocked"), pc.not_equal(chunked(old["status"]), "blocked"))
+        new["blocked_at"] = pc.if_else(blocks, stamp, chunked(old["blocked_at"]))
+        new["blocked_reason"] = pc.if_else(blocks, f"import {context.batch_id}", chunked(old["blocked_reason"]))
     new["version"] = pc.add(chunked(old["version"]), 1)
     new["applied"] = pa.nulls(len(changed), pa.int64()) if applied is None else applied.take(at)
     bulk.update_rows(connection, contacts, pa.table({"id": old["id"], **new}), "id")
+
+
+def _same(old: pa.ChunkedArray, new: pa.Array) -> bool:
+    return bool(pc.all(is_same(chunked(old), new)).as_py())

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from pipelines.names import names_agree
 
 Longs = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.uint32]
 OCCURRENCES = pa.schema([("row", pa.int64()), ("key", pa.string()), ("name", pa.string())])
 _MOST_NAMES_COMPARED = 50
 _EMPTY: Longs = np.empty(0, np.int64)
@@ -38,17 +39,17 @@ def no_groups() -> Groups:
     return Groups(_EMPTY, _EMPTY, {})
 
 
-def repeated(parts: Sequence[Longs]) -> Longs:
+def repeated(parts: Sequence[Numbers]) -> Numbers:
     """The values, other than 0, that stand more than once in all the parts, in order."""
     if not parts:
-        return _EMPTY
+        return np.empty(0, np.uint32)
     ordered = np.concatenate(parts)
     ordered.sort()
     found = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     return found[found != 0]
 
 
-def is_among(values: Longs, ordered: Longs) -> npt.NDArray[np.bool_]:
+def is_among(values: Numbers, ordered: Numbers) -> npt.NDArray[np.bool_]:
     """Which values stand among these, which are in order and not none."""
     low_bits = np.zeros(1 << 22, bool)
     low_bits[ordered & (len(low_bits) - 1)] = True
@@ -145,9 +146,10 @@ def _shared(keys: Longs, leaders: Longs, rows: Longs, texts: pa.ChunkedArray) ->
     return shared
 
 
-def hashes(column: pa.Array) -> Longs:
-    """A 63-bit hash of each text, 0 where it is null: only to find candidates, which are then compared in full."""
-    filled = pc.fill_null(column, "")
-    values = pd.util.hash_array(filled.to_numpy(zero_copy_only=False), categorize=False).view(np.int64)
-    values = np.where(values == 0, 1, values)
-    return np.where(pc.is_valid(column).to_numpy(zero_copy_only=False), values, 0)
+def key_numbers(column: pa.Array) -> Numbers:
+    """A 32-bit hash of each text, 0 where it is null: only to find candidates, which are then compared in full."""
+    texts = column.fill_null("").to_numpy(zero_copy_only=False)
+    wide = pd.util.hash_array(texts, categorize=False)
+    narrow = np.maximum((wide ^ (wide >> np.uint64(32))).astype(np.uint32), 1)
+    narrow[pc.is_null(column).to_numpy(zero_copy_only=False)] = 0
+    return narrow

@@ -6,7 +6,8 @@ outcomes and the batch's progress, so that a run that was cut off goes on where 
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,12 +22,14 @@ from sqlalchemy import Connection
 from connectors.rowreports import RowReport
 from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
-from pipelines.apply import Applied, apply_rows
+from pipelines.apply import Applied, already_applied, apply_rows
 from pipelines.cells import NOTES
 from pipelines.columns import chunked
 from pipelines.context import Context
 from pipelines.fold import fold_rows
+from pipelines.groups import Longs
 from pipelines.mapping import ColumnMap, map_columns, require_keys
+from pipelines.match import row_hashes
 from pipelines.stage import Progress, Staged, rejected_between, stage_file
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
@@ -38,8 +41,8 @@ from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
 from warehouse.tables import LIVE_KEYS
 
-_SLICE_SECONDS = 0.6
-_SMALLEST, _FIRST, _LARGEST = 500, 20_000, 100_000
+_SLICE_SECONDS = 0.8
+_SMALLEST, _FIRST, _LARGEST = 500, 20_000, 30_000
 _FIRST_LOAD = 20_000
 _MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "stays_blocked")
 _OUTCOMES = pa.schema(
@@ -165,25 +168,24 @@ def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
 def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
     context = _open_context(store, staged, mapping, batch, job, lease)
-    first, size, last_change = batch.rows_done + 1, _FIRST, 0
-    while first <= staged.rows_read:
-        last = min(first + size - 1, staged.rows_read)
+    sizes, last_change = _Sizes(), 0
+    for first, last, rows, settled in _slices(store, staged, batch.rows_done + 1, sizes, context):
         began = time.monotonic()
-        rows = _slice_rows(staged, first, last, job.profile)
         with transaction(store) as connection:
             bulk.lock_keys(connection)
             lease.hold(connection, batch.id)
             if context.fresh and roll.last_change(connection) != last_change:
                 context.fresh = False
-            counts, errors = _apply_slice(connection, staged, rows, (first, last), context)
+            applied = apply_rows(connection, rows, settled, context)
+            counts, errors = _write_outcomes(connection, staged, applied, (first, last), context)
             batches.add_progress(connection, batch.id, last, counts)
             last_change = roll.last_change(connection) if context.fresh else 0
         _add(tally, counts, errors)
-        first, size = last + 1, _next_size(last - first + 1, time.monotonic() - began)
+        sizes.took(last - first + 1, time.monotonic() - began)
     indexes.build_missing(store)
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
-        if staged.rows_read >= _FIRST_LOAD and not isinstance(store, Rehearsal):
+        if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
             bulk.refresh_statistics(connection, LIVE_KEYS)
         batches.set_batch(
             connection, batch.id, {"state": "applied", "rows_read": staged.rows_read, "warnings": staged.warnings}
@@ -198,7 +200,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         bulk.lock_keys(connection)
         lease.hold(connection, batch.id)
         ids = roll.field_ids(connection, mapping.custom, at)
-        fresh = batch.rows_done == 0 and len(staged.rows) >= _FIRST_LOAD and roll.is_empty(connection)
+        fresh = batch.rows_done == 0 and staged.taken >= _FIRST_LOAD and roll.is_empty(connection)
         fresh = fresh and roll.last_change(connection) == 0 and not isinstance(store, Rehearsal)
         if fresh:
             indexes.drop_for_first_load(connection)
@@ -229,6 +231,33 @@ def _remember(store: Store, context: Context) -> None:
     context.refused.update(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
 
 
+def _slices(
+    store: Store, staged: Staged, first: int, sizes: "_Sizes", context: Context
+) -> Iterator[tuple[int, int, CleanFrame, Longs]]:
+    """First row, last row, rows of each slice, and the contacts that stand as these rows left them.
+
+    The next slice is made ready while the caller writes one.
+    """
+
+    def prepare(start: int, end: int) -> tuple[CleanFrame, Longs]:
+        rows = _slice_rows(staged, start, end, context.profile)
+        rows = CleanFrame(rows.append_column("applied", pa.array(row_hashes(rows, context.version))))
+        if context.fresh or isinstance(store, Rehearsal):
+            return rows, np.zeros(rows.num_rows, np.int64)
+        with reading(store) as connection:
+            return rows, already_applied(connection, rows, context.profile)
+
+    with ThreadPoolExecutor(1, "slices") as ahead:
+        last = min(first + sizes.rows - 1, staged.rows_read)
+        ready = ahead.submit(prepare, first, last)
+        while first <= last:
+            rows, settled = ready.result()
+            coming = last + 1, min(last + sizes.rows, staged.rows_read)
+            ready = ahead.submit(prepare, *coming)
+            yield first, last, rows, settled
+            first, last = coming
+
+
 def _slice_rows(staged: Staged, first: int, last: int, profile: Profile) -> CleanFrame:
     """The rows of a range, one for each person: members of groups are folded into their group's first row."""
     rows = staged.between(first, last)
@@ -251,11 +280,10 @@ def _slice_rows(staged: Staged, first: int, last: int, profile: Profile) -> Clea
     return CleanFrame(pa.concat_tables([rows.filter(pa.array(single)), folded]).sort_by(ROW))
 
 
-def _apply_slice(
-    connection: Connection, staged: Staged, rows: CleanFrame, bounds: tuple[int, int], context: Context
+def _write_outcomes(
+    connection: Connection, staged: Staged, applied: Applied, bounds: tuple[int, int], context: Context
 ) -> tuple[dict[str, int], list[int]]:
-    """Apply one range of rows and write an outcome for each of them."""
-    applied = apply_rows(connection, rows, context)
+    """Write an outcome for every row of a range: those applied, those rejected before, and those merged away."""
     outcomes = _outcomes(applied, context.batch_id)
     bad, codes = rejected_between(staged, *bounds)
     count = len(bad)
@@ -309,10 +337,15 @@ def _add(tally: Tally, counts: Mapping[str, int], errors: list[int]) -> None:
     tally.row_errors += errors
 
 
-def _next_size(rows: int, seconds: float) -> int:
-    """Slices are sized so that nobody waits long for the store, however fast it is."""
-    wanted = int(rows * _SLICE_SECONDS / max(seconds, 0.001))
-    return min(max(wanted, rows // 2, _SMALLEST), rows * 2, _LARGEST)
+class _Sizes:
+    """How many rows a slice has: so many that nobody waits long for the store, however fast it is."""
+
+    def __init__(self) -> None:
+        self.rows = _FIRST
+
+    def took(self, rows: int, seconds: float) -> None:
+        wanted = int(rows * _SLICE_SECONDS / max(seconds, 0.001))
+        self.rows = min(max(wanted, rows // 2, _SMALLEST), rows * 2, _LARGEST)
 
 
 # ── what merging had to say ──────────────────────────────────────────────────────────────────────────────────────

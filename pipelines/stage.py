@@ -5,7 +5,9 @@ Staging touches nothing else and gives the same result every time, so a crash on
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,17 +17,18 @@ import pyarrow.compute as pc
 
 from connectors.rowreports import RowReport
 from connectors.sources import Opened
-from pipelines.clean import clean_block, clean_schema
+from pipelines.clean import Cleaned, clean_block, clean_schema
 from pipelines.columns import SEPARATOR, chunked
-from pipelines.groups import OCCURRENCES, Groups, Longs, group_rows, hashes, is_among, no_groups, repeated
+from pipelines.groups import OCCURRENCES, Groups, Longs, Numbers, group_rows, is_among, key_numbers, no_groups, repeated
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.texts import fold
-from schemas.frames import ROW, CleanFrame
+from schemas.frames import ROW, CleanFrame, RawFrame
 from schemas.profiles import Profile
 
 Progress = Callable[[int, int], None]
 """Told after each block: rows read, rows rejected."""
+_CLEANERS = 2
 _KEYS = (("phone", "phone_match"), ("email", "email"), ("external_id", "external_id"))
 _FURTHER = (("phone", "more_phones"), ("email", "more_emails"))
 
@@ -39,18 +42,19 @@ class Staged:
     rejected: Longs = field(default_factory=lambda: np.empty(0, np.int64))
     rejected_codes: list[str] = field(default_factory=list)
     warnings: int = 0
-    rows: Longs = field(default_factory=lambda: np.empty(0, np.int64))
+    taken: int = 0
     groups: Groups = field(default_factory=no_groups)
     starts: list[int] = field(default_factory=list)
     values: list[dict[str, str]] = field(default_factory=list)
 
     def between(self, first: int, last: int) -> CleanFrame:
         """The clean rows whose number is in [first, last]."""
-        low, high = np.searchsorted(self.rows, [first, last + 1]).tolist()
+        low, high = (row - 1 - int(np.searchsorted(self.rejected, row)) for row in (first, last + 1))
         return self._positions(np.arange(low, high))
 
     def rows_numbered(self, rows: Longs) -> CleanFrame:
-        return self._positions(np.searchsorted(self.rows, rows))
+        """These rows, none of which was rejected."""
+        return self._positions(rows - 1 - np.searchsorted(self.rejected, rows))
 
     def _positions(self, positions: Longs) -> CleanFrame:
         """These rows, read batch by batch from the mapped file."""
@@ -79,16 +83,14 @@ def stage_file(
 ) -> Staged:
     """Stage every row of an open file; raises what its reader raises."""
     staged = Staged(folder / "clean.arrow")
-    keys: dict[str, list[Longs]] = {key: [] for key, _ in _KEYS}
-    further: dict[str, list[Longs]] = {key: [] for key, _ in _KEYS}
-    numbers: list[Longs] = []
+    keys: dict[str, list[Numbers]] = {key: [] for key, _ in _KEYS}
+    further: dict[str, list[Numbers]] = {key: [] for key, _ in _KEYS}
     rejected: list[Longs] = []
     with (
         pa.OSFile(str(staged.path), "wb") as file,
         pa.ipc.new_file(file, clean_schema(mapping.custom)) as writer,
     ):
-        for raw in opened.source.blocks():
-            cleaned = clean_block(raw, mapping, profile)
+        for raw, cleaned in _cleaned(opened, mapping, profile):
             report.add(raw, cleaned.notes, cleaned.rejected)
             staged.rows_read += raw.num_rows
             rejected.append(cleaned.rejected)
@@ -97,12 +99,24 @@ def stage_file(
             if keep_values:
                 staged.values += _values(raw, opened.header, cleaned.rejected)
             if cleaned.frame.num_rows:
-                _write(writer, cleaned.frame, staged, numbers, keys, further)
+                _write(writer, cleaned.frame, staged, keys, further)
             progress(staged.rows_read, len(staged.rejected_codes))
     staged.rejected = np.concatenate(rejected) if rejected else staged.rejected
-    staged.rows = np.concatenate(numbers) if numbers else staged.rows
     staged.groups = _group(staged, keys, further, profile)
     return staged
+
+
+def _cleaned(opened: Opened, mapping: ColumnMap, profile: Profile) -> Iterator[tuple[RawFrame, Cleaned]]:
+    """Each block with what is left of it, in order; two are cleaned at a time, and one more is read."""
+    with ThreadPoolExecutor(_CLEANERS, "clean") as pool:
+        waiting: deque[tuple[RawFrame, Future[Cleaned]]] = deque()
+        for raw in opened.source.blocks():
+            waiting.append((raw, pool.submit(clean_block, raw, mapping, profile)))
+            if len(waiting) > _CLEANERS:
+                first, cleaned = waiting.popleft()
+                yield first, cleaned.result()
+        for last, cleaned in waiting:
+            yield last, cleaned.result()
 
 
 def _last_codes(notes: pa.Table, rejected: Longs) -> list[str]:
@@ -116,32 +130,24 @@ def _write(
     writer: pa.ipc.RecordBatchFileWriter,
     frame: CleanFrame,
     staged: Staged,
-    numbers: list[Longs],
-    keys: dict[str, list[Longs]],
-    further: dict[str, list[Longs]],
+    keys: dict[str, list[Numbers]],
+    further: dict[str, list[Numbers]],
 ) -> None:
     batch = frame.combine_chunks().to_batches()[0]
-    staged.starts.append(sum(map(len, numbers)))
+    staged.starts.append(staged.taken)
+    staged.taken += batch.num_rows
     writer.write_batch(batch)
-    numbers.append(batch.column(ROW).to_numpy())
     for key, column in _KEYS:
         values = batch.column(column)
         if values.null_count < len(values) or keys[key]:
             previous = staged.starts[-1] - sum(map(len, keys[key]))
             if previous:
-                keys[key].append(np.zeros(previous, np.int64))
-            keys[key].append(_key_numbers(key, values))
+                keys[key].append(np.zeros(previous, np.uint32))
+            keys[key].append(key_numbers(values))
     for key, column in _FURTHER:
         if batch.column(column).null_count < batch.num_rows:
             texts = pc.list_flatten(pc.split_pattern(batch.column(column).drop_null(), SEPARATOR))
-            further[key].append(_key_numbers(key, further_form(key, texts)))
-
-
-def _key_numbers(key: str, values: pa.Array) -> Longs:
-    """A number for each key: the digits of a phone, a hash of anything else; 0 for none."""
-    if key != "phone":
-        return hashes(values)
-    return pc.cast(pc.utf8_slice_codeunits(values, 1), pa.int64()).fill_null(0).to_numpy()
+            further[key].append(key_numbers(further_form(key, texts)))
 
 
 def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dict[str, str]]:
@@ -155,9 +161,11 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dic
 # ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _group(staged: Staged, keys: dict[str, list[Longs]], further: dict[str, list[Longs]], profile: Profile) -> Groups:
+def _group(
+    staged: Staged, keys: dict[str, list[Numbers]], further: dict[str, list[Numbers]], profile: Profile
+) -> Groups:
     """Group the rows that share a key of the profile's, and find who owns each repeated key; further keys count too."""
-    suspects = np.zeros(len(staged.rows), bool)
+    suspects = np.zeros(staged.taken, bool)
     for key, _ in _KEYS:
         found = repeated([*keys[key], *further[key]])
         start = 0

@@ -24,7 +24,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "busy_timeout=60000",
     _CACHE,
-    "wal_autocheckpoint=4000",
+    "wal_autocheckpoint=20000",
 )
 _held = threading.local()
 UNREACHABLE = (DBAPIError, TransientError)

@@ -45,12 +45,13 @@ def find_applied(connection: Connection, keys: pa.Table) -> pa.Table:
     _fill(connection, slice_hashes, keys)
     k = slice_hashes.c
     parts = [
-        select(k.row, contacts.c.id)
+        select(k.row, contacts.c.id.label("contact_id"))
         .join_from(slice_hashes, contacts, column == k.value)
         .where(k.kind == kind, contacts.c.applied == k.applied, contacts.c.deleted_at.is_(None))
         for kind, column in _OWN.items()
     ]
-    return bulk.fetch_rows(connection, union_all(*parts), pa.schema([("row", pa.int64()), ("contact_id", pa.int64())]))
+    schema = pa.schema([("row", pa.int64()), ("contact_id", pa.int64())])
+    return bulk.fetch_numbers(connection, union_all(*parts), schema)
 
 
 def find_matches(connection: Connection, keys: pa.Table) -> pa.Table:
