@@ -145,6 +145,7 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> t
                 progress=job.progress,
                 keep_values=job.keep_values,
             )
+            pa.default_memory_pool().release_unused()
             tally = _apply(store, staged, mapping, batch, job, lease)
             _report_merge_notes(store, opened, batch, report)
         finally:
@@ -182,6 +183,7 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             last_change = roll.last_change(connection) if context.fresh else 0
         _add(tally, counts, errors)
         sizes.took(last - first + 1, time.monotonic() - began)
+        pa.default_memory_pool().release_unused()
     indexes.build_missing(store)
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
