@@ -48,6 +48,8 @@ docs: $(VENV)/.dev  ## write the generated reference
 
 bench: $(VENV)/.bench  ## yardsticks and Padrón in turn
 	$(BIN)/python -m benchmarks.importing
+	$(BIN)/python -m benchmarks.waits
+	$(BIN)/python -m benchmarks.peers
 
 lock:  ## needs uv
 	uv pip compile -q pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

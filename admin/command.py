@@ -32,7 +32,7 @@ def main() -> None:
     """Run a command; an error of Padrón's own, or of the person's who typed, is one sentence on standard error."""
     language = os.environ.get("PADRON_LANGUAGE")
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="padron", standalone_mode=False)
     except PadronError as error:
         print(f"padron: {error.said(language)}", file=sys.stderr)
         code = 2

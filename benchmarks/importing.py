@@ -50,18 +50,18 @@ def _compare(engine: str, folder: Path, files: dict[str, Path], rounds: int) -> 
     peak = 0.0
     try:
         for _ in range(rounds):
-            url = _database(engine, folder, admin)
+            url = database(engine, folder, admin)
             first = _note(times, "import into an empty store", "import", url, files["base"])
             peak = max(peak, first["peak_mb"])
-            _note(times, "yardstick of it", "yardstick", url, _database(engine, folder, admin))
+            _note(times, "yardstick of it", "yardstick", url, database(engine, folder, admin))
             _note(times, "the same file again", "import", url, files["base"])
             _note(times, "10 % changed", "import", url, files["changed"])
             before = _step("count", url)
             _note(times, "a second million", "import", url, files["other"])
-            copy = _database(engine, folder, admin)
+            copy = database(engine, folder, admin)
             _step("import", copy, files["base"])
             _note(times, "yardstick of it (second)", "yardstick", url, copy, json.dumps(before))
-            bad = _database(engine, folder, admin)
+            bad = database(engine, folder, admin)
             _note(times, "half of the rows bad", "import", bad, files["bad"])
     finally:
         if server:
@@ -100,7 +100,7 @@ def _step(*step: object, cores: str | None = None) -> dict[str, float]:
     return result
 
 
-def _database(engine: str, folder: Path, admin: str) -> str:
+def database(engine: str, folder: Path, admin: str) -> str:
     name = f"b{uuid.uuid4().hex[:10]}"
     if engine == "sqlite":
         return f"sqlite:///{folder / name}.db"

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from csv import DictReader
 from datetime import UTC, datetime
@@ -23,10 +22,10 @@ import dlt
 import pandas as pd
 import pandera.pandas as pandera
 import phonenumbers
-import psycopg
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import create_engine, inspect, text
 
+from benchmarks.importing import database
 from benchmarks.people import write_people
 from benchmarks.steps import run_import
 from tests import servers
@@ -135,7 +134,7 @@ def main() -> None:
             write_people(file := Path(folder) / "people.csv", found.rows, seed=7)
             for _ in range(found.rounds):
                 for name in LOADERS:
-                    times[name].append(_in_a_process(name, _database(admin), file))
+                    times[name].append(_in_a_process(name, database("postgresql", Path(folder), admin), file))
                     print(name, times[name][-1], file=sys.stderr, flush=True)
     finally:
         server.stop()
@@ -150,13 +149,6 @@ def _in_a_process(name: str, url: str, file: Path) -> float:
     quiet = {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **quiet})
     return float(done.stdout.splitlines()[-1])
-
-
-def _database(admin: str) -> str:
-    name = f"b{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return admin.rsplit("/", 1)[0].replace("postgresql://", "postgresql+psycopg://") + f"/{name}"
 
 
 if __name__ == "__main__":

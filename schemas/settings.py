@@ -16,9 +16,9 @@ _MENDS = {
     "literal_error": ("use {expected}", "use {expected}"),
     "int_parsing": ("use a whole number", "use un número entero"),
     "float_parsing": ("use a number", "use un número"),
-    "greater_than": ("use more than {gt}", "use más de {gt}"),
-    "greater_than_equal": ("use {ge} or more", "use {ge} o más"),
-    "less_than_equal": ("use {le} or less", "use {le} o menos"),
+    "greater_than": ("use more than {gt:g}", "use más de {gt:g}"),
+    "greater_than_equal": ("use {ge:g} or more", "use {ge:g} o más"),
+    "less_than_equal": ("use {le:g} or less", "use {le:g} o menos"),
 }
 """How to mend what pydantic finds, in English and in Spanish; Padrón's own checks say both themselves."""
 

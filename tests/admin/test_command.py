@@ -172,10 +172,10 @@ def test_a_preview_proposes_fields_and_saves_them_as_a_profile_that_works(
     ("arguments", "said"),
     [
         (["import", "nowhere.csv"], "there is no file nowhere.csv"),
-        (["import", "{people}", "--profile", "nosuch"], "There is no profile 'nosuch'"),
+        (["import", "{people}", "--profile", "nosuch"], "Profile 'nosuch': there is no such profile"),
         (["import", "{people}", "--map", "Correo=nosuchfield"], "which is not a field"),
         (["import", "{people}", "--country", "co"], "default_country = 'co' is not a country code"),
-        (["import", "{people}", "--nosuchoption"], "No such option"),
+        (["import", "{people}", "--nosuchoption"], "there is no option --nosuchoption"),
         (["template", "contacts.txt"], "must end in .csv or .xlsx"),
     ],
 )
@@ -190,12 +190,47 @@ def test_wrong_use_ends_with_2_and_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["import"], "falta FILE. → padron import --help"),
+        (["import", "nada.csv"], "no existe el archivo nada.csv"),
+        (["import", "{people}", "--tagg", "x"], "no existe la opción --tagg (--tag?)"),
+        (["import", "{people}", "--profile", "nada"], "Perfil 'nada': no existe en"),
+        (["import", "{people}", "--country", "co"], "no es un código de país"),
+        (["template", "contactos.txt"], "debe terminar en .csv o .xlsx"),
+        (["template", "--language", "fr"], "no es uno de es, en"),
+        (["batches", "undo", "99"], "No hay un lote 99"),
+        (["batches", "undo", "uno"], "number no vale"),
+        (["worker"], "necesita un broker compartido"),
+    ],
+)
+def test_wrong_use_is_said_in_spanish_where_spanish_is_set(
+    run: Run, people: Path, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    arguments = [item.format(people=people) for item in arguments]
+    done = run(tmp_path / "home", *arguments, PADRON_LANGUAGE="es")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_wrong_setting_is_said_in_spanish_where_spanish_is_set(run: Run, tmp_path: Path) -> None:
+    wrong = {"PADRON_TIME_ZONE": "Bogota", "PADRON_SCAN_SECONDS": "0", "PADRON_WORKER_THREADS": "dos"}
+    done = run(tmp_path / "home", "settings", PADRON_LANGUAGE="es", **wrong)
+
+    assert done.returncode == 2
+    assert "PADRON_TIME_ZONE = 'Bogota': use un nombre como America/Bogota" in done.stderr
+    assert "PADRON_SCAN_SECONDS = '0': use más de 0" in done.stderr
+    assert "PADRON_WORKER_THREADS = 'dos': use un número entero" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("name", "value", "mend"),
     [
         ("PADRON_DEFAULT_COUNTRY", "Colombia", "two capital letters"),
         ("PADRON_TIME_ZONE", "Bogota", "America/Bogota"),
         ("PADRON_DATABASE_URL", "mysql://localhost/padron", "sqlite:/// or postgresql://"),
-        ("PADRON_LEASE_SECONDS", "0", "greater than or equal to 2"),
+        ("PADRON_LEASE_SECONDS", "0", "use 2 or more"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_name_and_its_mend(

@@ -76,6 +76,11 @@ def test_the_source_is_the_profiles_name_unless_it_says_another() -> None:
         ({"default_country": "Colombia"}, "is not a country code"),
         ({"default_country": "co"}, "is not a country code"),
         ({"delimiter": ""}, "one to three characters"),
+        ({"columns": "phone"}, 'write columns as columns = { "Celular" = "phone" }'),
+        ({"tags": "VIP"}, 'write tags as tags = ["VIP"]'),
+        ({"tags": [1, 2]}, 'write tags as tags = ["VIP"]'),
+        ({"header_row": "2"}, "write header_row as header_row = 2"),
+        ({"encoding": 1252}, "write encoding as encoding ="),
     ],
 )
 def test_a_wrong_profile_is_refused_with_what_it_may_be(document: dict[str, Any], said: str) -> None:
@@ -83,12 +88,13 @@ def test_a_wrong_profile_is_refused_with_what_it_may_be(document: dict[str, Any]
         profile_from(document, "shop")
 
     assert "'shop'" in str(error.value)
+    assert error.value.said("en") == str(error.value) != error.value.said("es").replace("Perfil", "Profile")
 
 
 def test_a_missing_profile_names_those_that_are_there(tmp_path: Path) -> None:
     save_profile(tmp_path, FULL)
 
-    with pytest.raises(ProfileError, match="no profile 'shap'.*Known: shop"):
+    with pytest.raises(ProfileError, match="'shap': there is no such profile.*Known: default, shop"):
         read_profile(tmp_path, "shap")
 
     assert read_profile(tmp_path, "default") == Profile()

@@ -47,10 +47,10 @@ def test_a_postgresql_url_gets_its_driver(monkeypatch: pytest.MonkeyPatch) -> No
         ("TIME_ZONE", "Bogota", "America/Bogota"),
         ("DATABASE_URL", "mysql://x", "sqlite:/// or postgresql://"),
         ("BROKER_URL", "amqp://x", "memory:// or redis://"),
-        ("WORKER_THREADS", "0", "greater than or equal to 1"),
-        ("SCAN_SECONDS", "0", "greater than 0"),
-        ("LEASE_SECONDS", "soon", "valid number"),
-        ("MAX_ATTEMPTS", "1.5", "valid integer"),
+        ("WORKER_THREADS", "0", "use 1 or more"),
+        ("SCAN_SECONDS", "0", "use more than 0"),
+        ("LEASE_SECONDS", "soon", "use a number"),
+        ("MAX_ATTEMPTS", "1.5", "use a whole number"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:

@@ -103,6 +103,51 @@ def test_more_rows_than_one_block_come_back(store: Roll) -> None:
     assert there_and_back(store, rows).equals(rows)
 
 
+@pytest.mark.parametrize("count", [1, 199, 200, 201, 400, 16_384, 16_385])
+def test_any_number_of_rows_comes_back(store: Roll, count: int) -> None:
+    rows = table_of([{"text": f"{number}", "number": float(number)} for number in range(count)])
+
+    assert there_and_back(store, rows).equals(rows)
+
+
+def test_a_column_that_has_a_default_keeps_its_nulls_out_of_it(store: Roll) -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    rows = pa.table({"id": [1, 2], "email": pa.nulls(2, pa.string()), "created_at": [now, now]})
+    with transaction(store.engine) as connection:
+        bulk.insert_rows(connection, contacts, rows)
+
+    assert store.rows("SELECT id, email, status, sent, version FROM contacts ORDER BY id") == [
+        (1, None, "active", 0, 1),
+        (2, None, "active", 0, 1),
+    ]
+
+
+def test_rows_are_deleted_by_their_whole_key(store: Roll) -> None:
+    rows = table_of([{"text": str(number)} for number in range(500)])
+    there_and_back(store, rows)
+    keys = pa.table({"contact_id": [3, 4, 999], "field_id": pa.array([1, 2, 1], pa.int64())})
+    with transaction(store.engine) as connection:
+        bulk.delete_rows(connection, contact_values, keys)
+        bulk.delete_rows(connection, contact_values, keys.slice(0, 0))
+
+    left = [contact for (contact,) in store.rows("SELECT contact_id FROM contact_values ORDER BY contact_id")]
+    assert left == [number for number in range(500) if number != 3]
+
+
+@pytest.mark.parametrize("count", [0, 1, 30_000])
+def test_whole_numbers_come_back_also_as_one_text(store: Roll, count: int) -> None:
+    there_and_back(store, table_of([{"text": "x"}] * count))
+    schema = pa.schema([("contact_id", pa.int64()), ("field_id", pa.int64())])
+    query = bulk.select_columns(contact_values, schema.names)
+    with reading(store.engine) as connection:
+        found = bulk.fetch_numbers(connection, query, schema)
+
+    assert found.schema == schema
+    assert sorted(found.to_pylist(), key=str) == sorted(
+        ({"contact_id": number, "field_id": 1} for number in range(count)), key=str
+    )
+
+
 def test_a_column_of_nulls_comes_back(store: Roll) -> None:
     rows = table_of([{}] * 5)
 
