@@ -60,6 +60,16 @@ def refresh_statistics(connection: Connection, tables: Sequence[Table]) -> None:
         connection.exec_driver_sql(f"ANALYZE {_quoted(connection, table.name)}")
 
 
+def look_up_by_index(connection: Connection) -> None:
+    """For the rest of the transaction join by looking each row up, so that a slice's cost does not follow the store's.
+
+    SQLite does so by itself; PostgreSQL would rather read a whole table once for each slice.
+    """
+    if is_postgresql(connection):
+        connection.exec_driver_sql("SET LOCAL enable_hashjoin = off")
+        connection.exec_driver_sql("SET LOCAL enable_mergejoin = off")
+
+
 def insert_rows(connection: Connection, table: Table, rows: pa.Table) -> None:
     """Write the rows; their columns are named as the table's."""
     if not rows.num_rows:

@@ -26,6 +26,8 @@ _PRAGMAS = (
     _CACHE,
     "wal_autocheckpoint=20000",
 )
+_POSTGRESQL = {"connect_timeout": 10, "options": "-c jit=off"}
+"""Compiling a query costs more than the short queries of a slice do."""
 _held = threading.local()
 UNREACHABLE = (DBAPIError, TransientError)
 """What is raised while the database is away or busy: wait and try again."""
@@ -110,7 +112,7 @@ def open_engine(url: str) -> Engine:
     """An engine for the store; the SQLite file's folder is made if it is missing."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url)
-    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True, connect_args=_POSTGRESQL)
 
 
 def _sqlite(url: str) -> Engine:

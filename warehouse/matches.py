@@ -84,4 +84,4 @@ def _fill(connection: Connection, table: Table, rows: pa.Table) -> None:
     table.drop(connection, checkfirst=True)
     table.create(connection)
     bulk.insert_rows(connection, table, rows)
-    connection.exec_driver_sql(f"ANALYZE {table.name}")
+    bulk.look_up_by_index(connection)

@@ -279,5 +279,5 @@ candidate_pairs = Table(
     comment="Two contacts that may be one person; a person decides.",
 )
 
-LIVE_KEYS = (contacts, contact_keys, contact_values, contact_tags)
+LIVE_KEYS = (contacts, contact_keys, contact_values, contact_tags, contact_changes)
 """The tables whose secondary indexes are built after a first load instead of row by row."""
