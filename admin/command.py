@@ -1,6 +1,5 @@
 """The command line: `padron …`. Exit codes: 0 done, 1 the file was refused, 2 wrong use or wrong installation."""
 
-import os
 import sys
 
 import typer
@@ -9,6 +8,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer shows
 from admin import batch_commands, import_commands, run_commands
 from admin.words import wrong_use
 from schemas.errors import PadronError
+from schemas.settings import asked_language
 
 app = typer.Typer(
     name="padron",
@@ -30,7 +30,7 @@ app.add_typer(batch_commands.app, name="batches")
 
 def main() -> None:
     """Run a command; an error of Padrón's own, or of the person's who typed, is one sentence on standard error."""
-    language = os.environ.get("PADRON_LANGUAGE")
+    language = asked_language()
     try:
         code = app(prog_name="padron", standalone_mode=False)
     except PadronError as error:

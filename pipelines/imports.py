@@ -41,8 +41,8 @@ from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
 from warehouse.tables import LIVE_KEYS
 
-_SLICE_SECONDS = 0.8
-_SMALLEST, _FIRST, _LARGEST = 500, 20_000, 30_000
+_SLICE_SECONDS = 1.3
+_SMALLEST, _FIRST, _LARGEST = 500, 20_000, 25_000
 _FIRST_LOAD = 20_000
 _MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "stays_blocked")
 _OUTCOMES = pa.schema(

@@ -75,6 +75,8 @@ def first_keys(frame: CleanFrame, applied: pa.Array) -> pa.Table:
 
 def row_hashes(frame: CleanFrame, version: str) -> Longs:
     """A hash of everything that each row says, under this version of its profile."""
+    if not frame.num_rows:
+        return np.empty(0, np.int64)
     texts: list[pa.Array] = []
     numbers = np.zeros(frame.num_rows, np.uint64)
     for place, name in enumerate(frame.column_names):

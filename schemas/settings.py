@@ -91,6 +91,17 @@ def read_settings() -> Settings:
         ) from error
 
 
+def asked_language() -> str | None:
+    """The language that was asked for, also where the settings cannot be read."""
+    return _Language().language
+
+
+class _Language(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="PADRON_", extra="ignore")
+
+    language: str | None = None
+
+
 def _said(item: ErrorDetails, language: int) -> str:
     """One wrong setting, with what it may be, in English (0) or Spanish (1)."""
     mend = item["msg"].removeprefix("Value error, ")

@@ -56,6 +56,8 @@ def take_ids(connection: Connection, name: str, count: int) -> int:
 
 def refresh_statistics(connection: Connection, tables: Sequence[Table]) -> None:
     """Let the planner know how large the tables have become; after a load it would guess badly for a while."""
+    if not is_postgresql(connection):
+        connection.exec_driver_sql("PRAGMA analysis_limit=1000")
     for table in tables:
         connection.exec_driver_sql(f"ANALYZE {_quoted(connection, table.name)}")
 
@@ -239,13 +241,17 @@ def _quoted(connection: Connection, name: str) -> str:
 
 
 def _bind_in(connection: Connection, table: Table, rows: pa.Table) -> None:
-    """Many rows a statement, which costs half of what one row a statement costs."""
+    """Many rows a statement, which costs half of what one row a statement costs.
+
+    OR FAIL, because the transaction is given up anyway when a row fails: without it SQLite keeps a copy of every page
+    that a statement changes, in case it must take back that statement alone.
+    """
     _bind_null_quickly()
     columns = ", ".join(_quoted(connection, name) for name in rows.column_names)
     row = f"({', '.join('?' * rows.num_columns)})"
     several = max(1, min(_MOST_ROWS, _MOST_MARKS // rows.num_columns))
     cursor = connection.connection.cursor()
-    into = f"INSERT INTO {_quoted(connection, table.name)} ({columns}) VALUES "
+    into = f"INSERT OR FAIL INTO {_quoted(connection, table.name)} ({columns}) VALUES "
     for chunk in _tuples(rows):
         values = list(itertools.chain.from_iterable(chunk))
         step = several * rows.num_columns

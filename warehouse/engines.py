@@ -19,7 +19,6 @@ from schemas.errors import SetupError, TransientError
 _WAIT_SECONDS = 60.0
 _CACHE = "cache_size=-65536"
 _PRAGMAS = (
-    "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     "busy_timeout=60000",
@@ -48,6 +47,14 @@ class LockedConnection(sqlite3.Connection):
 
     lock_path: str | None = None
     _lock: Any = None
+
+    def keep_a_log(self) -> None:
+        """Set the database to write-ahead logging, once; SQLite lets nobody wait for that, so the lock file does."""
+        if self.lock_path is None or self.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+            return
+        with open(self.lock_path, "ab") as lock:
+            _flock(lock)
+            self.execute("PRAGMA journal_mode=WAL")
 
     def begin_write(self) -> None:
         if getattr(_held, "connection", None) is not None:
@@ -129,6 +136,7 @@ def _sqlite(url: str) -> Engine:
         connection.lock_path = lock_path
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.keep_a_log()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
