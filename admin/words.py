@@ -88,6 +88,13 @@ def wrong_use(error: UsageError, language: str | None) -> str:
             return f"falta {name}." if spanish else f"{name} is missing."
         case BadParameter():
             name = error.param.opts[0] if error.param and error.param.opts else ""
+            name = name if name.startswith("-") else name.upper()
+            if "integer" in error.message:
+                return f"{name} debe ser un número entero." if spanish else f"{name} must be a whole number."
             return f"{name} no vale: {error.message}" if spanish else f"{name} is wrong: {error.message}"
+        case _ if spanish and error.message.startswith("No such command"):
+            return error.message.replace("No such command", "no existe la orden")
+        case _ if spanish and error.message.startswith("Got unexpected extra argument"):
+            return f"sobra algo: {error.message.partition('(')[2].rstrip(')')}."
         case _:
             return f"uso equivocado: {error.message}" if spanish else error.message

@@ -30,7 +30,7 @@ def main() -> None:
     found = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="padron-bench-") as folder:
         files = _files(Path(folder), found.rows)
-        print(json.dumps({"read_clean_validate_one_core": _step("stage", files["base"], cores="0")}), flush=True)
+        print(json.dumps({"read_clean_validate_one_core": _step("clean", files["base"], cores="0")}), flush=True)
         for engine in found.engine or ["sqlite", "postgresql"]:
             _compare(engine, Path(folder), files, found.rounds)
 

@@ -23,7 +23,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
 from benchmarks.importing import database
 from benchmarks.people import write_people
@@ -73,7 +73,8 @@ def load_by_dlt(url: str, file: str) -> float:
                 if key := row["phone"] or row["email"]:
                     yield {"key": key, **row}
 
-    destination = dlt.destinations.postgres(url.replace("postgresql+psycopg://", "postgresql://"))
+    credentials = make_url(url).set(drivername="postgresql", password="not asked for")
+    destination = dlt.destinations.postgres(credentials.render_as_string(hide_password=False))
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         dlt.pipeline("peers", pipelines_dir=folder, destination=destination, dataset_name="peers").run(people())

@@ -12,12 +12,11 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Table, func, select
 
-from connectors.rowreports import RowReport
 from connectors.sources import open_source
 from pipelines.byhand import import_by_hand, new_lease
+from pipelines.clean import clean_block
 from pipelines.imports import Job
 from pipelines.mapping import map_columns
-from pipelines.stage import stage_file
 from schemas.profiles import Profile
 from warehouse import bulk
 from warehouse.engines import reading, transaction
@@ -40,16 +39,16 @@ def run_import(url: str, file: str) -> dict[str, float]:
     return {"seconds": seconds, **counts}
 
 
-def run_stage(file: str) -> dict[str, float]:
-    """Reading, normalising, validating and grouping alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        with open_source(Path(file), PROFILE, name="bench") as opened:
-            mapping = map_columns(opened.header, PROFILE, {})
-            report = RowReport(Path(folder) / "report.csv", opened.header, delimiter=",", language="en")
-            staged = stage_file(opened, mapping, PROFILE, Path(folder), report)
-        seconds = time.perf_counter() - began
-    return {"seconds": seconds, "rows_a_second": staged.rows_read / seconds}
+def run_clean(file: str) -> dict[str, float]:
+    """Reading, normalising and validating alone."""
+    began, rows = time.perf_counter(), 0
+    with open_source(Path(file), PROFILE, name="bench") as opened:
+        mapping = map_columns(opened.header, PROFILE, {})
+        for raw in opened.source.blocks():
+            clean_block(raw, mapping, PROFILE)
+            rows += raw.num_rows
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "rows_a_second": rows / seconds}
 
 
 def run_count(url: str) -> dict[str, int]:
@@ -107,7 +106,7 @@ def _write(connection: Any, table: Table, names: list[str], prepared: Any) -> No
 
 def main() -> None:
     name, *arguments = sys.argv[1:]
-    steps = {"import": run_import, "stage": run_stage, "count": run_count, "yardstick": run_yardstick}
+    steps = {"import": run_import, "clean": run_clean, "count": run_count, "yardstick": run_yardstick}
     result: dict[str, Any] = dict(steps[name](*arguments))  # type: ignore[operator]
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps(result))

@@ -177,7 +177,9 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             lease.hold(connection, batch.id)
             if context.fresh and roll.last_change(connection) != last_change:
                 context.fresh = False
-            applied = apply_rows(connection, rows, settled, context)
+            if settled is None or roll.changed_by_others(connection, settled.since, batch.id):
+                settled = _settle(connection, rows, context)
+            applied = apply_rows(connection, rows, settled.contacts, context)
             counts, errors = _write_outcomes(connection, staged, applied, (first, last), context)
             batches.add_progress(connection, batch.id, last, counts)
             last_change = roll.last_change(connection) if context.fresh else 0
@@ -233,21 +235,36 @@ def _remember(store: Store, context: Context) -> None:
     context.refused.update(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The contacts that rows stand as applied to (0 for none), as the store was after the change `since`."""
+
+    contacts: Longs
+    since: int
+
+
+def _settle(connection: Connection, rows: CleanFrame, context: Context) -> Settled:
+    since = roll.last_change(connection)
+    if context.fresh or not rows.num_rows:
+        return Settled(np.zeros(rows.num_rows, np.int64), since)
+    return Settled(already_applied(connection, rows, context.profile), since)
+
+
 def _slices(
     store: Store, staged: Staged, first: int, sizes: "_Sizes", context: Context
-) -> Iterator[tuple[int, int, CleanFrame, Longs]]:
-    """First row, last row, rows of each slice, and the contacts that stand as these rows left them.
+) -> Iterator[tuple[int, int, CleanFrame, Settled | None]]:
+    """First row, last row, rows of each slice, and the contacts that stand as these rows left them if that is known.
 
     The next slice is made ready while the caller writes one.
     """
 
-    def prepare(start: int, end: int) -> tuple[CleanFrame, Longs]:
+    def prepare(start: int, end: int) -> tuple[CleanFrame, Settled | None]:
         rows = _slice_rows(staged, start, end, context.profile)
         rows = CleanFrame(rows.append_column("applied", pa.array(row_hashes(rows, context.version))))
-        if context.fresh or isinstance(store, Rehearsal):
-            return rows, np.zeros(rows.num_rows, np.int64)
+        if context.fresh or not rows.num_rows or isinstance(store, Rehearsal):
+            return rows, None
         with reading(store) as connection:
-            return rows, already_applied(connection, rows, context.profile)
+            return rows, _settle(connection, rows, context)
 
     with ThreadPoolExecutor(1, "slices") as ahead:
         last = min(first + sizes.rows - 1, staged.rows_read)

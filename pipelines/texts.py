@@ -61,6 +61,12 @@ def _single_spaced(column: pa.Array) -> pa.Array:
 
 
 def _composed(column: pa.Array, form: str) -> pa.Array:
+    """In one Unicode form, without control characters, and trimmed of the spaces that either leaves at the ends."""
+    composed = _changed(column, form)
+    return column if composed is column else pc.utf8_trim_whitespace(composed)
+
+
+def _changed(column: pa.Array, form: str) -> pa.Array:
     text = text_bytes(column)
     seen = np.frombuffer(text, np.uint8)
     if seen.min(initial=32) < 32 or b"\x7f" in text:

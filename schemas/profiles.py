@@ -120,7 +120,8 @@ def profile_from(document: Mapping[str, Any], name: str) -> Profile:
 def _check_types(name: str, values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         kind, example = _KINDS.get(key, (str, '"…"'))
-        if not isinstance(value, kind) or (isinstance(value, tuple) and not all(map(_is_text, value))):
+        wrong = not isinstance(value, kind) or isinstance(value, bool)
+        if wrong or (isinstance(value, tuple) and not all(map(_is_text, value))):
             raise ProfileError(name, f"write {key} as {key} = {example}.", f"escriba {key} como {key} = {example}.")
 
 
@@ -151,6 +152,9 @@ def check_profile(profile: Profile) -> None:
             f"default_country = {profile.default_country!r} no es un código de país. "
             "Use dos mayúsculas, como CO, MX o ES.",
         )
+    if profile.header_row is not None and profile.header_row < 1:
+        said = f"header_row = {profile.header_row}"
+        raise ProfileError(profile.name, f"{said}; lines count from 1.", f"{said}; las líneas se cuentan desde 1.")
     if profile.delimiter is not None and not 1 <= len(profile.delimiter) <= 3:
         raise ProfileError(
             profile.name,

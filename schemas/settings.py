@@ -1,5 +1,6 @@
 """The settings, each from an environment variable `PADRON_<NAME>`; wrong ones are refused at start."""
 
+import re
 from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
@@ -107,4 +108,5 @@ def _said(item: ErrorDetails, language: int) -> str:
     mend = item["msg"].removeprefix("Value error, ")
     words = _MENDS.get(item["type"])
     mend = words[language].format(**item.get("ctx", {})) if words else mend.split(" | ")[min(language, mend.count("|"))]
-    return f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {item['input']!r}: {mend}"
+    value = re.sub(r"//[^@/]*@", "//…@", repr(item["input"]))
+    return f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {value}: {mend}"

@@ -39,6 +39,13 @@ def last_change(connection: Connection) -> int:
     return int(connection.execute(select(func.max(contact_changes.c.id))).scalar() or 0)
 
 
+def changed_by_others(connection: Connection, since: int, batch_id: int) -> bool:
+    """Whether anybody but this batch has changed a contact since that change."""
+    c = contact_changes.c
+    query = select(c.id).where(c.id > since, c.batch_id.is_distinct_from(batch_id)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def fetch_slice(connection: Connection, ids: pa.Array) -> pa.Table:
     """The contacts with these ids, in this order; the ids stay available to the other `slice_` functions."""
     keep_ids(connection, ids)

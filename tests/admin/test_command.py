@@ -200,7 +200,7 @@ def test_wrong_use_ends_with_2_and_one_sentence(
         (["template", "contactos.txt"], "debe terminar en .csv o .xlsx"),
         (["template", "--language", "fr"], "no es uno de es, en"),
         (["batches", "undo", "99"], "No hay un lote 99"),
-        (["batches", "undo", "uno"], "number no vale"),
+        (["batches", "undo", "uno"], "NUMBER debe ser un número entero"),
         (["worker"], "necesita un broker compartido"),
     ],
 )

@@ -28,6 +28,8 @@ def _name(text: str) -> str | None:
         ("Ana\u00a0María\u200b", "Ana María"),
         ("An\x07a", "Ana"),
         ("   ", None),
+        ("\u00b4Ana", "\u0301Ana"),
+        ("Ana \x01", "Ana"),
     ],
 )
 def test_a_name_is_written_as_a_person_would(text: str, name: str | None) -> None:

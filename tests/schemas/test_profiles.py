@@ -79,6 +79,8 @@ def test_the_source_is_the_profiles_name_unless_it_says_another() -> None:
         ({"columns": "phone"}, 'write columns as columns = { "Celular" = "phone" }'),
         ({"tags": "VIP"}, 'write tags as tags = ["VIP"]'),
         ({"tags": [1, 2]}, 'write tags as tags = ["VIP"]'),
+        ({"header_row": True}, "write header_row as header_row = 2"),
+        ({"header_row": 0}, "lines count from 1"),
         ({"header_row": "2"}, "write header_row as header_row = 2"),
         ({"encoding": 1252}, "write encoding as encoding ="),
     ],
