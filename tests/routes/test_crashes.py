@@ -91,8 +91,8 @@ def groups_of_files(folder: Path, rounds: int = 1) -> list[list[Path]]:
     groups = []
     for number in range(rounds):
         first, second = folder / f"first-{number}.csv", folder / f"second-{number}.csv"
-        write_people(first, 20_600, seed=number + 1, bad=0.005)
-        write_people(second, 3_000, seed=number + 1, changed=0.5)
+        write_people(first, 40_000, seed=number + 1, bad=0.005)
+        write_people(second, 6_000, seed=number + 1, changed=0.5)
         groups += [[first], [second]]
     return [*groups, a_heap(folder, 4, 500)]
 
@@ -141,7 +141,7 @@ def kill_and_start_until_done(start: Start, home: Path, groups: list[list[Path]]
         drop(home / "drop" / "incoming", *group)
         files += len(group)
         while True:
-            patience = random_.uniform(0.1, 1.6) if times else 120
+            patience = random_.uniform(0.05, 0.9) if times else 120
             if wait_until(all_done, patience, 0.02):
                 break
             assert times, f"not done in {patience} s: {states_of(engine)}\n{process.said()[-3000:]}"
