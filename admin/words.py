@@ -1,5 +1,7 @@
 """What the command line says, in each language."""
 
+import re
+
 from typer._click.exceptions import BadParameter, MissingParameter, NoSuchOption, UsageError
 
 _WORDS: dict[str, dict[str, str]] = {
@@ -75,6 +77,19 @@ def say(language: str, key: str, **values: object) -> str:
     return _WORDS[language][key].format(**values) if values else _WORDS[language][key]
 
 
+_WRONG_USE = (
+    (r"No such command (\S+)\. Did you mean (.+)\?", "no existe la orden {0} (¿{1}?)"),
+    (r"No such command (.+)", "no existe la orden {0}"),
+    (r"Got unexpected extra argument\S* \((.+)\)", "sobra: {0}"),
+    (r"Option (.+) requires an argument", "la opción {0} necesita un valor"),
+    (r"Option (.+) does not take a value", "la opción {0} no lleva valor"),
+    (r"Input should be a valid integer.*", "debe ser un número entero"),
+    (r"Input should be greater than or equal to (\S+)", "debe ser {0} o más"),
+    (r"Input should be less than or equal to (\S+)", "debe ser {0} o menos"),
+)
+"""What the command line's library says, and the same in Spanish."""
+
+
 def wrong_use(error: UsageError, language: str | None) -> str:
     """What was typed wrongly, in this language."""
     spanish = language == "es"
@@ -86,15 +101,11 @@ def wrong_use(error: UsageError, language: str | None) -> str:
         case MissingParameter():
             name = (error.param.name or "").upper() if error.param else ""
             return f"falta {name}." if spanish else f"{name} is missing."
-        case BadParameter():
-            name = error.param.opts[0] if error.param and error.param.opts else ""
-            name = name if name.startswith("-") else name.upper()
-            if "integer" in error.message:
-                return f"{name} debe ser un número entero." if spanish else f"{name} must be a whole number."
-            return f"{name} no vale: {error.message}" if spanish else f"{name} is wrong: {error.message}"
-        case _ if spanish and error.message.startswith("No such command"):
-            return error.message.replace("No such command", "no existe la orden")
-        case _ if spanish and error.message.startswith("Got unexpected extra argument"):
-            return f"sobra algo: {error.message.partition('(')[2].rstrip(')')}."
-        case _:
-            return f"uso equivocado: {error.message}" if spanish else error.message
+    message = error.message.rstrip(".")
+    if spanish:
+        found = ((re.fullmatch(english, message, re.DOTALL), said) for english, said in _WRONG_USE)
+        message = next((said.format(*match.groups()) for match, said in found if match), f"uso equivocado: {message}")
+    if isinstance(error, BadParameter) and error.param and error.param.opts:
+        name = error.param.opts[0]
+        message = f"{name if name.startswith('-') else name.upper()}: {message}"
+    return f"{message}."

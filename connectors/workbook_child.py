@@ -11,6 +11,7 @@ import resource
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ from schemas.frames import CELL_ERROR
 
 _ROWS = 20_000
 _WIDEST = 5_000
-_CELL = re.compile(rb'<c\s[^>]*?r="([A-Z]+)(\d+)"([^>]*?)(?:/>|>(.*?)</c>)', re.DOTALL)
+_CELL = re.compile(rb"<c\s([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
+_PLACE = re.compile(rb'\br="([A-Z]+)(\d+)"')
+_TEXTUAL = re.compile(rb'\bt="(?!n")')
+_STYLE = re.compile(rb'\bs="(\d+)"')
+_DIGITS = re.compile(rb'\bformatCode="(\\?\+|&quot;\+&quot;)?(0+)"')
 _VALUE = re.compile(rb"<v>([^<]*)</v>|<is>")
 
 
@@ -93,7 +98,7 @@ def _text(cell: Any) -> str:
 
 def _write(workbook: CalamineWorkbook, path: Path, target: Path, name: str, index: int) -> dict[str, Any]:
     start = workbook.get_sheet_by_name(name).start or (0, 0)
-    broken = _broken_cells(path, workbook.sheet_names.index(name))
+    mends = _cells_to_mend(path, workbook.sheet_names.index(name))
     rows = enumerate(_texts(workbook, name), start[0] + 1)
     header = next(cells for number, cells in rows if number == start[0] + 1 + index)
     while header and not header[-1].strip():
@@ -104,7 +109,7 @@ def _write(workbook: CalamineWorkbook, path: Path, target: Path, name: str, inde
     with pa.OSFile(str(target), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         batch: list[list[str | None]] = []
         for number, cells in rows:
-            _mark(cells, broken.get(number, {}), start[1])
+            _mark(cells, mends.get(number, {}), start[1])
             if any(cell.strip() for cell in cells):
                 batch.append([*(cells + [""] * width)[:width], None])
                 count += 1
@@ -114,11 +119,15 @@ def _write(workbook: CalamineWorkbook, path: Path, target: Path, name: str, inde
     return {"header": header, "sheet": name, "rows": count, "sheets": _visible(workbook)}
 
 
-def _mark(cells: list[str], broken: dict[int, str], first_column: int) -> None:
-    """Put the error's text into its cell, marked as an error."""
-    for column, text in broken.items():
-        if 0 <= column - first_column < len(cells):
-            cells[column - first_column] = CELL_ERROR + text
+def _mark(cells: list[str], mends: dict[int, "Mend"], first_column: int) -> None:
+    """Put an error's text into its cell, marked as an error; fill numbers up as their format shows them."""
+    for column, mend in mends.items():
+        at = column - first_column
+        if 0 <= at < len(cells):
+            if isinstance(mend, str):
+                cells[at] = CELL_ERROR + mend
+            elif cells[at].isdigit():
+                cells[at] = mend.sign + cells[at].zfill(mend.digits)
 
 
 def _flush(writer: pa.ipc.RecordBatchFileWriter, batch: list[list[str | None]], schema: pa.Schema) -> None:
@@ -128,24 +137,56 @@ def _flush(writer: pa.ipc.RecordBatchFileWriter, batch: list[list[str | None]], 
         batch.clear()
 
 
-def _broken_cells(path: Path, position: int) -> dict[int, dict[int, str]]:
-    """Row number → column → text, for cells with an error or a formula that was never computed (xlsx only)."""
+@dataclass(frozen=True, slots=True)
+class Padded:
+    """A number that is shown with a sign and at least so many digits."""
+
+    sign: str
+    digits: int
+
+
+Mend = str | Padded
+
+
+def _cells_to_mend(path: Path, position: int) -> dict[int, dict[int, Mend]]:
+    """Row number → column → what the bare value does not say (xlsx only).
+
+    That is the text of an error or of a formula that was never computed, or a format such as 00000 or +0.
+    """
     if not zipfile.is_zipfile(path):
         return {}
     with zipfile.ZipFile(path) as archive:
         part = _sheet_part(archive, position)
         if part is None:
             return {}
-        data = archive.read(part)
-    found: dict[int, dict[int, str]] = {}
-    if b't="e"' not in data and b"<f" not in data:
+        data, formats = archive.read(part), _digit_formats(archive)
+    found: dict[int, dict[int, Mend]] = {}
+    if not formats and b't="e"' not in data and b"<f" not in data:
         return found
     for match in _CELL.finditer(data):
-        letters, row, attributes, body = match.groups()
-        text = _broken(attributes, body or b"")
-        if text is not None:
-            found.setdefault(int(row), {})[_column(letters)] = text
+        attributes, body = match.groups()
+        place, style = _PLACE.search(attributes), _STYLE.search(attributes)
+        mend: Mend | None = _broken(attributes, body or b"")
+        if mend is None and style and not _TEXTUAL.search(attributes):
+            mend = formats.get(int(style.group(1)))
+        if place and mend is not None:
+            found.setdefault(int(place.group(2)), {})[_column(place.group(1))] = mend
     return found
+
+
+def _digit_formats(archive: zipfile.ZipFile) -> dict[int, Padded]:
+    """The cell styles whose number format is digits alone, such as 00000 or "+"0."""
+    if "xl/styles.xml" not in archive.namelist():
+        return {}
+    styles = archive.read("xl/styles.xml")
+    codes: dict[int, Padded] = {}
+    for item in re.findall(rb"<numFmt\s[^>]*>", styles):
+        number, code = re.search(rb'\bnumFmtId="(\d+)"', item), _DIGITS.search(item)
+        if number and code and (code.group(1) or len(code.group(2)) > 1):
+            codes[int(number.group(1))] = Padded("+" if code.group(1) else "", len(code.group(2)))
+    used = re.search(rb"<cellXfs.*?</cellXfs>", styles, re.DOTALL) if codes else None
+    chosen = re.findall(rb'<xf\s[^>]*?\bnumFmtId="(\d+)"', used.group(0)) if used else []
+    return {style: codes[int(number)] for style, number in enumerate(chosen) if int(number) in codes}
 
 
 def _broken(attributes: bytes, body: bytes) -> str | None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from pipelines.ahead import Answers, matches_now
 from pipelines.belongings import change_belongings, insert_belongings
 from pipelines.columns import chunked
 from pipelines.context import Context, Flags
@@ -19,12 +20,12 @@ from pipelines.fold import is_same
 from pipelines.further import change_further, insert_further
 from pipelines.groups import Longs
 from pipelines.history import insert_changes, review_pairs
-from pipelines.match import Decision, decide, first_keys, keys_of
+from pipelines.match import Decision, decide
 from pipelines.merge import merge_contacts
 from pipelines.texts import search_text
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Duplicates, Profile
-from warehouse import bulk, matches, roll
+from warehouse import bulk, roll
 from warehouse.tables import contacts
 
 _TEXT = pa.string()
@@ -47,33 +48,24 @@ class Applied:
     code: npt.NDArray[np.object_]
 
 
-def apply_rows(connection: Connection, frame: CleanFrame, settled: Longs, context: Context) -> Applied:
+def apply_rows(connection: Connection, frame: CleanFrame, answers: Answers, context: Context) -> Applied:
     """Apply rows that are one person each, with the hash of each row as `applied`.
 
-    `settled` are the contacts that `already_applied` found; those that this file changed since are looked at again.
+    Of the `answers`, those about contacts that this file changed since are asked again.
     """
     if not frame.num_rows:
         none, nothing = np.empty(0, np.int64), np.empty(0, object)
         return Applied(none, none, nothing, nothing)
-    contact = np.where(context.seen.has(settled) | _repeats(settled), 0, settled)
+    known = answers.applied
+    contact = np.where(context.seen.has(known) | _repeats(known), 0, known)
     done = contact != 0
     context.seen.add(contact[done])
     rows, count = chunked(frame[ROW]).to_numpy(), len(contact)
     applied = Applied(rows, contact, np.full(count, "unchanged", object), np.full(count, None, object))
     if done.all():
         return applied
-    rest = _apply_rows(connection, _keep(frame, ~done), context)
+    rest = _apply_rows(connection, _keep(frame, ~done), answers.matches, known[~done] != 0, context)
     return _together(_only(applied, done), rest) if done.any() else rest
-
-
-def already_applied(connection: Connection, frame: CleanFrame, profile: Profile) -> Longs:
-    """For each row the contact that it was applied to and that nobody changed since, 0 where there is none."""
-    contact = np.zeros(frame.num_rows, np.int64)
-    if profile.mode != "create" and profile.duplicates not in ("create", "skip"):
-        found = matches.find_applied(connection, first_keys(frame, frame["applied"]))
-        at = np.searchsorted(chunked(frame[ROW]).to_numpy(), found["row"].to_numpy())
-        contact[at] = found["contact_id"].to_numpy()
-    return contact
 
 
 def _only(applied: Applied, mask: Flags) -> Applied:
@@ -90,23 +82,19 @@ def _together(one: Applied, other: Applied) -> Applied:
     )
 
 
-def _apply_rows(connection: Connection, frame: CleanFrame, context: Context) -> Applied:
-    decision = _decide(connection, frame, context)
+def _apply_rows(
+    connection: Connection, frame: CleanFrame, found: pa.Table, unasked: Flags, context: Context
+) -> Applied:
+    now = matches_now(connection, frame, found, unasked, context)
+    shared = context.shared
+    mine = {row: shared[row] for row in frame[ROW].to_pylist() if row in shared} if shared else {}
+    decision = decide(frame, now, context.profile, mine)
     again = _repeats(decision.contact)
     applied = _apply(connection, _keep(frame, ~again), _part(decision, frame, ~again), context)
     if not again.any():
         return applied
-    return _together(applied, _apply_rows(connection, _keep(frame, again), context))
-
-
-def _decide(connection: Connection, frame: CleanFrame, context: Context) -> Decision:
-    found = matches.MATCHES.empty_table()
-    if not context.fresh:
-        found = matches.find_matches(connection, keys_of(frame, context.source))
-    shared = context.shared
-    rows = frame[ROW].to_pylist()
-    mine = {row: shared[row] for row in rows if row in shared} if shared else {}
-    return decide(frame, found, context.profile, mine)
+    rest = _apply_rows(connection, _keep(frame, again), now, unasked[again], context)
+    return _together(applied, rest)
 
 
 def _repeats(contact: Longs) -> Flags:

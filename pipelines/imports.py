@@ -22,12 +22,12 @@ from sqlalchemy import Connection
 from connectors.rowreports import RowReport
 from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
-from pipelines.apply import Applied, already_applied, apply_rows
+from pipelines.ahead import Answers, ask
+from pipelines.apply import Applied, apply_rows
 from pipelines.cells import NOTES
 from pipelines.columns import chunked
 from pipelines.context import Context
 from pipelines.fold import fold_rows
-from pipelines.groups import Longs
 from pipelines.mapping import ColumnMap, map_columns, require_keys
 from pipelines.match import row_hashes
 from pipelines.stage import Progress, Staged, rejected_between, stage_file
@@ -170,16 +170,16 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
     context = _open_context(store, staged, mapping, batch, job, lease)
     sizes, last_change = _Sizes(), 0
-    for first, last, rows, settled in _slices(store, staged, batch.rows_done + 1, sizes, context):
+    for first, last, rows, answers in _slices(store, staged, batch.rows_done + 1, sizes, context):
         began = time.monotonic()
         with transaction(store) as connection:
             bulk.lock_keys(connection)
             lease.hold(connection, batch.id)
             if context.fresh and roll.last_change(connection) != last_change:
                 context.fresh = False
-            if settled is None or roll.changed_by_others(connection, settled.since, batch.id):
-                settled = _settle(connection, rows, context)
-            applied = apply_rows(connection, rows, settled.contacts, context)
+            if answers is None or roll.changed_by_others(connection, answers.since, batch.id):
+                answers = ask(connection, rows, context)
+            applied = apply_rows(connection, rows, answers, context)
             counts, errors = _write_outcomes(connection, staged, applied, (first, last), context)
             batches.add_progress(connection, batch.id, last, counts)
             last_change = roll.last_change(connection) if context.fresh else 0
@@ -235,45 +235,30 @@ def _remember(store: Store, context: Context) -> None:
     context.refused.update(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The contacts that rows stand as applied to (0 for none), as the store was after the change `since`."""
-
-    contacts: Longs
-    since: int
-
-
-def _settle(connection: Connection, rows: CleanFrame, context: Context) -> Settled:
-    since = roll.last_change(connection)
-    if context.fresh or not rows.num_rows:
-        return Settled(np.zeros(rows.num_rows, np.int64), since)
-    return Settled(already_applied(connection, rows, context.profile), since)
-
-
 def _slices(
     store: Store, staged: Staged, first: int, sizes: "_Sizes", context: Context
-) -> Iterator[tuple[int, int, CleanFrame, Settled | None]]:
-    """First row, last row, rows of each slice, and the contacts that stand as these rows left them if that is known.
+) -> Iterator[tuple[int, int, CleanFrame, Answers | None]]:
+    """First row, last row, rows of each slice, and what the store answers about them if it could be asked.
 
     The next slice is made ready while the caller writes one.
     """
 
-    def prepare(start: int, end: int) -> tuple[CleanFrame, Settled | None]:
+    def prepare(start: int, end: int) -> tuple[CleanFrame, Answers | None]:
         rows = _slice_rows(staged, start, end, context.profile)
         rows = CleanFrame(rows.append_column("applied", pa.array(row_hashes(rows, context.version))))
         if context.fresh or not rows.num_rows or isinstance(store, Rehearsal):
             return rows, None
         with reading(store) as connection:
-            return rows, _settle(connection, rows, context)
+            return rows, ask(connection, rows, context)
 
     with ThreadPoolExecutor(1, "slices") as ahead:
         last = min(first + sizes.rows - 1, staged.rows_read)
         ready = ahead.submit(prepare, first, last)
         while first <= last:
-            rows, settled = ready.result()
+            rows, answers = ready.result()
             coming = last + 1, min(last + sizes.rows, staged.rows_read)
             ready = ahead.submit(prepare, *coming)
-            yield first, last, rows, settled
+            yield first, last, rows, answers
             first, last = coming
 
 

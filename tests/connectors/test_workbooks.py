@@ -82,6 +82,34 @@ def test_a_formula_without_a_result_and_an_error_are_marked_in_their_cells(tmp_p
     assert found.rows[1] == ["Luis", f"{CELL_ERROR}#FORMULA", f"{CELL_ERROR}#DIV/0!"]
 
 
+@pytest.mark.parametrize(
+    ("number_format", "cell", "shown"),
+    [
+        ("00000", 501, "00501"),
+        ("00000", 123456, "123456"),
+        ("00000", "501", "501"),
+        ("00000", 5.25, "5.25"),
+        ('"+"0', 573001112233, "+573001112233"),
+        (r"\+0", 573001112233, "+573001112233"),
+        ("+0", 573001112233, "+573001112233"),
+        ("0", 501, "501"),
+        ("0.00", 501, "501"),
+        ("#,##0", 573001112233, "573001112233"),
+    ],
+)
+def test_zeros_and_signs_that_only_the_number_format_shows_are_read(
+    tmp_path: Path, number_format: str, cell: object, shown: str
+) -> None:
+    def formatted(book: Any) -> None:
+        sheet = book.get_worksheet_by_name("Contacts")
+        sheet.write(1, 1, cell, book.add_format({"num_format": number_format}))
+        sheet.write(2, 2, "luis@example.org", book.add_format({"num_format": number_format}))
+
+    found = contents_of(_write(tmp_path / "contacts.xlsx", {"Contacts": [HEADER, ["Ana"], ["Luis", 7]]}, formatted))
+
+    assert found.rows == [["Ana", shown, ""], ["Luis", "7", "luis@example.org"]]
+
+
 def test_hidden_sheets_are_not_looked_at(tmp_path: Path) -> None:
     def hide(book: Any) -> None:
         book.get_worksheet_by_name("Old").hide()
