@@ -1,5 +1,5 @@
 FROM python:3.11-slim
-RUN useradd --create-home --uid 10001 padron && mkdir -p /var/lib/padron/drop && chown -R padron /var/lib/padron
+RUN useradd --create-home --uid 1000 padron && mkdir -p /var/lib/padron/drop && chown -R padron /var/lib/padron
 WORKDIR /app
 COPY requirements.lock pyproject.toml README.md ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock

@@ -1,0 +1,85 @@
+"""What the pages tell people to type and to write works as they say, and their links lead somewhere."""
+
+import re
+import shlex
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from connectors.profiles import profiles_folder, read_folders, read_profile
+from schemas.profiles import Profile
+from schemas.settings import read_settings
+from tests.routes.running import ROOT, padron
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+_UNKNOWN_LAYOUT = "Quién,Móvil de contacto\nAna Díaz,300 111 2233\nLuis Gil,300 222 3344\nEva Paz,300 333 4455\n"
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(rf"^( *)```{kind}\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{page} has no block of {kind}"
+    return [re.sub(rf"^{indent}", "", body, flags=re.MULTILINE) for indent, body in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_profile_that_is_shown_is_a_profile(tmp_path: Path) -> None:
+    (text,) = blocks("docs/how-to/profiles.md", "toml")
+    profiles_folder(tmp_path).mkdir()
+    (profiles_folder(tmp_path) / "events.toml").write_text(text, encoding="utf-8")
+
+    profile = read_profile(tmp_path, "events")
+
+    assert (profile.default_country, profile.clear_marker, profile.tags) == ("CO", "--", ("evento 2026",))
+    assert profile.columns["WhatsApp"] == "phone"
+
+
+def test_the_folders_that_are_shown_are_folders(tmp_path: Path) -> None:
+    (text,) = blocks("docs/how-to/drop-folders.md", "toml")
+    (tmp_path / "folders.toml").write_text(text, encoding="utf-8")
+
+    crm, events = read_folders(tmp_path)
+
+    assert (crm.path, crm.profile, crm.polling) == (Path("/srv/contacts/crm"), "crm", False)
+    assert (events.profile, events.polling, events.settle_seconds) == ("events", True, 30)
+
+
+def test_the_settings_of_production_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    (text,) = blocks("docs/how-to/production.md", "sh")
+
+    for line in text.splitlines():
+        monkeypatch.setenv(*line.split("=", 1))
+    settings = read_settings()
+
+    assert settings.database_url.startswith("postgresql")
+    assert settings.broker_url.startswith("redis://")
+
+
+def test_every_key_of_a_profile_is_shown() -> None:
+    shown = tomllib.loads(blocks("docs/how-to/profiles.md", "toml")[0])
+
+    assert {item.name for item in fields(Profile)} - {"name"} == set(shown)
+
+
+def test_the_quickstart_works_as_written(tmp_path: Path) -> None:
+    (tmp_path / "my-contacts.csv").write_text(_UNKNOWN_LAYOUT, encoding="utf-8")
+    commands = [line for block in blocks("docs/quickstart.md", "sh") for line in block.splitlines()]
+    assert len(commands) == 3
+
+    for command, code in zip(commands, (1, 0, 0), strict=True):
+        program, *arguments = shlex.split(command)
+        assert program == ".venv/bin/padron"
+        arguments = [str(tmp_path / item) if item == "my-contacts.csv" else item for item in arguments]
+        done = padron(tmp_path / "padron-data", *arguments, PADRON_DEFAULT_COUNTRY="CO")
+        assert (done.returncode, done.stderr) == (code, ""), command
+
+    assert (tmp_path / "padron-data" / "profiles" / "mine.toml").exists()
+    assert "Created" in done.stdout
