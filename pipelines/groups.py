@@ -62,7 +62,7 @@ def is_among(values: Numbers, ordered: Numbers) -> npt.NDArray[np.bool_]:
 def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: bool) -> Groups:
     """Group rows by their repeated keys (OCCURRENCES, in any order) of these kinds.
 
-    Keys of other kinds make no groups, but the first row that has one owns it. An external id needs no names.
+    Keys of other kinds make no groups, but the earliest group that has one owns it. An external id needs no names.
     """
     if not occurrences.num_rows:
         return no_groups()
@@ -77,7 +77,7 @@ def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: boo
     leader_of, all_rows = _components(rows, cluster)
     leaders = leader_of[np.searchsorted(all_rows, rows)]
     member, leader = _members(all_rows, leader_of)
-    return Groups(member, leader, _shared(keys, leaders, rows, occurrences["key"]))
+    return Groups(member, leader, _shared(keys, leaders, occurrences["key"]))
 
 
 def _codes(column: pa.ChunkedArray) -> Longs:
@@ -136,10 +136,10 @@ def _members(rows: Longs, leaders: Longs) -> tuple[Longs, Longs]:
     return member[order], leader[order]
 
 
-def _shared(keys: Longs, leaders: Longs, rows: Longs, texts: pa.ChunkedArray) -> dict[int, set[str]]:
+def _shared(keys: Longs, leaders: Longs, texts: pa.ChunkedArray) -> dict[int, set[str]]:
     """Keys that stand in several groups: for every group but the first, that it does not own the key."""
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-    owner = np.repeat(leaders[starts], np.diff(np.r_[starts, len(keys)]))
+    owner = np.repeat(np.minimum.reduceat(leaders, starts), np.diff(np.r_[starts, len(keys)]))
     shared: dict[int, set[str]] = {}
     for index in np.flatnonzero(owner != leaders):
         shared.setdefault(int(leaders[index]), set()).add(texts[int(index)].as_py())

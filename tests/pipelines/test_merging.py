@@ -197,7 +197,6 @@ def slices() -> Iterator[Callable[[int], None]]:
     imports._FIRST, imports._SMALLEST, imports._LARGEST = kept
 
 
-@pytest.mark.xfail(strict=True, reason="the code key_shared of a row depends on the slice; all else is equal")
 def test_the_size_of_the_slices_does_not_change_the_result(
     tmp_path_factory: pytest.TempPathFactory, slices: Callable[[int], None]
 ) -> None:
