@@ -25,7 +25,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import create_engine, inspect, make_url, text
 
-from benchmarks.importing import database
+from benchmarks.importing import SERVER, database
 from benchmarks.people import write_people
 from benchmarks.steps import run_import
 from tests import servers
@@ -128,7 +128,7 @@ def main() -> None:
         loader, url, file = found.one
         print(LOADERS[loader](url, file))
         return
-    server, admin = servers.start_postgres()
+    server, admin = servers.start_postgres(**SERVER)
     times: dict[str, list[float]] = {name: [] for name in LOADERS}
     try:
         with tempfile.TemporaryDirectory(prefix="padron-bench-") as folder:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.importing import database
+from benchmarks.importing import SERVER, database
 from benchmarks.people import write_people
 from tests import servers
 from warehouse import bulk
@@ -34,7 +34,7 @@ def main() -> None:
         for seed, file in enumerate(files.values()):
             write_people(file, found.rows, seed=seed)
         for engine in found.engine or ["sqlite", "postgresql"]:
-            server, admin = servers.start_postgres() if engine == "postgresql" else (None, "")
+            server, admin = servers.start_postgres(**SERVER) if engine == "postgresql" else (None, "")
             try:
                 url = database(engine, Path(folder), admin)
                 for name, file in files.items():

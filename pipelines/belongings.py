@@ -24,7 +24,7 @@ _TEXT = pa.string()
 
 def insert_belongings(connection: Connection, frame: CleanFrame, ids: Longs, context: Context) -> None:
     """Write what belongs to new contacts."""
-    _insert_values(connection, _value_rows(_incoming_values(frame, context), ids, context))
+    _insert_values(connection, _value_rows(_incoming_values(frame, context), ids, context), context)
     _insert_tags(connection, *_tag_pairs(connection, frame, ids))
     _insert_notes(connection, frame, ids, np.ones(len(ids), bool), context)
     _insert_consents(connection, frame, ids, {}, context)
@@ -72,7 +72,7 @@ _VALUES = pa.schema(
 
 
 def _value_rows(values: Mapping[str, pa.Array], ids: Longs, context: Context) -> pa.Table:
-    """The filled values as rows of contact_values, in the order of its key."""
+    """The filled values as rows of contact_values."""
     parts = []
     for key, column in values.items():
         filled = pc.is_valid(column)
@@ -95,12 +95,18 @@ def _value_rows(values: Mapping[str, pa.Array], ids: Longs, context: Context) ->
         )
     if not parts:
         return _VALUES.empty_table()
-    return pa.concat_tables(parts).sort_by([("contact_id", "ascending"), ("field_id", "ascending")])
+    return pa.concat_tables(parts)
 
 
-def _insert_values(connection: Connection, rows: pa.Table) -> None:
-    used = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
-    bulk.insert_rows(connection, contact_values, rows.select(used))
+def _insert_values(connection: Connection, rows: pa.Table, context: Context) -> None:
+    """Write them in the order of the table's key, or of the values where their indexes cost the most to keep."""
+    if not rows.num_rows:
+        return
+    rows = rows.select([name for name in rows.column_names if rows[name].null_count < rows.num_rows])
+    order = ["contact_id", "field_id"]
+    if bulk.is_postgresql(connection) and not context.fresh:
+        order = ["field_id", *(name for name in ("text", "number", "at") if name in rows.column_names)]
+    bulk.insert_rows(connection, contact_values, rows.sort_by([(name, "ascending") for name in order]))
 
 
 def _change_values(
@@ -127,7 +133,7 @@ def _change_values(
         changed[key] = pc.if_else(pa.array(differs), new, pa.scalar(None, new.type))
     if gone:
         bulk.delete_rows(connection, contact_values, pa.concat_tables(gone))
-    _insert_values(connection, _value_rows(changed, ids, context))
+    _insert_values(connection, _value_rows(changed, ids, context), context)
 
 
 def _aligned(existing: pa.Table, field_id: int, slot: str, count: int) -> pa.Array:

@@ -116,8 +116,8 @@ def _folder(user: str | None) -> str:
     return base
 
 
-def start_postgres() -> tuple[Server, str]:
-    """A server, and the URL of its `postgres` database; raises Missing."""
+def start_postgres(**wanted: object) -> tuple[Server, str]:
+    """A server, with these options of its own, and the URL of its `postgres` database; raises Missing."""
     user = _unprivileged()
     initdb, postgres, base, port = _find("initdb"), _find("postgres"), _folder(user), free_port()
     options = {
@@ -129,6 +129,7 @@ def start_postgres() -> tuple[Server, str]:
         "full_page_writes": "off",
         "shared_buffers": "64MB",
         "max_connections": 100,
+        **wanted,
     }
     flags = [f"--{key}={value}" for key, value in options.items()]
     server = Server(base, ["sh", "-c", _POSTGRES, "sh", initdb, postgres, f"{base}/data", *flags], 3, user)
