@@ -11,11 +11,28 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from pipelines.columns import chunked
-from pipelines.context import Context, Flags
+from pipelines.context import Context, Flags, Standing
 from pipelines.groups import Longs
 from pipelines.match import first_keys, keys_of
 from schemas.frames import ROW, CleanFrame
+from schemas.profiles import Profile
 from warehouse import matches, roll
+from warehouse.engines import Store, reading
+
+_SCAN_SHARE, _MOST_SCANNED, _SCANNED_AT_ONCE = 8, 4_000_000, 500_000
+
+
+def read_standing(store: Store, rows: int) -> Standing | None:
+    """Every contact that stands as a row left it, where so many rows come that asking for each would take longer."""
+    with reading(store) as connection:
+        since, highest = roll.last_change(connection), roll.highest_id(connection)
+        if not 0 < highest <= min(rows * _SCAN_SHARE, _MOST_SCANNED):
+            return None
+        found = pa.concat_tables(
+            roll.standing_between(connection, first, first + _SCANNED_AT_ONCE - 1)
+            for first in range(1, highest + 1, _SCANNED_AT_ONCE)
+        )
+    return Standing.of(found["applied"].to_numpy(), found["contact_id"].to_numpy(), since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +50,22 @@ class Answers:
 
 def ask(connection: Connection, rows: CleanFrame, context: Context) -> Answers:
     since = roll.last_change(connection)
-    applied = np.zeros(rows.num_rows, np.int64)
+    applied: Longs = np.zeros(rows.num_rows, np.int64)
     if context.fresh or not rows.num_rows:
         return Answers(applied, matches.MATCHES.empty_table(), since)
-    profile = context.profile
-    if profile.mode != "create" and profile.duplicates not in ("create", "skip"):
+    standing = context.standing
+    if standing is not None:
+        since = standing.since
+        applied = standing.contacts_of(chunked(rows["applied"]).to_numpy())
+    elif may_stand(context.profile):
         found = matches.find_applied(connection, first_keys(rows, rows["applied"]))
         applied[_positions(rows, found)] = found["contact_id"].to_numpy()
     return Answers(applied, _matches(connection, rows, applied == 0, context), since)
+
+
+def may_stand(profile: Profile) -> bool:
+    """Whether a row that its contact has taken in already has nothing more to do."""
+    return profile.mode != "create" and profile.duplicates not in ("create", "skip")
 
 
 def matches_now(

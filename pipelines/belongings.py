@@ -128,12 +128,12 @@ def _change_values(
         at = pa.array(where)
         for position, one, other in zip(where.tolist(), as_json(old.take(at)), as_json(new.take(at)), strict=True):
             diffs.setdefault(position, {})[f"{CUSTOM}{key}"] = [one, other]
-        had = differs & pc.is_valid(old).to_numpy(zero_copy_only=False)
-        gone.append(pa.table({"contact_id": ids[had], "field_id": np.full(had.sum(), context.field_ids[key])}))
+        emptied = differs & pc.and_(pc.is_valid(old), pc.is_null(new)).to_numpy(zero_copy_only=False)
+        gone.append(pa.table({"contact_id": ids[emptied], "field_id": np.full(emptied.sum(), context.field_ids[key])}))
         changed[key] = pc.if_else(pa.array(differs), new, pa.scalar(None, new.type))
     if gone:
         bulk.delete_rows(connection, contact_values, pa.concat_tables(gone))
-    _insert_values(connection, _value_rows(changed, ids, context), context)
+    bulk.replace_rows(connection, contact_values, _value_rows(changed, ids, context))
 
 
 def _aligned(existing: pa.Table, field_id: int, slot: str, count: int) -> pa.Array:

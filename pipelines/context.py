@@ -37,6 +37,28 @@ class Seen:
         return found | np.isin(ids, list(self._far)) if self._far else found
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The contacts that stood as a row left them after the change `since`, by that row's hash, in order."""
+
+    hashes: Longs
+    contacts: Longs
+    since: int
+
+    @classmethod
+    def of(cls, hashes: Longs, contacts: Longs, since: int) -> "Standing":
+        """Rows that several contacts took in tell nothing, and are left out."""
+        hashes, first, counts = np.unique(hashes, return_index=True, return_counts=True)
+        return cls(hashes[counts == 1], contacts[first[counts == 1]], since)
+
+    def contacts_of(self, hashes: Longs) -> Longs:
+        """The contact that took in each row, 0 where there is none."""
+        if not len(self.hashes):
+            return np.zeros(len(hashes), np.int64)
+        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        return np.where(self.hashes[at] == hashes, self.contacts[at], 0)
+
+
 @dataclass(slots=True)
 class Context:
     """What all slices of one batch share."""
@@ -51,6 +73,7 @@ class Context:
     field_ids: Mapping[str, int]
     shared: dict[int, set[str]]
     fresh: bool = False
+    standing: Standing | None = None
     owners: dict[str, int] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     refused: dict[int, str] = field(default_factory=dict)

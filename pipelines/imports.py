@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from connectors.rowreports import RowReport
 from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
-from pipelines.ahead import Answers, ask
+from pipelines.ahead import Answers, ask, may_stand, read_standing
 from pipelines.apply import Applied, apply_rows
 from pipelines.cells import NOTES
 from pipelines.columns import chunked
@@ -41,8 +41,8 @@ from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
 from warehouse.tables import LIVE_KEYS
 
-_SLICE_SECONDS = 1.3
-_SMALLEST, _FIRST, _LARGEST = 500, 20_000, 25_000
+_SLICE_SECONDS = 0.8
+_SMALLEST, _FIRST, _LARGEST = 500, 20_000, 50_000
 _FIRST_LOAD = 20_000
 _MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "stays_blocked")
 _OUTCOMES = pa.schema(
@@ -100,6 +100,7 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     A file that cannot be read is a report with status `rejected` or `needs_mapping`, not an exception.
     """
     started = time.monotonic()
+    _use_frugal_memory()
     report = ImportReport(job.name, "imported", batch_id=batch.id)
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
@@ -124,6 +125,12 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
         ),
         tally.values,
     )
+
+
+def _use_frugal_memory() -> None:
+    """Arrow's usual allocator keeps what ended threads freed, 130 MB at a million rows; jemalloc gives it back."""
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> tuple[Tally, int, int, int]:
@@ -169,6 +176,8 @@ def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
 def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
     context = _open_context(store, staged, mapping, batch, job, lease)
+    if may_stand(job.profile) and not context.fresh:
+        context.standing = read_standing(store, staged.taken)
     sizes, last_change = _Sizes(), 0
     for first, last, rows, answers in _slices(store, staged, batch.rows_done + 1, sizes, context):
         began = time.monotonic()
@@ -178,6 +187,7 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             if context.fresh and roll.last_change(connection) != last_change:
                 context.fresh = False
             if answers is None or roll.changed_by_others(connection, answers.since, batch.id):
+                context.standing = None
                 answers = ask(connection, rows, context)
             applied = apply_rows(connection, rows, answers, context)
             counts, errors = _write_outcomes(connection, staged, applied, (first, last), context)

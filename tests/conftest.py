@@ -3,7 +3,7 @@
 import os
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import Phase, settings
 from sqlalchemy import Engine, text
 
+from pipelines import imports
 from pipelines.byhand import import_by_hand, new_lease
 from pipelines.imports import Job
 from schemas.profiles import Profile
@@ -143,3 +144,15 @@ def corpus() -> Path:
     if not CORPUS.exists():
         pytest.skip("the shared corpus is not beside the project")
     return CORPUS
+
+
+@pytest.fixture
+def slices() -> Iterator[Callable[[int], None]]:
+    """Sets how many rows a slice has, and puts back what was."""
+    kept = imports._FIRST, imports._SMALLEST, imports._LARGEST
+
+    def of(size: int) -> None:
+        imports._FIRST = imports._SMALLEST = imports._LARGEST = size
+
+    yield of
+    imports._FIRST, imports._SMALLEST, imports._LARGEST = kept

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, Row, and_, case, func, insert, literal, or_, select, update
 
 from schemas.errors import InputError
@@ -185,7 +186,9 @@ def count_running(connection: Connection, now: datetime) -> int:
 
 def insert_outcomes(connection: Connection, rows: pa.Table) -> None:
     """Write outcomes (batch_id, row, contact_id, outcome, into_row, code)."""
-    bulk.insert_rows(connection, batch_rows, rows)
+    plain = pc.and_(pc.is_null(rows["into_row"]), pc.is_null(rows["code"]))
+    for part in (plain, pc.invert(plain)):
+        bulk.insert_rows(connection, batch_rows, rows.filter(part))
 
 
 def outcome_rows(connection: Connection, number: int, codes: tuple[str, ...]) -> pa.Table:

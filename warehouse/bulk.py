@@ -22,7 +22,6 @@ from warehouse.tables import UtcTime, id_ranges
 STAMP = pa.timestamp("us", "UTC")
 _CHUNK = 16_384
 _MOST_ROWS, _MOST_MARKS = 200, 1_000
-_FETCH = 50_000
 _ROLL_LOCK = 7_201_963
 _REHEARSED = {"custom_fields": 20_000}
 """Where a rehearsal's ids begin, so that nobody else's are in its way; elsewhere at 2^52."""
@@ -87,30 +86,20 @@ def _says_nothing(values: pa.ChunkedArray, column: Column[Any]) -> bool:
     return bool(values.null_count == len(values) and column.nullable and column.server_default is None)
 
 
+def replace_rows(connection: Connection, table: Table, rows: pa.Table) -> None:
+    """Write the rows in place of those with the same primary key."""
+    if is_postgresql(connection):
+        delete_rows(connection, table, rows.select([column.name for column in table.primary_key]))
+        insert_rows(connection, table, rows)
+    elif rows.num_rows:
+        _bind_in(connection, table, rows, "REPLACE")
+
+
 def fetch_rows(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
     """The query's rows as an Arrow table of this schema."""
     if is_postgresql(connection):
         return _copy_out(connection, query, schema)
     return _select_out(connection, query, schema)
-
-
-def fetch_numbers(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
-    """Like `fetch_rows`, for whole numbers: SQLite gives them as one text, so that other threads go on meanwhile."""
-    if is_postgresql(connection):
-        return _copy_out(connection, query, schema)
-    sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
-    cells = " || ' ' || ".join(_quoted(connection, name) for name in schema.names)
-    cursor = connection.connection.cursor()
-    cursor.execute(f"SELECT group_concat({cells}, char(10)) FROM ({sql})")
-    found = cursor.fetchall()[0][0]
-    if found is None:
-        return schema.empty_table()
-    return arrow_csv.read_csv(
-        pa.py_buffer(found.encode()),
-        arrow_csv.ReadOptions(column_names=schema.names, use_threads=False),
-        arrow_csv.ParseOptions(delimiter=" "),
-        arrow_csv.ConvertOptions(column_types=schema),
-    )
 
 
 def update_rows(connection: Connection, table: Table, rows: pa.Table, key: str) -> None:
@@ -184,31 +173,34 @@ def _copy_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Tab
     sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})).replace("%%", "%")
     cursor = connection.connection.cursor()
     buffer = io.BytesIO()
-    with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv, HEADER)") as copy:  # type: ignore[attr-defined]
+    with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:  # type: ignore[attr-defined]
         for chunk in copy:
             buffer.write(chunk)
-    plain = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
-    found = arrow_csv.read_csv(
-        pa.py_buffer(buffer.getbuffer()),
-        arrow_csv.ReadOptions(
-            column_names=schema.names, skip_rows=1, use_threads=False, block_size=max(buffer.tell() + 16, 1024)
-        ),
+    return _with_times(_read_csv(buffer.getbuffer(), schema, pa.string()), schema)
+
+
+def _read_csv(data: memoryview | bytes, schema: pa.Schema, times: pa.DataType) -> pa.Table:
+    """Rows as both databases give them: null is nothing, empty text is quoted; times come as the type named."""
+    if not len(data):
+        return schema.empty_table()
+    return arrow_csv.read_csv(
+        pa.py_buffer(data),
+        arrow_csv.ReadOptions(column_names=schema.names, use_threads=False, block_size=max(len(data) + 16, 1024)),
         arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         arrow_csv.ConvertOptions(
-            column_types=plain,
+            column_types={item.name: times if pa.types.is_timestamp(item.type) else item.type for item in schema},
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
             null_values=[""],
-            true_values=["t"],
-            false_values=["f"],
+            true_values=["t", "1"],
+            false_values=["f", "0"],
         ),
     )
-    return _with_times(found, schema)
 
 
 def _with_times(found: pa.Table, schema: pa.Schema) -> pa.Table:
     for index, field in enumerate(schema):
-        if pa.types.is_timestamp(field.type):
+        if pa.types.is_timestamp(field.type) and found.schema.field(index).type != field.type:
             texts = pc.replace_substring_regex(found.column(index), r"\+00(:00)?$", "Z")
             found = found.set_column(index, field.name, pc.cast(texts, STAMP))
     return found
@@ -240,7 +232,7 @@ def _quoted(connection: Connection, name: str) -> str:
 # ── SQLite ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _bind_in(connection: Connection, table: Table, rows: pa.Table) -> None:
+def _bind_in(connection: Connection, table: Table, rows: pa.Table, conflict: str = "FAIL") -> None:
     """Many rows a statement, which costs half of what one row a statement costs.
 
     OR FAIL, because the transaction is given up anyway when a row fails: without it SQLite keeps a copy of every page
@@ -251,7 +243,7 @@ def _bind_in(connection: Connection, table: Table, rows: pa.Table) -> None:
     row = f"({', '.join('?' * rows.num_columns)})"
     several = max(1, min(_MOST_ROWS, _MOST_MARKS // rows.num_columns))
     cursor = connection.connection.cursor()
-    into = f"INSERT OR FAIL INTO {_quoted(connection, table.name)} ({columns}) VALUES "
+    into = f"INSERT OR {conflict} INTO {_quoted(connection, table.name)} ({columns}) VALUES "
     for chunk in _tuples(rows):
         values = list(itertools.chain.from_iterable(chunk))
         step = several * rows.num_columns
@@ -285,22 +277,26 @@ def bound(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _select_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
-    compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    """SQLite writes the rows as one CSV text: row by row, sqlite3 and other threads would wait for each other."""
+    sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    names = ", ".join(_quoted(connection, name) for name in schema.names)
+    line = " || ',' || ".join(_as_cell(_quoted(connection, item.name), item.type) for item in schema)
     cursor = connection.connection.cursor()
-    cursor.execute(str(compiled))
-    parts = []
-    while rows := cursor.fetchmany(_FETCH):
-        columns = [
-            _read_column(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)
-        ]
-        parts.append(pa.RecordBatch.from_arrays(columns, schema=schema))
-    return pa.Table.from_batches(parts, schema)
+    cursor.execute(f"WITH found ({names}) AS ({sql}) SELECT group_concat({line}, char(10)) || char(10) FROM found")
+    found = _read_csv((cursor.fetchall()[0][0] or "").encode(), schema, pa.int64())
+    for index, item in enumerate(schema):
+        if pa.types.is_timestamp(item.type):
+            times = found.column(index).cast(pa.timestamp("us")).cast(item.type)
+            found = found.set_column(index, item.name, times)
+    return found
 
 
-def _read_column(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(kind):
-        return pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(kind)
-    return pa.array(values, kind)
+def _as_cell(name: str, kind: pa.DataType) -> str:
+    if pa.types.is_string(kind):
+        return f"""coalesce('"' || replace({name}, '"', '""') || '"', '')"""
+    if pa.types.is_floating(kind):
+        return f"CASE WHEN {name} IS NULL THEN '' ELSE printf('%!.20e', {name}) END"
+    return f"coalesce({name}, '')"
 
 
 def schema_of(table: Table, names: list[str]) -> pa.Schema:

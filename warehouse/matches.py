@@ -51,7 +51,7 @@ def find_applied(connection: Connection, keys: pa.Table) -> pa.Table:
         for kind, column in _OWN.items()
     ]
     schema = pa.schema([("row", pa.int64()), ("contact_id", pa.int64())])
-    return bulk.fetch_numbers(connection, union_all(*parts), schema)
+    return bulk.fetch_rows(connection, union_all(*parts), schema)
 
 
 def find_matches(connection: Connection, keys: pa.Table) -> pa.Table:

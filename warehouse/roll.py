@@ -46,6 +46,19 @@ def changed_by_others(connection: Connection, since: int, batch_id: int) -> bool
     return connection.execute(query).first() is not None
 
 
+def highest_id(connection: Connection) -> int:
+    return int(connection.execute(select(func.max(contacts.c.id))).scalar() or 0)
+
+
+def standing_between(connection: Connection, first: int, last: int) -> pa.Table:
+    """contact_id and applied of the living contacts in a range of ids that stand as a row left them."""
+    c = contacts.c
+    query = select(c.id.label("contact_id"), c.applied).where(
+        c.id.between(first, last), c.applied.is_not(None), c.deleted_at.is_(None)
+    )
+    return bulk.fetch_rows(connection, query, pa.schema([("contact_id", pa.int64()), ("applied", pa.int64())]))
+
+
 def fetch_slice(connection: Connection, ids: pa.Array) -> pa.Table:
     """The contacts with these ids, in this order; the ids stay available to the other `slice_` functions."""
     keep_ids(connection, ids)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pipelines import imports
 from pipelines.byhand import import_by_hand, new_lease
 from pipelines.imports import Job
 from schemas.profiles import Profile
@@ -183,18 +182,6 @@ def test_the_outcomes_of_every_rule_and_mode_add_up(roll: Roll, duplicates: str,
     told = {name: getattr(report, name) for name in ("created", "updated", "unchanged", "merged", "rejected")}
     assert sum(told.values()) == report.rows == 6
     assert outcomes == {name: count for name, count in told.items() if count}
-
-
-@pytest.fixture
-def slices() -> Iterator[Callable[[int], None]]:
-    """Sets how many rows a slice has, and puts back what was."""
-    kept = imports._FIRST, imports._SMALLEST, imports._LARGEST
-
-    def of(size: int) -> None:
-        imports._FIRST = imports._SMALLEST = imports._LARGEST = size
-
-    yield of
-    imports._FIRST, imports._SMALLEST, imports._LARGEST = kept
 
 
 def test_the_size_of_the_slices_does_not_change_the_result(

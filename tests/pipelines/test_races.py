@@ -6,12 +6,17 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import Connection
 
-from pipelines import imports
+from pipelines import ahead, imports
 from pipelines.undo import undo_batch
 from tests.conftest import Roll, utc_now
 from warehouse.engines import Store, transaction
 
 _PEOPLE = "name,phone,city\n" + "".join(f"Ana {row},+5730011122{row:02d},Cali\n" for row in range(20))
+
+
+@pytest.fixture(autouse=True, params=[0, 8], ids=["asking for each row", "reading all"])
+def share(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "_SCAN_SHARE", request.param)
 
 
 @pytest.fixture

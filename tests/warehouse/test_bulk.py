@@ -135,17 +135,26 @@ def test_rows_are_deleted_by_their_whole_key(store: Roll) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 30_000])
-def test_whole_numbers_come_back_also_as_one_text(store: Roll, count: int) -> None:
+def test_rows_come_in_the_order_that_was_asked_for(store: Roll, count: int) -> None:
     there_and_back(store, table_of([{"text": "x"}] * count))
     schema = pa.schema([("contact_id", pa.int64()), ("field_id", pa.int64())])
-    query = bulk.select_columns(contact_values, schema.names)
+    query = bulk.select_columns(contact_values, schema.names).order_by(contact_values.c.contact_id.desc())
     with reading(store.engine) as connection:
-        found = bulk.fetch_numbers(connection, query, schema)
+        found = bulk.fetch_rows(connection, query, schema)
 
     assert found.schema == schema
-    assert sorted(found.to_pylist(), key=str) == sorted(
-        ({"contact_id": number, "field_id": 1} for number in range(count)), key=str
-    )
+    assert found["contact_id"].to_pylist() == list(range(count))[::-1]
+
+
+def test_rows_take_the_place_of_those_with_their_key(store: Roll) -> None:
+    there_and_back(store, table_of([{"text": "a"}, {"text": "b", "number": 1.5}, {"text": "c"}]))
+    new = table_of([{}, {"number": 2.5}, {}, {"text": "d"}]).take([1, 3])
+    with transaction(store.engine) as connection:
+        bulk.replace_rows(connection, contact_values, new)
+        bulk.replace_rows(connection, contact_values, new.slice(0, 0))
+
+    rows = store.rows("SELECT contact_id, text, number FROM contact_values ORDER BY contact_id")
+    assert rows == [(0, "a", None), (1, None, 2.5), (2, "c", None), (3, "d", None)]
 
 
 def test_a_column_of_nulls_comes_back(store: Roll) -> None:

@@ -1,0 +1,74 @@
+"""What a slice knows of the store before its turn: rows that stand as applied, and who owns the keys."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+
+from pipelines import ahead, imports
+from pipelines.context import Standing
+from tests.conftest import Roll
+
+_MANY = "nombre,teléfono,email\n" + "".join(f"Ana {n},+57300111{n:04d},a{n}@example.org\n" for n in range(200))
+
+
+def test_a_row_stands_where_one_contact_took_it_in() -> None:
+    standing = Standing.of(np.array([5, -7, 5, 9]), np.array([1, 2, 3, 4]), since=0)
+
+    assert standing.contacts_of(np.array([9, 5, -7, 8, 2**62])).tolist() == [4, 0, 2, 0, 0]
+
+
+def test_nothing_stands_in_an_empty_roll() -> None:
+    empty = np.empty(0, np.int64)
+
+    assert Standing.of(empty, empty, since=0).contacts_of(np.array([1, 2])).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("rows", [5, 200])
+def test_rows_that_were_applied_before_change_nothing(store: Roll, rows: int) -> None:
+    """Of a few rows each is asked for; for many the contacts are read through once."""
+    store.import_text(_MANY)
+    changes = store.rows("SELECT count(*) FROM contact_changes")
+    few = "".join(_MANY.splitlines(keepends=True)[: rows + 1])
+
+    again = store.import_text(few)
+
+    assert (again.unchanged, again.updated, again.created) == (rows, 0, 0)
+    assert store.rows("SELECT count(*) FROM contact_changes") == changes
+
+
+class AskedAtOnce:
+    """A pool whose work is done when it is handed in: every slice is looked at before the one before it is written."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __enter__(self) -> "AskedAtOnce":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, work: Callable[..., object], *arguments: object) -> Future[object]:
+        done: Future[object] = Future()
+        done.set_result(work(*arguments))
+        return done
+
+
+@pytest.mark.parametrize("share", [0, 8], ids=["asking for each row", "reading all"])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_contact_that_an_earlier_slice_renamed_is_compared_by_its_new_name(
+    store: Roll, share: int, size: int, monkeypatch: pytest.MonkeyPatch, slices: Callable[[int], None]
+) -> None:
+    monkeypatch.setattr(ahead, "_SCAN_SHARE", share)
+    monkeypatch.setattr(imports, "ThreadPoolExecutor", AskedAtOnce)
+    slices(size)
+    store.import_text("nombre,teléfono,email\nAna,+573001112233,ana@example.org\n")
+
+    report = store.import_text("nombre,teléfono,email\nAna Díaz,+573001112233,\nAna Pérez,,ana@example.org\n")
+
+    assert (report.created, report.updated) == (1, 1)
+    assert store.rows("SELECT display_name, phone_match, email_match FROM contacts ORDER BY id") == [
+        ("Ana Díaz", "+573001112233", "ana@example.org"),
+        ("Ana Pérez", None, None),
+    ]
+    assert store.rows("SELECT reason FROM candidate_pairs") == [("key_shared",)]
