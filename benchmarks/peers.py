@@ -91,19 +91,20 @@ _CHECKED = pandera.DataFrameSchema(
 
 
 def load_by_pandas(url: str, file: str) -> float:
-    """read_csv, the libraries by `apply`, pandera, drop_duplicates, the keys of the store left out, to_sql."""
+    """read_csv, the libraries by `apply`, pandera, drop_duplicates, known keys left out, to_sql (tags a child table)."""
     began = time.perf_counter()
     engine = create_engine(url)
     raw = pd.read_csv(file, dtype=str, keep_default_na=False)
     clean = pd.DataFrame(raw.apply(lambda row: _normalised(row.to_dict()), axis=1).tolist())
-    clean["tags"] = clean["tags"].map(json.dumps)
     clean["key"] = clean["phone"].fillna(clean["email"])
     clean = _CHECKED.validate(clean.dropna(subset=["key"]).drop_duplicates("key", keep="last"))
     if inspect(engine).has_table("contacts"):
         with engine.connect() as connection:
             known = pd.read_sql(text("SELECT key FROM contacts"), connection)
         clean = clean[~clean["key"].isin(known["key"])]
-    clean.to_sql("contacts", engine, if_exists="append", index=False)
+    clean.drop(columns="tags").to_sql("contacts", engine, if_exists="append", index=False)
+    tags = clean[["key", "tags"]].explode("tags").dropna(subset=["tags"])
+    tags.to_sql("contact_tags", engine, if_exists="append", index=False)
     return time.perf_counter() - began
 
 
