@@ -91,7 +91,7 @@ _CHECKED = pandera.DataFrameSchema(
 
 
 def load_by_pandas(url: str, file: str) -> float:
-    """read_csv, the libraries by `apply`, pandera, drop_duplicates, known keys left out, to_sql (tags a child table)."""
+    """read_csv, the libraries by `apply`, pandera, drop_duplicates, known keys left out, to_sql (tags a child)."""
     began = time.perf_counter()
     engine = create_engine(url)
     raw = pd.read_csv(file, dtype=str, keep_default_na=False)

@@ -19,7 +19,7 @@ from schemas.profiles import Profile
 from warehouse import matches, roll
 from warehouse.engines import Store, reading
 
-_SCAN_SHARE, _MOST_SCANNED, _SCANNED_AT_ONCE = 8, 4_000_000, 500_000
+_SCAN_SHARE, _MOST_SCANNED, _SCANNED_AT_ONCE = 8, 2_500_000, 500_000
 
 
 def read_standing(store: Store, rows: int) -> Standing | None:
