@@ -41,7 +41,7 @@ from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
 from warehouse.tables import LIVE_KEYS
 
-_SLICE_SECONDS = 0.8
+_SLICE_SECONDS = 1.0
 _SMALLEST, _FIRST, _LARGEST = 500, 20_000, 50_000
 _FIRST_LOAD = 20_000
 _MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "stays_blocked")
@@ -100,7 +100,6 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     A file that cannot be read is a report with status `rejected` or `needs_mapping`, not an exception.
     """
     started = time.monotonic()
-    _use_frugal_memory()
     report = ImportReport(job.name, "imported", batch_id=batch.id)
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
@@ -127,12 +126,6 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     )
 
 
-def _use_frugal_memory() -> None:
-    """Arrow's usual allocator keeps what ended threads freed, 130 MB at a million rows; jemalloc gives it back."""
-    if "jemalloc" in pa.supported_memory_backends():
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
-
-
 def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> tuple[Tally, int, int, int]:
     with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
         mapping = _map(store, opened, job)
@@ -154,7 +147,11 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> t
             )
             pa.default_memory_pool().release_unused()
             tally = _apply(store, staged, mapping, batch, job, lease)
-            _report_merge_notes(store, opened, batch, report)
+            noted = _merge_notes(store, batch)
+            with ThreadPoolExecutor(1, "notes") as aside:
+                written = aside.submit(_report_merge_notes, opened, noted, report)
+                _end(store, staged, tally, batch, lease)
+                written.result()
         finally:
             report.close()
     tally.row_errors = sorted({*staged.rejected.tolist(), *tally.row_errors})
@@ -196,15 +193,18 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
         _add(tally, counts, errors)
         sizes.took(last - first + 1, time.monotonic() - began)
         pa.default_memory_pool().release_unused()
+    return tally
+
+
+def _end(store: Store, staged: Staged, tally: Tally, batch: Batch, lease: Lease) -> None:
+    """Build the indexes that a first load left out, and say that every row is applied."""
     indexes.build_missing(store)
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
         if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
             bulk.refresh_statistics(connection, LIVE_KEYS)
-        batches.set_batch(
-            connection, batch.id, {"state": "applied", "rows_read": staged.rows_read, "warnings": staged.warnings}
-        )
-    return tally
+        values = {"state": "applied", "rows_read": staged.rows_read, "warnings": staged.warnings}
+        batches.set_batch(connection, batch.id, values)
 
 
 def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Context:
@@ -365,10 +365,14 @@ class _Sizes:
 # ── what merging had to say ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _report_merge_notes(store: Store, opened: Opened, batch: Batch, report: RowReport) -> None:
-    """Add the rows that matching had something to say about; the file is read again only if there are any."""
+def _merge_notes(store: Store, batch: Batch) -> pa.Table:
+    """row, code and outcome of the rows that matching had something to say about."""
     with reading(store) as connection:
-        noted = batches.outcome_rows(connection, batch.id, _MERGE_CODES)
+        return batches.outcome_rows(connection, batch.id, _MERGE_CODES)
+
+
+def _report_merge_notes(opened: Opened, noted: pa.Table, report: RowReport) -> None:
+    """Add these rows to the report; the file is read again only if there are any."""
     if not noted.num_rows:
         return
     rejected = noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_numpy()
