@@ -43,10 +43,16 @@ class StoreUnreachable(SetupError):
 
 
 class LockedConnection(sqlite3.Connection):
-    """A SQLite connection whose write transactions wait in line at `<database>.lock`."""
+    """A SQLite connection whose write transactions wait in line at `<database>.lock`.
+
+    Whoever waits for it holds `<database>.next`, so that one who has just let go of the lock does not take it again
+    before the others: an import would, thousands of times.
+    """
 
     lock_path: str | None = None
+    next_path: str | None = None
     _lock: Any = None
+    _next: Any = None
 
     def keep_a_log(self) -> None:
         """Set the database to write-ahead logging, once; SQLite lets nobody wait for that, so the lock file does."""
@@ -61,7 +67,12 @@ class LockedConnection(sqlite3.Connection):
             raise RuntimeError("this thread has a write transaction open already; a second one would wait for ever")
         if self.lock_path:
             self._lock = self._lock or open(self.lock_path, "ab")  # noqa: SIM115 (kept for the connection's life)
-            _flock(self._lock)
+            self._next = self._next or open(self.next_path or "", "ab")  # noqa: SIM115
+            _flock(self._next)
+            try:
+                _flock(self._lock)
+            finally:
+                fcntl.flock(self._next, fcntl.LOCK_UN)
         _held.connection = self
         try:
             self.execute("BEGIN IMMEDIATE")
@@ -84,9 +95,9 @@ class LockedConnection(sqlite3.Connection):
             super().close()
         finally:
             self._release()
-            if self._lock is not None:
-                self._lock.close()
-                self._lock = None
+            for file in filter(None, (self._lock, self._next)):
+                file.close()
+            self._lock = self._next = None
 
     def _release(self) -> None:
         if getattr(_held, "connection", None) is self:
@@ -133,7 +144,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        connection.lock_path = lock_path
+        connection.lock_path, connection.next_path = lock_path, f"{database}.next"
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         connection.keep_a_log()

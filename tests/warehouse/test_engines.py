@@ -69,6 +69,30 @@ def test_a_writer_waits_for_the_writer_of_another_process(roll: Roll, hold: Hold
     assert roll.rows("SELECT id FROM tags ORDER BY id") == [(1,), (99,)]
 
 
+def test_one_who_writes_again_and_again_lets_the_others_in_between(roll: Roll) -> None:
+    """As an import does: a long transaction, and at once the next one."""
+    greedy_began, greedy_is_done = threading.Event(), threading.Event()
+
+    def write_again_and_again() -> None:
+        for number in range(10):
+            with transaction(roll.engine) as connection:
+                connection.execute(text(f"INSERT INTO tags (id, form, name) VALUES ({number}, 'g{number}', 'x')"))
+                greedy_began.set()
+                time.sleep(0.1)
+        greedy_is_done.set()
+
+    greedy = threading.Thread(target=write_again_and_again)
+    greedy.start()
+    greedy_began.wait()
+    between = 0
+    while not greedy_is_done.is_set():
+        add_tag(roll, 100 + between)
+        between += 1
+    greedy.join()
+
+    assert between >= 9
+
+
 def test_the_lock_of_a_killed_writer_is_free_at_once_and_its_row_is_gone(roll: Roll, hold: Hold) -> None:
     holder = hold(roll, 60)
 
