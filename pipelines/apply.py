@@ -216,14 +216,19 @@ def _remember_owners(frame: CleanFrame, decision: Decision, ids: Longs, context:
     if not (context.fresh and context.shared):
         return
     wanted = pa.array({key for keys in context.shared.values() for key in keys} - context.owners.keys(), _TEXT)
-    for kind, column, taken in (
-        ("phone", "phone_match", decision.phone_taken),
-        ("email", "email", decision.email_taken),
+    rows = chunked(frame[ROW])
+    free = np.zeros(len(ids), bool)
+    for kind, values, taken in (
+        ("phone", frame["phone_match"], decision.phone_taken),
+        ("email", frame["email"], decision.email_taken),
+        ("external_id", pc.binary_join_element_wise(context.source, frame["external_id"], ":"), free),
     ):
-        keys = pc.binary_join_element_wise(kind, chunked(frame[column]), ":")
+        keys = pc.binary_join_element_wise(kind, chunked(values), ":")
         hits = pc.and_(pc.is_in(keys, wanted), pa.array(~taken)).fill_null(False).to_numpy(zero_copy_only=False)
         for position in np.flatnonzero(hits).tolist():
-            context.owners.setdefault(keys[position].as_py(), int(ids[position]))
+            key = keys[position].as_py()
+            if (rows[position].as_py(), key) not in decision.taken_further:
+                context.owners.setdefault(key, int(ids[position]))
 
 
 # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,7 +29,7 @@ from pipelines.columns import chunked
 from pipelines.context import Context
 from pipelines.fold import fold_rows
 from pipelines.mapping import ColumnMap, map_columns, require_keys
-from pipelines.match import row_hashes
+from pipelines.match import of_source, row_hashes
 from pipelines.stage import Progress, Staged, rejected_between, stage_file
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
@@ -229,7 +229,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         job.profile.version,
         mapping.custom,
         ids,
-        staged.groups.shared,
+        of_source(staged.groups.shared, batch.source),
         fresh,
     )
     if batch.rows_done:

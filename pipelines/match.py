@@ -60,6 +60,19 @@ def keys_of(frame: CleanFrame, source: str) -> pa.Table:
     return pa.concat_tables(parts)
 
 
+def of_source(shared: dict[int, set[str]], source: str) -> dict[int, set[str]]:
+    """Keys as a file names them, with the source before external ids, as the store keeps them.
+
+    >>> of_source({3: {"external_id:7"}}, "crm")
+    {3: {'external_id:crm:7'}}
+    """
+    kind = "external_id:"
+    return {
+        row: {f"{kind}{source}:{key.removeprefix(kind)}" if key.startswith(kind) else key for key in keys}
+        for row, keys in shared.items()
+    }
+
+
 def first_keys(frame: CleanFrame, applied: pa.Array) -> pa.Table:
     """One key of each row, its phone or else its e-mail, with the row's hash."""
     phone, email = chunked(frame["phone_match"]), chunked(frame["email"])
@@ -74,27 +87,32 @@ def first_keys(frame: CleanFrame, applied: pa.Array) -> pa.Table:
 
 
 def row_hashes(frame: CleanFrame, version: str) -> Longs:
-    """A hash of everything that each row says, under this version of its profile."""
+    """A hash of everything that each row says, under this version of its profile, whatever other rows say."""
     if not frame.num_rows:
         return np.empty(0, np.int64)
     texts: list[pa.Array] = []
     numbers = np.zeros(frame.num_rows, np.uint64)
-    for place, name in enumerate(frame.column_names):
+    for name in frame.column_names:
         column = chunked(frame[name])
         if name in (ROW, "phone_match") or column.null_count == len(column):
             continue
-        texts.append(pa.scalar(name))
         if pa.types.is_string(column.type):
-            texts.append(column.fill_null("\0"))
+            texts.append(pc.binary_join_element_wise("\x1e", name, column, "\x1f").fill_null(""))
         else:
-            numbers ^= pd.util.hash_array(_as_numbers(column)) * np.uint64(2 * place + 1)
-    whole = pc.binary_join_element_wise(*texts, version, "\x1e")
+            filled = chunked(pc.is_valid(column)).to_numpy(zero_copy_only=False)
+            numbers ^= pd.util.hash_array(_as_numbers(column)) * _odd(name) * filled
+    whole = pc.binary_join_element_wise(*texts, pa.array([version] * frame.num_rows), "")
     hashes = pd.util.hash_array(whole.to_numpy(zero_copy_only=False), categorize=False)
     return (hashes ^ numbers).view(np.int64)
 
 
+def _odd(name: str) -> np.uint64:
+    """A large odd number that stands for a column."""
+    return np.uint64(pd.util.hash_array(np.array([name], object))[0] | 1)
+
+
 def _as_numbers(column: pa.Array) -> npt.NDArray[np.generic]:
-    """The values as they stand in memory, another for null."""
+    """The values as they stand in memory, some number for null."""
     kind = pa.float64() if pa.types.is_floating(column.type) else pa.int64()
     return column.cast(kind).fill_null(-(2**52) - 1).to_numpy(zero_copy_only=False)
 

@@ -233,3 +233,27 @@ def test_an_import_by_hand_keeps_the_cells_that_it_was_asked_to_keep(roll: Roll)
     run = import_by_hand(roll.engine, job, new_lease(60, utc_now), "test")
 
     assert run.values == [{"nombre": "Ana", "teléfono": "3001112233"}]
+
+
+def test_an_external_id_in_two_rows_that_are_not_one_person_has_one_owner(store: Roll) -> None:
+    """Matching by phone and e-mail only: the id makes no group of the rows, and the first of them owns it."""
+    store.import_text("teléfono\n+573001112233\n")
+
+    text = "teléfono,external_id\n+573001112233,x2\n+573001112244,x2\n"
+    reports = [store.import_text(text, match_on=("phone", "email")) for _ in range(2)]
+
+    assert [(r.created, r.updated, r.unchanged) for r in reports] == [(1, 1, 0), (0, 0, 2)]
+    keys = store.rows("SELECT contact_id, role FROM contact_keys WHERE kind = 'external_id' ORDER BY contact_id")
+    assert [role for _, role in keys] == ["owner", "shared"]
+    assert store.rows("SELECT reason FROM candidate_pairs") == [("key_shared",)]
+
+
+def test_a_row_that_was_applied_stands_whatever_other_rows_the_file_has_now(store: Roll) -> None:
+    header, ana = "nombre,teléfono,email,puntos\n", "Ana,+573001112233,,\n"
+    profile = {"match_on": ("email",), "custom_fields": {"puntos": "number"}}
+    store.import_text(header + ana, **profile)
+
+    grown = store.import_text(header + ana + "Luis,,luis@example.org,7\n", **profile)
+
+    assert (grown.created, grown.unchanged) == (1, 1)
+    assert len(store.living()) == 2
