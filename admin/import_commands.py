@@ -46,7 +46,7 @@ def import_file(
     sheet: Annotated[str | None, typer.Option(help="Which sheet of a workbook.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as cp1251.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="What separates cells.")] = None,
-    header_row: Annotated[int | None, typer.Option(help="Which line is the header, from 1.")] = None,
+    header_row: Annotated[int | None, typer.Option(min=1, help="Which line is the header, from 1.")] = None,
 ) -> None:
     """Import a contact file, or see what importing it would do."""
     set_up_logs(verbose=False)

@@ -1,5 +1,6 @@
 """Profiles and drop folders on disk: TOML files in the home folder."""
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -32,7 +33,7 @@ def profiles_folder(home: Path) -> Path:
 
 def read_profile(home: Path, name: str) -> Profile:
     """The profile of this name; `default` exists without a file."""
-    path = profiles_folder(home) / f"{name}.toml"
+    path = _path(home, name)
     if not path.exists():
         if name == "default":
             return Profile()
@@ -68,11 +69,21 @@ def render_profile(profile: Profile) -> str:
 
 
 def save_profile(home: Path, profile: Profile) -> Path:
-    folder = profiles_folder(home)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{profile.name}.toml"
+    path = _path(home, profile.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_profile(profile), encoding="utf-8")
     return path
+
+
+def _path(home: Path, name: str) -> Path:
+    """Where the profile of this name lies: in the profiles' folder and nowhere else."""
+    if not re.fullmatch(r"\w[\w .-]*", name):
+        raise ProfileError(
+            name,
+            "a profile's name has letters, digits, spaces, dots, - and _, and begins with a letter or digit.",
+            "el nombre de un perfil lleva letras, cifras, espacios, puntos, - y _, y empieza con letra o cifra.",
+        )
+    return profiles_folder(home) / f"{name}.toml"
 
 
 def read_folders(home: Path) -> list[DropFolder]:

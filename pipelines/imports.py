@@ -183,8 +183,10 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             lease.hold(connection, batch.id)
             if context.fresh and roll.last_change(connection) != last_change:
                 context.fresh = False
-            if answers is None or roll.changed_by_others(connection, answers.since, batch.id):
-                context.standing = None
+            known = context.standing or answers
+            if known is not None and roll.changed_by_others(connection, known.since, batch.id):
+                context.standing = answers = None
+            if answers is None:
                 answers = ask(connection, rows, context)
             applied = apply_rows(connection, rows, answers, context)
             counts, errors = _write_outcomes(connection, staged, applied, (first, last), context)

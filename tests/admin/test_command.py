@@ -205,6 +205,8 @@ def test_wrong_use_ends_with_2_and_one_sentence(
         (["batches", "list", "--limit", "1001"], "--limit: debe ser 1000 o menos."),
         (["impor", "x"], "no existe la orden 'impor' (¿'import'?)."),
         (["zzz"], "no existe la orden 'zzz'."),
+        (["import", "{people}", "--header-row", "0"], "--header-row: debe ser 1 o más."),
+        (["import", "{people}", "--profile", "a/b"], "Perfil 'a/b': el nombre de un perfil lleva"),
         (["import", "a", "b"], "sobra: b."),
         (["import", "a", "--sheet"], "la opción '--sheet' necesita un valor."),
         (["import", "a", "--dry-run=3"], "la opción '--dry-run' no lleva valor."),
@@ -219,6 +221,14 @@ def test_wrong_use_is_said_in_spanish_where_spanish_is_set(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+def test_a_profile_is_saved_in_its_folder_and_nowhere_else(run: Run, people: Path, tmp_path: Path) -> None:
+    done = run(tmp_path / "home", "import", str(people), "--preview", "--save-profile", "../../x")
+
+    assert done.returncode == 2
+    assert "Profile '../../x': a profile's name has letters" in done.stderr
+    assert list(tmp_path.rglob("x.toml")) == []
 
 
 def test_a_wrong_setting_is_said_in_spanish_where_spanish_is_set(run: Run, tmp_path: Path) -> None:

@@ -72,3 +72,13 @@ def test_a_contact_that_an_earlier_slice_renamed_is_compared_by_its_new_name(
         ("Ana Pérez", None, None),
     ]
     assert store.rows("SELECT reason FROM candidate_pairs") == [("key_shared",)]
+
+
+def test_a_slice_without_rows_does_not_forget_which_rows_stand(store: Roll, slices: Callable[[int], None]) -> None:
+    header, both = "nombre,teléfono\n", "Luis,+573001112233\nAna,+573001112233\n"
+    store.import_text(header + both, match_on=("email",))
+    slices(1)
+
+    again = store.import_text(header + "Nadie,\n" + both, match_on=("email",))
+
+    assert (again.unchanged, again.created, again.rejected) == (2, 0, 1)
