@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from connectors.rowreports import RowReport
 from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
-from pipelines.ahead import Answers, ask, may_stand, read_standing
+from pipelines.ahead import Answers, ask, read_standing
 from pipelines.apply import Applied, apply_rows
 from pipelines.cells import NOTES
 from pipelines.columns import chunked
@@ -173,8 +173,7 @@ def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
 def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
     context = _open_context(store, staged, mapping, batch, job, lease)
-    if may_stand(job.profile) and not context.fresh:
-        context.standing = read_standing(store, staged.taken)
+    context.standing = read_standing(store, staged.taken, context)
     sizes, last_change = _Sizes(), 0
     for first, last, rows, answers in _slices(store, staged, batch.rows_done + 1, sizes, context):
         began = time.monotonic()

@@ -6,7 +6,7 @@ PostgreSQL moves CSV through COPY; SQLite binds tuples. Both keep null and empty
 import io
 import itertools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -176,14 +176,23 @@ def _copy_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Tab
     with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:  # type: ignore[attr-defined]
         for chunk in copy:
             buffer.write(chunk)
-    return _with_times(_read_csv(buffer.getbuffer(), schema, pa.string()), schema)
+    return _read_csv(buffer.getbuffer(), schema, pa.string(), _time_of_text)
 
 
-def _read_csv(data: memoryview | bytes, schema: pa.Schema, times: pa.DataType) -> pa.Table:
-    """Rows as both databases give them: null is nothing, empty text is quoted; times come as the type named."""
+def _time_of_text(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(pc.replace_substring_regex(texts, r"\+00(:00)?$", "Z"), STAMP)
+
+
+def _read_csv(
+    data: memoryview | bytes,
+    schema: pa.Schema,
+    times: pa.DataType,
+    read_time: Callable[[pa.ChunkedArray], pa.ChunkedArray],
+) -> pa.Table:
+    """Rows as both databases give them: null is nothing, empty text is quoted; times come as a type of their own."""
     if not len(data):
         return schema.empty_table()
-    return arrow_csv.read_csv(
+    found = arrow_csv.read_csv(
         pa.py_buffer(data),
         arrow_csv.ReadOptions(column_names=schema.names, use_threads=False, block_size=max(len(data) + 16, 1024)),
         arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
@@ -196,13 +205,9 @@ def _read_csv(data: memoryview | bytes, schema: pa.Schema, times: pa.DataType) -
             false_values=["f", "0"],
         ),
     )
-
-
-def _with_times(found: pa.Table, schema: pa.Schema) -> pa.Table:
-    for index, field in enumerate(schema):
-        if pa.types.is_timestamp(field.type) and found.schema.field(index).type != field.type:
-            texts = pc.replace_substring_regex(found.column(index), r"\+00(:00)?$", "Z")
-            found = found.set_column(index, field.name, pc.cast(texts, STAMP))
+    for index, item in enumerate(schema):
+        if pa.types.is_timestamp(item.type):
+            found = found.set_column(index, item, read_time(found.column(index)))
     return found
 
 
@@ -283,12 +288,11 @@ def _select_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.T
     line = " || ',' || ".join(_as_cell(_quoted(connection, item.name), item.type) for item in schema)
     cursor = connection.connection.cursor()
     cursor.execute(f"WITH found ({names}) AS ({sql}) SELECT group_concat({line}, char(10)) || char(10) FROM found")
-    found = _read_csv((cursor.fetchall()[0][0] or "").encode(), schema, pa.int64())
-    for index, item in enumerate(schema):
-        if pa.types.is_timestamp(item.type):
-            times = found.column(index).cast(pa.timestamp("us")).cast(item.type)
-            found = found.set_column(index, item.name, times)
-    return found
+    return _read_csv((cursor.fetchall()[0][0] or "").encode(), schema, pa.int64(), _time_of_number)
+
+
+def _time_of_number(microseconds: pa.ChunkedArray) -> pa.ChunkedArray:
+    return microseconds.cast(pa.timestamp("us")).cast(STAMP)
 
 
 def _as_cell(name: str, kind: pa.DataType) -> str:

@@ -45,12 +45,11 @@ class StoreUnreachable(SetupError):
 class LockedConnection(sqlite3.Connection):
     """A SQLite connection whose write transactions wait in line at `<database>.lock`.
 
-    Whoever waits for it holds `<database>.next`, so that one who has just let go of the lock does not take it again
-    before the others: an import would, thousands of times.
+    Whoever waits for it holds `<database>.lock.next`, so that one who has just let go of the lock does not take it
+    again before the others: an import would, thousands of times.
     """
 
     lock_path: str | None = None
-    next_path: str | None = None
     _lock: Any = None
     _next: Any = None
 
@@ -67,7 +66,7 @@ class LockedConnection(sqlite3.Connection):
             raise RuntimeError("this thread has a write transaction open already; a second one would wait for ever")
         if self.lock_path:
             self._lock = self._lock or open(self.lock_path, "ab")  # noqa: SIM115 (kept for the connection's life)
-            self._next = self._next or open(self.next_path or "", "ab")  # noqa: SIM115
+            self._next = self._next or open(f"{self.lock_path}.next", "ab")  # noqa: SIM115 (kept likewise)
             _flock(self._next)
             try:
                 _flock(self._lock)
@@ -144,7 +143,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        connection.lock_path, connection.next_path = lock_path, f"{database}.next"
+        connection.lock_path = lock_path
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         connection.keep_a_log()
