@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from pipelines import imports
 from pipelines.byhand import import_by_hand, new_lease
 from pipelines.imports import Job
+from pipelines.undo import undo_batch
 from schemas.profiles import Profile
 from schemas.reports import ImportReport
 from tests import servers
@@ -87,6 +88,13 @@ class Roll:
     engine: Engine
     folder: Path
     imports: int = field(default=0)
+
+    def use_up_ids(self, count: int) -> None:
+        """Contacts that came and were taken back: they are gone, and the ids of later ones are higher."""
+        text = "name,phone\n" + "".join(f"Nadie {n},+57310{n:07d}\n" for n in range(count))
+        batch = self.import_text(text).batch_id
+        assert batch is not None
+        undo_batch(self.engine, batch, "test", utc_now)
 
     def import_text(self, content: str, name: str = "contacts.csv", **profile: Any) -> ImportReport:
         """Import this text as a file; keywords are attributes of the profile."""

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import Connection
 
-from pipelines import ahead, imports
+from pipelines import imports
 from pipelines.undo import undo_batch
 from tests.conftest import Roll, utc_now
 from warehouse.engines import Store, transaction
@@ -14,9 +14,11 @@ from warehouse.engines import Store, transaction
 _PEOPLE = "name,phone,city\n" + "".join(f"Ana {row},+5730011122{row:02d},Cali\n" for row in range(20))
 
 
-@pytest.fixture(autouse=True, params=[0, 8], ids=["asking for each row", "reading all"])
-def share(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "_SCAN_SHARE", request.param)
+@pytest.fixture(autouse=True, params=[0, 200], ids=["reading all", "asking for each row"])
+def ids_behind(request: pytest.FixtureRequest, store: Roll) -> None:
+    """A roll far larger than the file is not read through: its rows are asked for one by one."""
+    if request.param:
+        store.use_up_ids(request.param)
 
 
 @pytest.fixture
