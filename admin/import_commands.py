@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -22,6 +23,7 @@ from pipelines.template import write_template
 from scheduler.logs import set_up_logs
 from scheduler.tasks import utc_now
 from schemas.errors import InputError
+from schemas.fields import IGNORE
 from schemas.profiles import Profile, check_profile
 from schemas.refusals import Refused
 from schemas.reports import OUTCOMES, ImportReport
@@ -124,9 +126,11 @@ def _show(run: Run, language: str, *, dry_run: bool) -> None:
     report = run.report
     if report.status != "imported":
         word = "refused" if report.status == "rejected" else "needs_mapping"
-        console.print(f"[bold red]{say(language, word)}[/]: {report.message}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]{say(language, word)}[/]: {escape(report.message)}", highlight=False, soft_wrap=True)
         return
     show_report(report, language)
+    if report.message:
+        console.print(report.message, highlight=False, markup=False, soft_wrap=True)
     if dry_run:
         console.print(f"[bold]{say(language, 'dry_run')}[/]")
         _show_contacts(run, language)
@@ -134,7 +138,7 @@ def _show(run: Run, language: str, *, dry_run: bool) -> None:
 
 def show_report(report: ImportReport, language: str) -> None:
     """A small table of the outcomes, and where the row report is."""
-    table = Table(title=report.file, show_header=False)
+    table = Table(title=escape(report.file), show_header=False)
     table.add_row(say(language, "rows"), f"{report.rows:,}")
     for name in OUTCOMES:
         table.add_row(say(language, name), f"{getattr(report, name):,}")
@@ -151,7 +155,7 @@ def _show_contacts(run: Run, language: str) -> None:
     for name in _CONTACT_COLUMNS:
         table.add_column(name)
     for contact in run.contacts:
-        table.add_row(*(str(contact[name] or "") for name in _CONTACT_COLUMNS))
+        table.add_row(*(escape(str(contact[name] or "")) for name in _CONTACT_COLUMNS))
     console.print(table)
 
 
@@ -163,10 +167,12 @@ def _preview(settings: Settings, job: Job, save_as: str | None) -> None:
         print(f"padron: {error.said(language)}", file=sys.stderr)
         raise typer.Exit(1) from error
     table = Table(title=say(language, "proposal"))
-    for name in ("column", "field", "why", "example"):
+    for name in ("column", "field", "why", "when", "example"):
         table.add_column(say(language, name))
     for item in proposals:
-        table.add_row(item.column, item.target, item.reason, item.example)
+        when = "now" if item.taken else "never" if item.target == IGNORE else "with_profile"
+        cells = (item.column, item.target, say(language, item.reason), say(language, when), item.example)
+        table.add_row(*map(escape, cells))
     console.print(table)
     if save_as:
         path = save_profile(settings.home, replace(profile, name=save_as))

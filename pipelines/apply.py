@@ -122,6 +122,7 @@ def _part(decision: Decision, frame: CleanFrame, mask: Flags) -> Decision:
         [pair for pair in decision.pairs if pair[0] in rows],
         {item for item in decision.taken_further if item[0] in rows},
         {kind: flags[mask] for kind, flags in decision.held.items()},
+        decision.renamed[mask],
     )
 
 
@@ -147,6 +148,8 @@ def _apply(connection: Connection, frame: CleanFrame, decision: Decision, contex
             changed, stays_blocked = _change(connection, part, _part(decision, frame, mask), policy, context)
             applied.outcome[np.flatnonzero(mask)[changed]] = "updated"
             applied.code[np.flatnonzero(mask)[stays_blocked]] = "stays_blocked"
+    for at in np.flatnonzero(decision.renamed & (applied.outcome != "rejected")).tolist():
+        applied.code[at] = applied.code[at] or "names_disagree"
     review_pairs(connection, applied.rows, applied.contact, applied.outcome, applied.code, decision, context)
     context.seen.add(applied.contact)
     return applied

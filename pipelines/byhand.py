@@ -14,6 +14,7 @@ from pipelines.drops import heartbeat
 from pipelines.imports import Job, Lease, file_sha256, import_batch
 from pipelines.mapping import Proposal, propose
 from schemas.errors import InputError
+from schemas.fields import IGNORE
 from schemas.profiles import Profile
 from schemas.reports import ImportReport
 from warehouse import batches, roll
@@ -113,5 +114,8 @@ def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:
                 f"{job.name} tiene encabezado y ninguna fila, así que no hay nada que mostrar.",
             )
         proposals = propose(opened.header, sample, job.profile, known)
-    columns = {item.column: item.target for item in proposals if item.column.strip()}
+    columns: dict[str, str] = {}
+    for item in proposals:
+        if item.column.strip() and columns.get(item.column, IGNORE) == IGNORE:
+            columns[item.column] = item.target
     return proposals, job.profile.with_columns(columns)

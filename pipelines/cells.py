@@ -11,6 +11,7 @@ from pipelines.dates import normalise_dates
 from pipelines.mapping import ColumnMap
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
 from pipelines.texts import normalise_names, normalise_texts
+from schemas.consents import EVERY_CHANNEL
 from schemas.fields import CUSTOM, OPT_INS, OPT_OUTS, FieldType
 from schemas.profiles import Profile
 
@@ -105,17 +106,16 @@ def _words(block: Block) -> None:
         block.put(key, normalise(raw), raw)
     for column in [words.normalise_statuses(cells).value for cells in block.cells("status")[1:]]:
         _block_where(block, pc.equal(column, "blocked"))
-    for cells in block.cells("blocked"):
-        _block_where(block, _flags(block, cells, "blocked").value)
+    for at in block.mapping.columns_of("blocked"):
+        _block_where(block, _flags(block, at))
     separator = block.profile.tag_separator or (block.mapping.layout.tag_separator if block.mapping.layout else None)
     tags = [words.normalise_tags(cells, separator) for cells in block.cells("tags")]
     own = words.join_tags([tag.strip() for tag in block.profile.tags if tag.strip()])
     if own:
         tags.append(pa.array([own] * block.count, _TEXT))
     block.columns["tags"] = joined(tags, SEPARATOR, block.count)
-    targets = [(target, "out") for target in OPT_OUTS] + [(target, "in") for target in OPT_INS]
-    consents = [_consent(block, cells, target, state) for target, state in targets for cells in block.cells(target)]
-    block.columns["consents"] = joined(consents, SEPARATOR, block.count)
+    said = [_consent(block, at, target) for target in (*OPT_OUTS, *OPT_INS) for at in block.mapping.columns_of(target)]
+    block.columns["consents"] = joined([*said, _opted_out_by_status(block)], SEPARATOR, block.count)
 
 
 def _block_where(block: Block, blocked: pa.Array) -> None:
@@ -125,28 +125,45 @@ def _block_where(block: Block, blocked: pa.Array) -> None:
     block.problems["status"] = pc.if_else(hit, _NULL, block.problems["status"])
 
 
-def _consent(block: Block, cells: pa.Array, target: str, state: str) -> pa.Array:
-    """`channel:in` or `channel:out` where the cell says yes, and for opt-in columns also where it says no."""
-    said = _flags(block, cells, target).value
+def _consent(block: Block, at: int, target: str) -> pa.Array:
+    """`channel:in` or `channel:out` for each cell of a column, with a note for every one that cannot be told."""
+    cells = chunked(block.raw[f"c{at}"])
     channel = target.partition(".")[2]
-    no = _NULL if state == "out" else pa.scalar(f"{channel}:out")
-    return pc.if_else(said, pa.scalar(f"{channel}:{state}"), no)
+    said = words.normalise_consents(cells, "opt_in" if target in OPT_INS else "opt_out")
+    _note_cells(block, said.problem, cells, block.mapping.header[at])
+    return pc.binary_join_element_wise(channel, said.value, ":")
 
 
-def _flags(block: Block, cells: pa.Array, target: str) -> Normalised:
+def _opted_out_by_status(block: Block) -> pa.Array:
+    """A status that says unsubscribed is an opt-out of every channel, and no problem."""
+    unknown = pc.equal(block.problems["status"], "status_unknown").fill_null(False)
+    if not pc.any(unknown).as_py():
+        return pa.nulls(block.count, _TEXT)
+    out = pc.and_(unknown, words.says_out(block.columns["status"]))
+    for columns in (block.columns, block.problems):
+        columns["status"] = pc.if_else(out, _NULL, columns["status"])
+    return pc.if_else(out, f"{EVERY_CHANNEL}:out", _NULL)
+
+
+def _flags(block: Block, at: int) -> pa.Array:
     """Yes and no, with a note for every cell that says neither."""
+    cells = chunked(block.raw[f"c{at}"])
     found = normalise_flags(cells)
-    wrong = pc.is_valid(found.problem)
+    _note_cells(block, found.problem, cells, block.mapping.header[at])
+    return found.value
+
+
+def _note_cells(block: Block, problem: pa.Array, cells: pa.Array, header: str) -> None:
+    wrong = pc.is_valid(problem)
     count = pc.sum(wrong).as_py() or 0
     if count:
         columns = {
             "row": chunked(block.raw["row"]).filter(wrong),
-            "code": found.problem.filter(wrong),
-            "field": [block.mapping.header_of(target)] * count,
+            "code": problem.filter(wrong),
+            "field": [header] * count,
             "value": pc.utf8_slice_codeunits(cells.filter(wrong), 0, 200),
         }
         block.notes.append(pa.table(columns, NOTES))
-    return found
 
 
 # ── dates and custom fields ──────────────────────────────────────────────────────────────────────────────────────

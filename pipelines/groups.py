@@ -27,12 +27,14 @@ _EMPTY: Longs = np.empty(0, np.int64)
 class Groups:
     """`member[i]` belongs to the group whose first row is `leader[i]`, sorted by leader.
 
-    `shared` holds, for the first rows of groups, the keys that an earlier group of the file owns.
+    `shared` holds, for the first rows of groups, the keys that an earlier group of the file owns; `renamed` the
+    members that share an external id with their first row, and not its name.
     """
 
     member: Longs
     leader: Longs
     shared: dict[int, set[str]]
+    renamed: frozenset[int] = frozenset()
 
 
 def no_groups() -> Groups:
@@ -71,13 +73,26 @@ def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: boo
     keys = _codes(occurrences["key"])
     names = _codes(occurrences["name"].fill_null("")) if names_matter else np.zeros(len(rows), np.int64)
     kind_of = _kinds(occurrences["key"])
-    names[kind_of == "external_id"] = 0
-    cluster = _clusters(keys, names, occurrences["name"].combine_chunks())
+    compared = np.where(kind_of == "external_id", 0, names)
+    cluster = _clusters(keys, compared, occurrences["name"].combine_chunks())
     cluster = np.where(np.isin(kind_of, list(kinds)), cluster, np.arange(len(rows)))
     leader_of, all_rows = _components(rows, cluster)
     leaders = leader_of[np.searchsorted(all_rows, rows)]
     member, leader = _members(all_rows, leader_of)
-    return Groups(member, leader, _shared(keys, leaders, occurrences["key"]))
+    renamed = _renamed(rows, leaders, names, occurrences["name"].combine_chunks())
+    return Groups(member, leader, _shared(keys, leaders, occurrences["key"]), renamed)
+
+
+def _renamed(rows: Longs, leaders: Longs, names: Longs, texts: pa.Array) -> frozenset[int]:
+    """The rows whose name does not agree with that of their group's first row."""
+    distinct, first = np.unique(rows, return_index=True)
+    at_leader = first[np.searchsorted(distinct, leaders)]
+    differs = np.flatnonzero(names != names[at_leader])
+    return frozenset(
+        int(rows[at])
+        for at in differs.tolist()
+        if not names_agree(texts[at].as_py(), texts[int(at_leader[at])].as_py())
+    )
 
 
 def _codes(column: pa.ChunkedArray) -> Longs:

@@ -16,26 +16,25 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from connectors.rowreports import RowReport
 from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
 from pipelines.ahead import Answers, ask, read_standing
-from pipelines.apply import Applied, apply_rows
-from pipelines.cells import NOTES
+from pipelines.apply import apply_rows
 from pipelines.columns import chunked
 from pipelines.context import Context
 from pipelines.fold import fold_rows
-from pipelines.mapping import ColumnMap, map_columns, require_keys
+from pipelines.mapping import ColumnMap, map_columns, require_keys, source_of
 from pipelines.match import of_source, row_hashes
-from pipelines.stage import Progress, Staged, rejected_between, stage_file
+from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
+from pipelines.stage import Progress, Staged, stage_file
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
 from schemas.refusals import NeedsAnswer, Refused
-from schemas.reports import OUTCOMES, FileStatus, ImportReport
+from schemas.reports import OUTCOMES, FileStatus, ImportReport, say_not_taken
 from warehouse import batches, bulk, indexes, roll
 from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
@@ -44,17 +43,6 @@ from warehouse.tables import LIVE_KEYS
 _SLICE_SECONDS = 1.0
 _SMALLEST, _FIRST, _LARGEST = 500, 20_000, 50_000
 _FIRST_LOAD = 20_000
-_MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "stays_blocked")
-_OUTCOMES = pa.schema(
-    [
-        ("batch_id", pa.int64()),
-        ("row", pa.int64()),
-        ("contact_id", pa.int64()),
-        ("outcome", pa.string()),
-        ("into_row", pa.int64()),
-        ("code", pa.string()),
-    ]
-)
 Clock = Callable[[], datetime]
 
 
@@ -80,6 +68,11 @@ class Tally:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     row_errors: list[int] = field(default_factory=list)
     values: list[dict[str, str]] = field(default_factory=list)
+    rows: int = 0
+    warnings: int = 0
+    columns_not_taken: tuple[str, ...] = ()
+    message: str = ""
+    has_report: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +96,7 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     report = ImportReport(job.name, "imported", batch_id=batch.id)
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
-            tally, rows, warnings, reported = _run(store, batch, job, lease, Path(scratch))
+            tally = _run(store, batch, job, lease, Path(scratch))
     except Refused as error:
         status: FileStatus = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
         return replace(
@@ -112,29 +105,25 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
             message=error.said(job.profile.language or job.language),
             seconds=time.monotonic() - started,
         ), []
-    return (
-        replace(
-            report,
-            rows=rows,
-            warnings=warnings,
-            row_errors=tuple(sorted(tally.row_errors)),
-            reject_file=str(job.report_path) if reported else None,
-            seconds=time.monotonic() - started,
-            **dict[str, Any](tally.counts),
-        ),
-        tally.values,
+    done = replace(
+        report,
+        rows=tally.rows,
+        warnings=tally.warnings,
+        row_errors=tuple(sorted(tally.row_errors)),
+        columns_not_taken=tally.columns_not_taken,
+        message=tally.message,
+        reject_file=str(job.report_path) if tally.has_report else None,
+        seconds=time.monotonic() - started,
+        **dict[str, Any](tally.counts),
     )
+    return done, tally.values
 
 
-def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> tuple[Tally, int, int, int]:
+def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> Tally:
     with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
         mapping = _map(store, opened, job)
-        report = RowReport(
-            job.report_path,
-            opened.header,
-            delimiter=opened.delimiter,
-            language=job.profile.language or job.language or mapping.language,
-        )
+        language = job.profile.language or job.language or mapping.language
+        report = RowReport(job.report_path, opened.header, delimiter=opened.delimiter, language=language)
         try:
             staged = stage_file(
                 opened,
@@ -147,16 +136,26 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> t
             )
             pa.default_memory_pool().release_unused()
             tally = _apply(store, staged, mapping, batch, job, lease)
-            noted = _merge_notes(store, batch)
+            noted = merge_notes(store, batch)
+            _sum_up(tally, staged, noted, language)
             with ThreadPoolExecutor(1, "notes") as aside:
-                written = aside.submit(_report_merge_notes, opened, noted, report)
-                _end(store, staged, tally, batch, lease)
+                written = aside.submit(report_merge_notes, opened, noted, report)
+                _end(store, tally, batch, lease)
                 written.result()
         finally:
             report.close()
-    tally.row_errors = sorted({*staged.rejected.tolist(), *tally.row_errors})
-    tally.values = staged.values
-    return tally, staged.rows_read, staged.warnings, report.rows
+    tally.has_report = report.rows > 0
+    return tally
+
+
+def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> None:
+    """What is known of the whole file, once every row is applied."""
+    rejected = np.union1d(staged.rejected, np.array(tally.row_errors, np.int64))
+    tally.row_errors = rejected.tolist()
+    tally.warnings = len(np.setdiff1d(np.union1d(staged.warned, noted["row"].to_numpy()), rejected))
+    tally.rows, tally.values = staged.rows_read, staged.values
+    tally.columns_not_taken = staged.columns_not_taken
+    tally.message = say_not_taken(staged.columns_not_taken, language)
 
 
 def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
@@ -188,7 +187,7 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             if answers is None:
                 answers = ask(connection, rows, context)
             applied = apply_rows(connection, rows, answers, context)
-            counts, errors = _write_outcomes(connection, staged, applied, (first, last), context)
+            counts, errors = write_outcomes(connection, staged, applied, (first, last), context)
             batches.add_progress(connection, batch.id, last, counts)
             last_change = roll.last_change(connection) if context.fresh else 0
         _add(tally, counts, errors)
@@ -197,15 +196,15 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
     return tally
 
 
-def _end(store: Store, staged: Staged, tally: Tally, batch: Batch, lease: Lease) -> None:
+def _end(store: Store, tally: Tally, batch: Batch, lease: Lease) -> None:
     """Build the indexes that a first load left out, and say that every row is applied."""
     indexes.build_missing(store)
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
         if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
             bulk.refresh_statistics(connection, LIVE_KEYS)
-        values = {"state": "applied", "rows_read": staged.rows_read, "warnings": staged.warnings}
-        batches.set_batch(connection, batch.id, values)
+        values = {"state": "applied", "rows_read": tally.rows, "warnings": tally.warnings}
+        batches.set_batch(connection, batch.id, {**values, "message": tally.message or None})
 
 
 def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Context:
@@ -214,6 +213,8 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
     with transaction(store) as connection:
         bulk.lock_keys(connection)
         lease.hold(connection, batch.id)
+        source = source_of(mapping, job.profile)
+        batches.set_batch(connection, batch.id, {"source": source})
         ids = roll.field_ids(connection, mapping.custom, at)
         fresh = batch.rows_done == 0 and staged.taken >= _FIRST_LOAD and roll.is_empty(connection)
         fresh = fresh and roll.last_change(connection) == 0 and not isinstance(store, Rehearsal)
@@ -223,14 +224,14 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         indexes.build_missing(store)
     context = Context(
         batch.id,
-        batch.source,
+        source,
         batch.actor,
         at,
         job.profile,
         job.profile.version,
         mapping.custom,
         ids,
-        of_source(staged.groups.shared, batch.source),
+        of_source(staged.groups.shared, source),
         fresh,
     )
     if batch.rows_done:
@@ -295,57 +296,6 @@ def _slice_rows(staged: Staged, first: int, last: int, profile: Profile) -> Clea
     return CleanFrame(pa.concat_tables([rows.filter(pa.array(single)), folded]).sort_by(ROW))
 
 
-def _write_outcomes(
-    connection: Connection, staged: Staged, applied: Applied, bounds: tuple[int, int], context: Context
-) -> tuple[dict[str, int], list[int]]:
-    """Write an outcome for every row of a range: those applied, those rejected before, and those merged away."""
-    outcomes = _outcomes(applied, context.batch_id)
-    bad, codes = rejected_between(staged, *bounds)
-    count = len(bad)
-    rejected = {"row": bad, "outcome": ["rejected"] * count, "code": codes}
-    merged = _members_between(staged, *bounds, context.refused)
-    parts = [outcomes, _outcome_table(rejected, context.batch_id), _outcome_table(merged, context.batch_id)]
-    table = pa.concat_tables(parts).sort_by("row")
-    batches.insert_outcomes(connection, table)
-    names, numbers = np.unique(chunked(table["outcome"]).to_numpy(zero_copy_only=False), return_counts=True)
-    errors = table.filter(pc.equal(table["outcome"], "rejected"))["row"].to_pylist()
-    return dict(zip(names.tolist(), numbers.tolist(), strict=True)), errors
-
-
-def _outcomes(applied: Applied, batch_id: int) -> pa.Table:
-    columns = {
-        "row": applied.rows,
-        "contact_id": pa.array(applied.contact, mask=applied.contact == 0),
-        "outcome": applied.outcome,
-        "code": applied.code,
-    }
-    return _outcome_table(columns, batch_id)
-
-
-def _outcome_table(columns: Mapping[str, object], batch_id: int) -> pa.Table:
-    count = len(columns["row"])  # type: ignore[arg-type]
-    filled: dict[str, object] = {"batch_id": np.full(count, batch_id), **columns}
-    arrays = [
-        pa.nulls(count, item.type) if item.name not in filled else _array(filled[item.name], item.type)
-        for item in _OUTCOMES
-    ]
-    return pa.Table.from_arrays(arrays, schema=_OUTCOMES)
-
-
-def _array(values: object, kind: pa.DataType) -> pa.Array:
-    return values if isinstance(values, pa.Array) else pa.array(values, kind)
-
-
-def _members_between(staged: Staged, first: int, last: int, refused: Mapping[int, str]) -> dict[str, object]:
-    """The rows of the range that were merged into another row of the file, and share its fate if it was refused."""
-    groups = staged.groups
-    inside = (groups.member >= first) & (groups.member <= last)
-    member, leader = groups.member[inside], groups.leader[inside]
-    codes = [refused.get(row) for row in leader.tolist()] if refused else [None] * len(member)
-    outcome = ["rejected" if code else "merged" for code in codes]
-    return {"row": member, "outcome": outcome, "into_row": leader, "code": codes}
-
-
 def _add(tally: Tally, counts: Mapping[str, int], errors: list[int]) -> None:
     for name, count in counts.items():
         tally.counts[name] += count
@@ -361,27 +311,6 @@ class _Sizes:
     def took(self, rows: int, seconds: float) -> None:
         wanted = int(rows * _SLICE_SECONDS / max(seconds, 0.001))
         self.rows = min(max(wanted, rows // 2, _SMALLEST), rows * 2, _LARGEST)
-
-
-# ── what merging had to say ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _merge_notes(store: Store, batch: Batch) -> pa.Table:
-    """row, code and outcome of the rows that matching had something to say about."""
-    with reading(store) as connection:
-        return batches.outcome_rows(connection, batch.id, _MERGE_CODES)
-
-
-def _report_merge_notes(opened: Opened, noted: pa.Table, report: RowReport) -> None:
-    """Add these rows to the report; the file is read again only if there are any."""
-    if not noted.num_rows:
-        return
-    rejected = noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_numpy()
-    count = noted.num_rows
-    notes = pa.table({"row": noted["row"], "code": noted["code"], "field": [""] * count, "value": [""] * count}, NOTES)
-    for raw in opened.source.blocks():
-        numbers = chunked(raw[ROW])
-        report.add(raw, notes.filter(pc.is_in(notes["row"], numbers)), rejected)
 
 
 def file_sha256(path: Path) -> str:

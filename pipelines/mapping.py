@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
@@ -10,7 +11,7 @@ from pipelines.emails import normalise_emails
 from pipelines.phones import normalise_phones
 from schemas.fields import CUSTOM, IGNORE, FieldType
 from schemas.frames import RawFrame
-from schemas.headers import custom_key, header_form, header_target
+from schemas.headers import custom_key, header_form, header_target, phone_rank
 from schemas.layouts import Layout, recognise
 from schemas.profiles import Profile
 from schemas.refusals import NeedsAnswer
@@ -47,23 +48,25 @@ _SPANISH = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """A file's columns mapped: one target for each column (None where it is not taken), and how that was found."""
+    """A file's columns mapped: one target for each column (None where it is not taken), and how that was found.
+
+    `unknown` are the columns that nobody said anything about, or that a layout leaves out.
+    """
 
     header: tuple[str, ...]
     targets: tuple[str | None, ...]
     layout: Layout | None
     custom: Mapping[str, FieldType]
+    unknown: frozenset[int] = frozenset()
 
     def columns_of(self, target: str) -> list[int]:
-        return [index for index, found in enumerate(self.targets) if found == target]
+        """The columns mapped to this target, in the order in which their cells count; mobiles before landlines."""
+        found = [index for index, name in enumerate(self.targets) if name == target]
+        return sorted(found, key=lambda index: phone_rank(self.header[index])) if target == "phone" else found
 
     def header_of(self, target: str) -> str:
         found = self.columns_of(target)
         return self.header[found[0]] if found else target
-
-    @property
-    def ignored(self) -> list[str]:
-        return [name for name, target in zip(self.header, self.targets, strict=True) if target is None and name.strip()]
 
     @property
     def language(self) -> str:
@@ -77,10 +80,24 @@ def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, Fie
     `known` are the custom fields that exist already, with their types.
     """
     layout = recognise(header)
-    targets = [_target(name, profile, layout, known) for name in header]
+    by_form = {header_form(name): target for name, target in profile.columns.items()}
+    said = [profile.columns.get(name) or by_form.get(header_form(name)) for name in header]
+    targets = [_target(name, own, profile, layout, known) for name, own in zip(header, said, strict=True)]
     chosen = {target.removeprefix(CUSTOM) for target in targets if target and target.startswith(CUSTOM)}
     custom: dict[str, FieldType] = {key: known.get(key) or profile.custom_fields.get(key, "text") for key in chosen}
-    return ColumnMap(tuple(header), tuple(targets), layout, custom)
+    unknown = frozenset(
+        at
+        for at, (name, target, own) in enumerate(zip(header, targets, said, strict=True))
+        if target is None and name.strip() and name.strip() not in REPORT_COLUMNS and not own
+    )
+    return ColumnMap(tuple(header), tuple(targets), layout, custom, unknown)
+
+
+def source_of(mapping: ColumnMap, profile: Profile) -> str:
+    """Whose record numbers the file's external ids are: the profile's source, else the product that wrote the file."""
+    if profile.is_named or mapping.layout is None:
+        return profile.source_name
+    return mapping.layout.source
 
 
 def require_keys(mapping: ColumnMap, name: str) -> None:
@@ -90,35 +107,34 @@ def require_keys(mapping: ColumnMap, name: str) -> None:
         raise NeedsAnswer("no_keys", name=name, columns=shown)
 
 
-def _target(name: str, profile: Profile, layout: Layout | None, known: Mapping[str, FieldType]) -> str | None:
-    stripped = name.strip()
-    if not stripped or stripped in REPORT_COLUMNS:
+def _target(
+    name: str, said: str | None, profile: Profile, layout: Layout | None, known: Mapping[str, FieldType]
+) -> str | None:
+    if not name.strip() or name.strip() in REPORT_COLUMNS:
         return None
-    said = profile.columns.get(name) or profile.columns.get(stripped) or _by_form(stripped, profile.columns)
-    said = said or (layout.columns.get(header_form(name)) if layout else None) or header_target(name)
-    if said is None:
+    target = said or (layout.target_of(name) if layout else None) or header_target(name)
+    if target is None:
         key = custom_key(name)
         if key in known or key in profile.custom_fields or profile.unmapped == "custom":
-            said = f"{CUSTOM}{key}"
-    return None if said == IGNORE else said
-
-
-def _by_form(name: str, columns: Mapping[str, str]) -> str | None:
-    form = header_form(name)
-    return next((target for header, target in columns.items() if header_form(header) == form), None)
+            target = f"{CUSTOM}{key}"
+    return None if target == IGNORE else target
 
 
 # ── proposals ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+Reason = Literal["known", "ignored", "empty", "emails", "phones", "names", "other"]
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a column could mean, and why."""
+    """What a column could mean, and why; `taken` where an import takes it without being told."""
 
     column: str
     target: str
-    reason: str
+    reason: Reason
     example: str
+    taken: bool
 
 
 def propose(
@@ -131,27 +147,29 @@ def propose(
         cells = [cell for cell in sample[f"c{index}"].to_pylist() if cell and cell.strip()]
         example = cells[0][:60] if cells else ""
         if target is not None:
-            found.append(Proposal(name, target, "header", example))
+            found.append(Proposal(name, target, "known", example, taken=True))
+        elif index not in mapping.unknown or (mapping.layout and mapping.layout.target_of(name)):
+            found.append(Proposal(name, IGNORE, "ignored", example, taken=False))
         else:
             guess, reason = _by_content(name, cells, profile)
-            found.append(Proposal(name, guess, reason, example))
+            found.append(Proposal(name, guess, reason, example, taken=False))
     return found
 
 
-def _by_content(name: str, cells: list[str], profile: Profile) -> tuple[str, str]:
+def _by_content(name: str, cells: list[str], profile: Profile) -> tuple[str, Reason]:
     if not cells:
         return IGNORE, "empty"
     column = pa.array(cells[:500])
     emails = normalise_emails(column)
     if _share(emails.problem) > 0.7:
-        return "email", "cells are e-mails"
+        return "email", "emails"
     phones = normalise_phones(column, profile.default_country)
     if _share(phones.problem) > 0.7 and sum(len(re.sub(r"\D", "", cell)) >= 8 for cell in cells) > len(cells) * 0.7:
-        return "phone", "cells are phones"
+        return "phone", "phones"
     words = [cell for cell in cells if re.fullmatch(r"[^\d@_/\\]{2,80}", cell)]
     distinct = len(set(cells)) / len(cells)
     if len(words) > len(cells) * 0.9 and distinct > 0.6 and sum(" " in cell for cell in words) > len(cells) * 0.5:
-        return "display_name", "cells look like full names"
+        return "display_name", "names"
     return f"{CUSTOM}{custom_key(name)}", "other"
 
 

@@ -27,6 +27,7 @@ class Decision:
 
     `held` marks phones and e-mails that the row's contact has already, in whatever role.
     `pairs` are contacts that may be one person: (row, contact or 0 for the row's own, other contact, reason).
+    `renamed` marks rows whose external id is a contact's with another name: it is applied, but worth a look.
     """
 
     contact: Longs
@@ -35,8 +36,11 @@ class Decision:
     pairs: list[tuple[int, int, int, str]] = field(default_factory=list)
     taken_further: set[tuple[int, str]] = field(default_factory=set)
     held: dict[str, Flags] = field(default_factory=dict)
+    renamed: Flags = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
+        if len(self.renamed) != len(self.contact):
+            self.renamed = np.zeros(len(self.contact), bool)
         for kind in ("phone", "email"):
             self.held.setdefault(kind, np.zeros(len(self.contact), bool))
 
@@ -150,7 +154,9 @@ def decide(frame: CleanFrame, matches: pa.Table, profile: Profile, shared: dict[
 def _choose(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.Table, profile: Profile) -> None:
     order = {kind: index for index, kind in enumerate(profile.match_on)}
     kinds = np.array([order.get(kind, -1) for kind in matches["kind"].to_pylist()], np.int64)
-    agreeing = (kinds >= 0) & _agree(rows, frame, matches, profile)
+    agree = _agree(rows, frame, matches, profile)
+    by_id = chunked(pc.equal(matches["kind"], "external_id")).to_numpy(zero_copy_only=False)
+    agreeing = (kinds >= 0) & (agree | by_id)
     position = np.searchsorted(rows, matches["row"].to_numpy())[agreeing]
     contact = matches["contact_id"].to_numpy()[agreeing]
     shares = (chunked(pc.not_equal(matches["role"], "owner")).to_numpy(zero_copy_only=False))[agreeing]
@@ -158,6 +164,7 @@ def _choose(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.Tabl
     position, contact = position[ranking], contact[ranking]
     where, first = np.unique(position, return_index=True)
     decision.contact[where] = contact[first]
+    decision.renamed[where] = ~agree[agreeing][ranking][first]
     others = contact != decision.contact[position]
     seen: set[tuple[int, int]] = set()
     for at, other in zip(position[others].tolist(), contact[others].tolist(), strict=True):
@@ -174,7 +181,6 @@ def _agree(rows: Longs, frame: CleanFrame, matches: pa.Table, profile: Profile) 
     mine = fold(chunked(frame["display_name"]).take(at))
     theirs = fold(chunked(matches["display_name"]))
     same = pc.or_kleene(pc.equal(mine, theirs), pc.or_(pc.is_null(mine), pc.is_null(theirs)))
-    same = pc.or_(same, chunked(pc.equal(matches["kind"], "external_id")))
     agree = same.to_numpy(zero_copy_only=False).copy()
     for index in np.flatnonzero(~agree):
         agree[index] = names_agree(mine[int(index)].as_py(), theirs[int(index)].as_py())

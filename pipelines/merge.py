@@ -17,6 +17,7 @@ from schemas.profiles import Duplicates
 
 PLAIN = ("first_name", "last_name", "company", "address", "city", "country", "photo_url", "channel", "language")
 HISTORY = (*PLAIN, "display_name", "phone", "email", "status", "last_interaction_at")
+_NOTHING = pa.scalar(None, pa.string())
 Diffs = dict[int, dict[str, list[Any]]]
 
 
@@ -44,6 +45,7 @@ def merge_contacts(
     cleared = incoming["clear"].fill_null("")
     new = {name: pick(existing[name], incoming[name], clears(cleared, name), policy) for name in PLAIN}
     new["display_name"] = _display_name(existing, incoming, new, clears(cleared, "display_name"), policy)
+    new |= _parts_of_another_name(existing, new)
     new |= _own_key(existing, incoming, ("phone", "phone_match"), "phone_match", policy, keep_phone)
     new |= _own_key(existing, incoming, ("email", "email_match"), "email_match", policy, keep_email)
     new["status"], stays_blocked = _status(existing["status"], incoming["status"], policy)
@@ -93,6 +95,26 @@ def _display_name(
     from_parts = pc.if_else(parts_same, pc.coalesce(old, _whole(new, count)), followed)
     name = pc.if_else(derived, pc.if_else(emptied, picked, from_parts), picked)
     return name if policy == "overwrite" else _fuller(old, name)
+
+
+def _parts_of_another_name(existing: pa.Table, new: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """First and last names that stayed while the whole name became another's are emptied: history keeps them."""
+    stayed = pc.and_(*(is_same(existing[name], new[name]) for name in ("first_name", "last_name")))
+    differs = pc.and_(stayed, pc.invert(is_same(existing["display_name"], new["display_name"])))
+    where = np.flatnonzero(differs.to_numpy(zero_copy_only=False))
+    if not len(where):
+        return {}
+    at = pa.array(where)
+    count = existing.num_rows
+    parts = fold(chunked(_whole(new, count)).take(at)).to_pylist()
+    wholes = fold(chunked(new["display_name"]).take(at)).to_pylist()
+    stale = np.zeros(count, bool)
+    stale[where] = [
+        bool(part and whole) and not set(part.split()) <= set(whole.split())
+        for part, whole in zip(parts, wholes, strict=True)
+    ]
+    mask = pa.array(stale)
+    return {name: pc.if_else(mask, _NOTHING, chunked(new[name])) for name in ("first_name", "last_name")}
 
 
 def _fuller(old: pa.Array, new: pa.Array) -> pa.Array:

@@ -14,7 +14,7 @@ _CURRENCY = re.compile(
 )
 _YES = ("si", "yes", "y", "s", "true", "verdadero", "verdadeiro", "sim", "1", "on", "x", "v", "t", "vrai", "oui", "ja")
 _NO = ("no", "n", "false", "falso", "nao", "0", "off", "f", "faux", "non", "nein")
-_MARKED = ("blocked", "bloqueado", "bloqueada", "unsubscribed", "opted out", "opt out", "optout", "baja", "blacklisted")
+_MARKED = ("blocked", "bloqueado", "bloqueada", "blacklisted", "blocklisted")
 _MOST = 9e15
 
 
@@ -76,8 +76,13 @@ def normalise_booleans(column: pa.Array) -> Normalised:
     return Normalised(value, pc.if_else(wrong, "boolean_invalid", pa.scalar(None, pa.string())))
 
 
+def yes_or_no(text: str) -> bool | None:
+    """Yes or no in one folded text, None where it is neither."""
+    return True if text in _YES else False if text in _NO else None
+
+
 def normalise_flags(column: pa.Array) -> Normalised:
-    """Yes and no, where the words for blocked and unsubscribed also mean yes."""
+    """Yes and no, where the words for blocked also mean yes."""
     texts = without_blanks(trimmed(chunked(column)))
     folded = fold(texts)
     found = normalise_booleans(column)

@@ -23,7 +23,7 @@ from pipelines.groups import OCCURRENCES, Groups, Longs, Numbers, group_rows, is
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.texts import fold
-from schemas.frames import ROW, CleanFrame, RawFrame
+from schemas.frames import ROW, CleanFrame, RawFrame, text_bytes
 from schemas.profiles import Profile
 
 Progress = Callable[[int, int], None]
@@ -41,7 +41,8 @@ class Staged:
     rows_read: int = 0
     rejected: Longs = field(default_factory=lambda: np.empty(0, np.int64))
     rejected_codes: list[str] = field(default_factory=list)
-    warnings: int = 0
+    warned: Longs = field(default_factory=lambda: np.empty(0, np.int64))
+    columns_not_taken: tuple[str, ...] = ()
     taken: int = 0
     groups: Groups = field(default_factory=no_groups)
     starts: list[int] = field(default_factory=list)
@@ -87,6 +88,8 @@ def stage_file(
     keys: dict[str, list[Numbers]] = {key: [] for key, _ in _KEYS}
     further: dict[str, list[Numbers]] = {key: [] for key, _ in _KEYS}
     rejected: list[Longs] = []
+    warned: list[Longs] = []
+    filled: set[int] = set()
     with (
         pa.OSFile(str(staged.path), "wb") as file,
         pa.ipc.new_file(file, clean_schema(mapping.custom)) as writer,
@@ -96,15 +99,22 @@ def stage_file(
             staged.rows_read += raw.num_rows
             rejected.append(cleaned.rejected)
             staged.rejected_codes += _last_codes(cleaned.notes, cleaned.rejected)
-            staged.warnings += len(np.setdiff1d(cleaned.notes["row"].to_numpy(), cleaned.rejected))
+            warned.append(np.setdiff1d(cleaned.notes["row"].to_numpy(), cleaned.rejected))
+            filled |= {at for at in mapping.unknown - filled if _has_text(raw, at)}
             if keep_values:
                 staged.values += _values(raw, opened.header, cleaned.rejected)
             if cleaned.frame.num_rows:
                 _write(writer, cleaned.frame, staged, keys, further)
             progress(staged.rows_read, len(staged.rejected_codes))
-    staged.rejected = np.concatenate(rejected) if rejected else staged.rejected
+    if rejected:
+        staged.rejected, staged.warned = np.concatenate(rejected), np.concatenate(warned)
+    staged.columns_not_taken = tuple(mapping.header[at].strip() for at in sorted(filled))
     staged.groups = _group(staged, keys, further, profile)
     return staged
+
+
+def _has_text(raw: RawFrame, at: int) -> bool:
+    return bool(text_bytes(chunked(raw[f"c{at}"])).strip())
 
 
 def _use_frugal_memory() -> None:

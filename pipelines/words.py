@@ -5,13 +5,17 @@ import unicodedata
 from functools import lru_cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.columns import SEPARATOR, Normalised, chunked, per_distinct, trimmed, without_blanks
+from pipelines.numbers import yes_or_no
+from pipelines.texts import fold
+from schemas.consents import ConsentKind, consent_said, status_says_out
 from schemas.headers import header_form
 
 _STATUSES = {
     "active": "active activo activa ativo ativa enabled habilitado subscribed suscrito contactable vigente alta 1 true",
-    "inactive": "inactive inactivo inactiva inativo inativa disabled deshabilitado inhabilitado 0 false",
+    "inactive": "inactive inactivo inactiva inativo inativa disabled deshabilitado inhabilitado baja 0 false",
     "blocked": "blocked bloqueado bloqueada blocklisted blacklisted block baneado spam",
     "archived": "archived archivado archivada arquivado arquivada",
 }
@@ -49,6 +53,26 @@ def _vocabulary(column: pa.Array, words: dict[str, str], code: str) -> Normalise
     value = per_distinct(texts, lambda text: known(text) or text, pa.string())
     problem = per_distinct(texts, lambda text: None if text is None or known(text) else code, pa.string())
     return Normalised(value, problem)
+
+
+def normalise_consents(column: pa.Array, kind: ConsentKind) -> Normalised:
+    """`in` or `out` for each cell of such a column, null where it says nothing; with a code where it is unclear."""
+    folded = fold(without_blanks(trimmed(chunked(column))))
+
+    def said(text: str) -> str | None:
+        return consent_said(text, yes_or_no(text), kind)
+
+    answers = per_distinct(folded, lambda text: said(text) if text else None, pa.string())
+    unclear = pc.equal(answers, "unclear").fill_null(False)
+    meant = pa.scalar("out" if kind == "opt_out" else None, pa.string())
+    code = pa.scalar("consent_unclear", pa.string())
+    return Normalised(pc.if_else(unclear, meant, answers), pc.if_else(unclear, code, pa.scalar(None, pa.string())))
+
+
+def says_out(column: pa.Array) -> pa.Array:
+    """Where a status that is none of Padrón's says that the person opted out."""
+    folded = fold(chunked(column))
+    return per_distinct(folded, lambda text: bool(text) and status_says_out(text), pa.bool_())
 
 
 def normalise_tags(column: pa.Array, separator: str | None) -> pa.Array:

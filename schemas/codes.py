@@ -108,6 +108,13 @@ CODES: dict[str, Code] = {
             "Escriba sí o no.",
         ),
         Code(
+            "consent_unclear",
+            "It cannot be told from this whether the person consents. In a column of opt-outs it counts as opted out.",
+            "No se sabe por esto si la persona consiente. En una columna de bajas cuenta como baja.",
+            "Write yes or no, or the date.",
+            "Escriba sí o no, o la fecha.",
+        ),
+        Code(
             "status_unknown",
             "This status is not known.",
             "Este estado no se conoce.",
@@ -188,6 +195,13 @@ CODES: dict[str, Code] = {
             "key_shared",
             "The phone or e-mail belongs to a contact with another name, so it was kept as shared; a person decides.",
             "El teléfono o correo es de un contacto con otro nombre: quedó como compartido y una persona decide.",
+        ),
+        Code(
+            "names_disagree",
+            "The row's external id leads to a contact or an earlier row with another name; it was applied there.",
+            "El id externo de la fila lleva a un contacto o una fila anterior con otro nombre; se aplicó ahí.",
+            "If they are two people, the ids come from two systems: give each its own source in a profile.",
+            "Si son dos personas, los ids son de dos sistemas: dé a cada uno su propio source en un perfil.",
         ),
         Code(
             "keys_disagree",

@@ -64,8 +64,8 @@ PARTS = {
 }
 CHANNELS = ("whatsapp", "instagram", "facebook", "telegram", "webchat", "sms", "email", "phone")
 STATUSES = ("active", "inactive", "blocked", "archived")
-OPT_OUTS = tuple(f"opt_out.{channel}" for channel in CHANNELS)
-OPT_INS = tuple(f"opt_in.{channel}" for channel in CHANNELS)
+OPT_OUTS = tuple(f"opt_out.{channel}" for channel in (*CHANNELS, "all"))
+OPT_INS = tuple(f"opt_in.{channel}" for channel in (*CHANNELS, "all"))
 CUSTOM = "custom."
 IGNORE = "ignore"
 

@@ -7,6 +7,9 @@ import re
 import unicodedata
 import zlib
 
+from schemas.consents import consent_target
+from schemas.fields import CUSTOM
+
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]")
 _NOT_WORD = re.compile(r"[^0-9a-z\u0370-\uffff]+")
 
@@ -20,6 +23,21 @@ def header_form(text: str) -> str:
     plain = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text).casefold())
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     return _NOT_WORD.sub(" ", plain).strip()
+
+
+_CAMEL = re.compile(r"[A-Za-z]+[a-z0-9](?:[A-Z][A-Za-z0-9]*)+(?:__c)?")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def header_forms(text: str) -> tuple[str, ...]:
+    """The header form, and for names as programs write them also the form of their words.
+
+    >>> header_forms("HasOptedOutOfEmail"), header_forms("Correo")
+    (('hasoptedoutofemail', 'has opted out of email'), ('correo',))
+    """
+    stripped = text.strip()
+    forms = (header_form(stripped),)
+    return (*forms, header_form(_HUMP.sub(" ", stripped))) if _CAMEL.fullmatch(stripped) else forms
 
 
 _NAMES: dict[str, str] = {
@@ -40,21 +58,25 @@ _NAMES: dict[str, str] = {
     "|telefone celular|telemovel|numero de telefone|fone|contact number|primary phone|phone 1|telefono 1"
     "|telephone mobile|portable|handy|telefon|telefon mobil|telefonnummer|mobiltelefon|mobil|urn tel|urn whatsapp"
     "|home phone|work phone|business phone|telefono fijo|telefono casa|telefono trabajo|phone home|phone work"
-    "|phone mobile|phone e164|msisdn|wa id|numero de contacto|other phone|phone 2|telefono 2|mobile phone number",
+    "|phone mobile|phone other|phone e164|msisdn|wa id|numero de contacto|other phone|phone 2|telefono 2"
+    "|mobile phone number|whatsapp phone number|whatsapp phone|numero de telefono de whatsapp|telefono whatsapp"
+    "|landline|landline number|landline phone|fijo|numero fijo|telefone fixo|numero de telefono movil|phones|telefonos"
+    "|celulares|phone numbers|mobiles|telefones|telefono alternativo|telefono secundario|secondary phone",
     "phone_country": "country code|phone country|phone country code|codigo de pais|codigo pais|indicativo"
     "|codigo do pais|prefijo|calling code",
     "email": "email|e mail|mail|email address|e mail address|correo|correo electronico|direccion de correo"
     "|direccion de correo electronico|email 1|e mail 1|emails|endereco de e mail|courriel|adresse e mail"
     "|e mail adresse|email work|email home|work email|primary email|personal email|email id|urn mailto|email 2"
-    "|correo 1|correo 2|adresse email",
+    "|correo 1|correo 2|adresse email|email other|secondary email|correo secundario|correo alternativo|correos"
+    "|correos electronicos|email addresses|alternate email|alternative email|mails",
     "company": "company|company name|organization|organisation|organization name|empresa|compania|nombre de empresa"
     "|nombre de la empresa|razon social|societe|entreprise|firma|account name|primary company|associated company",
     "street": "street|street address|calle|rua|strasse|mailing street|street 2|street2|colonia|barrio|bairro",
     "address": "address|direccion|endereco|domicilio|adresse|direccion completa|full address|anschrift|morada",
     "region": "state|region|province|state province|estado o provincia|provincia|departamento"
-    "|mailing state province|entidad federativa",
+    "|mailing state province|mailing state|entidad federativa",
     "postal_code": "zip|zip code|postal code|postcode|codigo postal|cp|cep|plz|code postal"
-    "|mailing zip postal code|zip postal code",
+    "|mailing zip postal code|mailing postal code|mailing zip|zip postal code",
     "city": "city|ciudad|cidade|ville|ort|stadt|town|mailing city|localidad|municipio|poblacion",
     "country": "country|pais|pays|land|mailing country|country region",
     "photo_url": "photo|photo url|foto|foto de perfil|avatar|avatar url|picture|profile picture|imagen|url foto",
@@ -63,8 +85,8 @@ _NAMES: dict[str, str] = {
     "blocked": "blocked|bloqueado|blacklisted|is blocked|esta bloqueado",
     "language": "language|idioma|lenguaje|lingua|langue|sprache|locale|lang|preferred language",
     "created_at": "created|created at|create date|creation date|date created|created on|created time|fecha de creacion"
-    "|fecha creacion|creado|creado el|fecha de alta|fecha alta|alta|data de criacao|criado em|added time|create time"
-    "|creation",
+    "|created date|fecha creacion|creado|creado el|fecha de alta|fecha alta|alta|data de criacao|criado em|added time"
+    "|create time|creation",
     "last_interaction_at": "last interaction|last interaction at|last activity|last activity at|last activity date"
     "|ultima interaccion|ultimo contacto|ultima actividad|last seen|last contacted|ultima interacao|last message at"
     "|fecha ultima interaccion|fecha de ultima interaccion",
@@ -72,23 +94,20 @@ _NAMES: dict[str, str] = {
     "|categorias|segments|listas|person label|etiquettes",
     "note": "notes|note|notas|nota|observaciones|observacion|comentarios|comentario|comments|comment|observacoes"
     "|remarks|notizen|description|descripcion",
-    "opt_out.email": "email opt out|emailoptout|has opted out of email|email blacklisted|unsubscribed|no email"
-    "|baja email|baja de correo|unsubscribed from all email|no enviar correo|descadastrado",
-    "opt_out.sms": "sms blacklisted|sms opt out|baja sms|no sms",
-    "opt_out.whatsapp": "whatsapp opt out|baja whatsapp|no whatsapp|whatsapp blacklisted",
-    "opt_in.whatsapp": "allow broadcast|whatsapp opt in|permite difusion|acepta whatsapp|opt in|opted in",
-    "opt_in.email": "email opt in|acepta correo|accepts email marketing|acepta email",
-    "opt_in.sms": "sms opt in|acepta sms",
 }
 ALIASES: dict[str, str] = {alias: target for target, names in _NAMES.items() for alias in names.split("|")}
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(e ?mail|correo( electronico)?) \d+( value| address)?|e mail \d+ address"), "email"),
     (re.compile(r"(phone|telefono|telefone|celular|movil|mobile) \d+( value)?"), "phone"),
+    (re.compile(r"(phones?|telefonos?) (mobile|movil|celular|home|casa|work|trabajo|other|otro|whatsapp)"), "phone"),
+    (re.compile(r"(e ?mails?|correos?) (home|personal|work|trabajo|other|otro)"), "email"),
     (re.compile(r"address \d+ formatted"), "address"),
     (re.compile(r"organization \d+ name"), "company"),
-    (re.compile(r"field .+"), "custom"),
+    (re.compile(r"address \d+ city"), "city"),
+    (re.compile(r"address \d+ country"), "country"),
 )
+_ADDRESS_PARTS = ("street", "city", "region", "postal_code", "country")
 _TRAILING_NOTE = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*$")
 
 
@@ -98,14 +117,42 @@ def header_target(header: str) -> str | None:
     >>> header_target("TELÉFONO_MÓVIL"), header_target("Email (work)"), header_target("Field: Plan")
     ('phone', 'email', 'custom.plan')
     """
-    form = header_form(header)
-    target = ALIASES.get(form) or ALIASES.get(header_form(_TRAILING_NOTE.sub("", header)))
-    if target:
-        return target
-    for pattern, found in _PATTERNS:
-        if pattern.fullmatch(form):
-            return f"custom.{custom_key(form.removeprefix('field '))}" if found == "custom" else found
-    return None
+    forms = dict.fromkeys((*header_forms(header), *header_forms(_TRAILING_NOTE.sub("", header))))
+    found = (target for form in forms if (target := _meaning(form)))
+    return next(found, None) or consent_target(header_forms(header)[-1])
+
+
+def _meaning(form: str) -> str | None:
+    """The field that a header form names; parts of an address may say so first."""
+    target = ALIASES.get(form)
+    if target or form.startswith("field "):
+        return target or f"{CUSTOM}{custom_key(form.removeprefix('field '))}"
+    inner = ALIASES.get(form.removeprefix("address ").removeprefix("direccion "))
+    if inner in _ADDRESS_PARTS:
+        return inner
+    return next((target for pattern, target in _PATTERNS if pattern.fullmatch(form)), None)
+
+
+_FIRST_PHONES = (
+    re.compile(r"\b(whatsapp|wa|wsp)\b"),
+    re.compile(r"\b(mobile|mobil|movil|cell|cellphone|celular|celulares|handy|portable|telemovel|mobiltelefon)\b"),
+)
+_LAST_PHONES = re.compile(
+    r"\b(home|work|business|office|other|landline|fijo|fixo|casa|trabajo|oficina|secondary|secundario|alternativo"
+    r"|[2-9])\b"
+)
+
+
+def phone_rank(header: str) -> int:
+    """The place of a column of phones among several: WhatsApp, then mobiles, then others, then landlines.
+
+    >>> sorted(["Home Phone", "Phone", "Mobile Phone"], key=phone_rank)
+    ['Mobile Phone', 'Phone', 'Home Phone']
+    """
+    form = header_forms(header)[-1]
+    if _LAST_PHONES.search(form) and not any(pattern.search(form) for pattern in _FIRST_PHONES):
+        return len(_FIRST_PHONES) + 1
+    return next((rank for rank, pattern in enumerate(_FIRST_PHONES) if pattern.search(form)), len(_FIRST_PHONES))
 
 
 def custom_key(header: str) -> str:

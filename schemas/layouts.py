@@ -6,34 +6,90 @@ Only what the plain header names (`schemas/headers.py`) do not say, or say diffe
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from schemas.headers import header_form
+from schemas.headers import header_forms
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A product's export: the headers that give it away, and its own meanings for headers."""
+    """A product's export: the headers that give it away, and its own meanings for headers.
+
+    `source` names the product whose record numbers its ids are.
+    """
 
     name: str
+    source: str
     signature: tuple[str, ...]
     columns: dict[str, str] = field(default_factory=dict)
     tag_separator: str | None = None
     date_order: str | None = None
 
+    def target_of(self, header: str) -> str | None:
+        """Its own meaning for a header, or None."""
+        return next((self.columns[form] for form in header_forms(header) if form in self.columns), None)
+
+
+_HUBSPOT = {
+    "lead status": "ignore",
+    "associated company": "ignore",
+    "create date gmt 1": "ignore",
+    "contact owner": "ignore",
+    "estado del lead": "ignore",
+    "empresa asociada": "ignore",
+    "id de registro": "external_id",
+    "hs object id": "external_id",
+}
+_SALESFORCE = {
+    "id": "external_id",
+    "title": "ignore",
+    "salutation": "ignore",
+    "assistant phone": "ignore",
+    "name": "display_name",
+}
+_PIPEDRIVE = {
+    "id": "external_id",
+    "person id": "external_id",
+    "person name": "display_name",
+    "person first name": "first_name",
+    "person last name": "last_name",
+    "person email": "email",
+    "person email home": "email",
+    "person email work": "email",
+    "person email other": "email",
+    "person phone": "phone",
+    "person phone work": "phone",
+    "person phone home": "phone",
+    "person phone mobile": "phone",
+    "person phone other": "phone",
+    "person organization": "company",
+    "person label": "tags",
+    "person labels": "tags",
+    "person person created": "created_at",
+    "person created": "created_at",
+    "person add time": "created_at",
+    "person postal address": "address",
+    "person notes": "note",
+    "person marketing status": "opt_in.email",
+    "marketing status": "opt_in.email",
+    "person last activity date": "last_interaction_at",
+}
 
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "google_contacts",
-        ("first name", "last name", "labels", "e mail 1 value", "phone 1 value"),
-        {"photo": "photo_url", "address 1 city": "city", "address 1 country": "country", "nickname": "ignore"},
+        "google_contacts",
+        ("first name", "last name", "labels", "e mail 1 value"),
+        {"photo": "photo_url", "nickname": "ignore"},
         ":::",
     ),
     Layout(
         "google_contacts_legacy",
+        "google_contacts",
         ("given name", "family name", "group membership", "e mail 1 value"),
-        {"name": "display_name", "address 1 city": "city", "address 1 country": "country", "location": "ignore"},
+        {"name": "display_name", "location": "ignore"},
         ":::",
     ),
     Layout(
+        "outlook",
         "outlook",
         ("first name", "last name", "e mail address", "business phone", "mobile phone"),
         {
@@ -55,47 +111,59 @@ LAYOUTS: tuple[Layout, ...] = (
         },
         ";",
     ),
-    Layout(
-        "hubspot",
-        ("record id", "first name", "last name", "email", "phone number", "contact owner"),
-        {"lead status": "ignore", "associated company": "ignore", "create date gmt 1": "ignore"},
-    ),
+    Layout("hubspot", "hubspot", ("record id", "first name", "last name", "email"), _HUBSPOT),
+    Layout("hubspot_es", "hubspot", ("id de registro", "nombre", "apellidos", "correo"), _HUBSPOT),
     Layout(
         "salesforce",
+        "salesforce",
         ("contact id", "first name", "last name", "account name", "email"),
-        {"title": "ignore", "salutation": "ignore"},
+        _SALESFORCE,
         date_order="mdy",
     ),
+    Layout("salesforce_api", "salesforce", ("id", "account id", "last name"), _SALESFORCE),
+    Layout("salesforce_api_owner", "salesforce", ("id", "owner id", "last name"), _SALESFORCE),
+    Layout("pipedrive", "pipedrive", ("person id", "person name"), _PIPEDRIVE, ","),
+    Layout("pipedrive_short", "pipedrive", ("id", "name", "email work", "phone work"), _PIPEDRIVE, ","),
     Layout(
-        "pipedrive",
-        ("person id", "person name", "person email work"),
-        {
-            "person email home": "email",
-            "person email work": "email",
-            "person email other": "email",
-            "person phone work": "phone",
-            "person phone home": "phone",
-            "person phone mobile": "phone",
-            "person phone other": "phone",
-            "person organization": "company",
-            "person label": "tags",
-        },
+        "zoho",
+        "zoho",
+        ("record id", "contact owner", "first name", "last name", "email", "account name"),
+        {"asst phone": "ignore", "contact owner": "ignore"},
         ",",
     ),
-    Layout("zoho", ("record id", "contact owner", "first name", "last name", "email", "account name"), {}, ","),
     Layout(
         "mailchimp",
-        ("email address", "first name", "last name", "member rating", "optin time"),
-        {"cc": "country", "region": "ignore", "optin ip": "ignore"},
+        "mailchimp",
+        ("email address", "member rating", "leid"),
+        {
+            "cc": "country",
+            "region": "ignore",
+            "optin ip": "ignore",
+            "confirm ip": "ignore",
+            "optin time": "opt_in.email",
+            "confirm time": "opt_in.email",
+            "unsub time": "opt_out.email",
+            "clean time": "opt_out.email",
+        },
         ",",
     ),
     Layout(
         "brevo",
+        "brevo",
         ("email", "email blacklisted", "sms blacklisted"),
-        {"sms": "phone", "lastname": "last_name", "firstname": "first_name", "whatsapp": "phone"},
+        {
+            "sms": "phone",
+            "lastname": "last_name",
+            "firstname": "first_name",
+            "whatsapp": "phone",
+            "landline number": "phone",
+            "ext id": "external_id",
+            "contact id": "external_id",
+        },
         date_order="dmy",
     ),
     Layout(
+        "chatwoot",
         "chatwoot",
         ("id", "name", "email", "phone number", "identifier"),
         {"identifier": "external_id", "id": "ignore", "ip address": "ignore", "company name": "company"},
@@ -105,6 +173,6 @@ LAYOUTS: tuple[Layout, ...] = (
 
 def recognise(headers: Sequence[str]) -> Layout | None:
     """The layout whose whole signature is among the headers; the longest signature wins."""
-    forms = {header_form(header) for header in headers}
+    forms = {form for header in headers for form in header_forms(header)}
     found = [layout for layout in LAYOUTS if forms.issuperset(layout.signature)]
     return max(found, key=lambda layout: len(layout.signature), default=None)

@@ -88,6 +88,11 @@ class Profile:
         return self.source or self.name
 
     @property
+    def is_named(self) -> bool:
+        """Whether somebody said where the files come from."""
+        return bool(self.source) or self.name != "default"
+
+    @property
     def version(self) -> str:
         """A short hash that changes whenever the profile's meaning changes."""
         text = json.dumps(asdict(self), sort_keys=True, default=list, ensure_ascii=False)

@@ -99,7 +99,7 @@ def test_json_is_one_object_with_exactly_the_promised_keys(run: Run, people: Pat
 
     document = json.loads(done.stdout)
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
-    assert _KEYS <= set(document) <= _KEYS | {"batch_id", "warnings"}
+    assert _KEYS <= set(document) <= _KEYS | {"batch_id", "warnings", "columns_not_taken"}
     assert (document["file"], document["status"], document["message"]) == ("people.csv", "imported", "")
     assert (document["rows"], document["rows_ok"], document["row_errors"]) == (4, 3, [4])
     assert [document[name] for name in ("created", "updated", "unchanged", "merged", "rejected")] == [2, 0, 0, 1, 1]
@@ -111,7 +111,7 @@ def test_values_are_the_cells_of_accepted_rows(run: Run, people: Path, tmp_path:
     done = run(tmp_path / "home", "import", str(people), "--json", "--values", "--dry-run")
 
     document = json.loads(done.stdout)
-    assert set(document) <= _KEYS | {"batch_id", "warnings", "values"}
+    assert set(document) <= _KEYS | {"batch_id", "warnings", "columns_not_taken", "values"}
     assert len(document["values"]) == document["rows_ok"] == 3
     assert document["values"][0] == {"Nombre": "Ana", "Correo": "ana@example.org", "Teléfono": "+57 300 111 2233"}
 

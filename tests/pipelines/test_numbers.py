@@ -77,8 +77,8 @@ def test_yes_and_no_are_read_in_the_languages_of_the_headers() -> None:
     assert found.problem.to_pylist() == [None] * 9 + ["boolean_invalid"]
 
 
-def test_a_flag_also_takes_the_words_for_blocked_and_unsubscribed() -> None:
-    found = normalise_flags(pa.array(["Bloqueado", "unsubscribed", "si", "no", "hm"]))
+def test_a_flag_also_takes_the_words_for_blocked() -> None:
+    found = normalise_flags(pa.array(["Bloqueado", "blacklisted", "si", "no", "hm"]))
 
     assert found.value.to_pylist() == [True, True, True, False, None]
     assert found.problem.to_pylist() == [None, None, None, None, "boolean_invalid"]
