@@ -1,4 +1,4 @@
-"""JSON lines (one object a line) to raw frames; columns are the keys of all objects."""
+"""JSON lines (one object a line) to raw frames; columns are the keys of all objects, `a.b` for objects inside."""
 
 import itertools
 import json
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from connectors.nested import flat, sound, text_of
 from schemas.frames import PROBLEM, ROW, RawFrame
 from schemas.refusals import UnreadableFile
 
@@ -31,7 +32,7 @@ class JsonLines:
 
     def _frame(self, lines: list[str], first: int) -> RawFrame:
         objects = [_object(line) for line in lines]
-        columns = [pa.array([_text((item or {}).get(key)) for item in objects], pa.string()) for key in self.header]
+        columns = [pa.array([text_of((item or {}).get(key)) for item in objects], pa.string()) for key in self.header]
         problems = pa.array([None if item is not None else "column_count" for item in objects], pa.string())
         rows = pa.array(np.arange(first, first + len(lines)))
         names = [ROW, *(f"c{index}" for index in range(len(columns))), PROBLEM]
@@ -57,27 +58,4 @@ def _object(line: str) -> dict[str, Any] | None:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return {_sound(key): value for key, value in found.items()} if isinstance(found, dict) else None
-
-
-def _text(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return _sound(value)
-        case bool():
-            return "TRUE" if value else "FALSE"
-        case list() if not any(isinstance(item, dict | list) for item in value):
-            return "; ".join(_text(item) for item in value if item is not None)
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        case dict() | list():
-            return _sound(json.dumps(value, ensure_ascii=False))
-        case _:
-            return str(value)
-
-
-def _sound(text: str) -> str:
-    """Text without half characters (lone surrogates), which no encoding can hold."""
-    return text if text.isascii() else text.encode("utf-8", "padron_bad").decode()
+    return {sound(key): value for key, value in flat(found).items()} if isinstance(found, dict) else None

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
+from connectors.nested import text_of
 from schemas.frames import PROBLEM, ROW, RawFrame
 from schemas.refusals import UnreadableFile
 
@@ -20,14 +21,15 @@ class Parquet:
 
     def __init__(self, file: pq.ParquetFile, name: str) -> None:
         self.file, self.name = file, name
-        self.header = tuple(self.file.schema_arrow.names)
+        self.header = tuple(_flattened(self.file.schema_arrow.empty_table()).column_names)
 
     def blocks(self) -> Iterator[RawFrame]:
         first = 1
         try:
             for batch in self.file.iter_batches(_ROWS, use_threads=False):
-                columns = [_texts(batch.column(index)) for index in range(batch.num_columns)]
-                names = [f"c{index}" for index in range(batch.num_columns)]
+                table = _flattened(pa.Table.from_batches([batch]))
+                columns = [_texts(chunked.combine_chunks()) for chunked in table.columns]
+                names = [f"c{index}" for index in range(table.num_columns)]
                 rows = pa.array(np.arange(first, first + batch.num_rows))
                 problems = pa.nulls(batch.num_rows, pa.string())
                 yield RawFrame(pa.Table.from_arrays([rows, *columns, problems], names=[ROW, *names, PROBLEM]))
@@ -49,6 +51,13 @@ def open_parquet(path: Path, *, name: str) -> Parquet:
         if "encrypted" in said.lower():
             raise UnreadableFile("encrypted", name=name) from error
         raise UnreadableFile("not_parquet", name=name, reason=said) from error
+
+
+def _flattened(table: pa.Table) -> pa.Table:
+    """The table with a column `a.b` for each field of its struct columns."""
+    while any(types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
 
 
 def _texts(column: pa.Array) -> pa.Array:
@@ -92,7 +101,7 @@ def _timestamps(column: pa.Array) -> pa.Array:
 
 
 def _joined(column: pa.Array) -> pa.Array:
-    return pa.array(["" if cell is None else "; ".join(str(item) for item in cell) for cell in column.to_pylist()])
+    return pa.array([text_of(cell) for cell in column.to_pylist()], pa.string())
 
 
 def _decoded(column: pa.Array) -> pa.Array:

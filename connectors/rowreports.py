@@ -71,7 +71,7 @@ class RowReport:
     def _texts(self, codes: pa.DictionaryArray, *, suggestion: bool) -> pa.Array:
         texts = []
         for said in codes.dictionary.to_pylist():
-            found = [CODES[code] for code in said.split("; ")]
+            found = [CODES[code] for code in dict.fromkeys(said.split("; "))]
             texts.append(
                 " ".join(
                     code.suggestion(self.language) if suggestion else code.message(self.language) for code in found

@@ -103,7 +103,7 @@ def _first_contacts(store: Store, batch_id: int) -> list[dict[str, Any]]:
 
 
 def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:
-    """A mapping for every column of the file, and the profile that it makes."""
+    """A mapping for every column of the file, and the profile that it makes; empty columns are left open in it."""
     with reading(store) as connection:
         known = roll.known_fields(connection)
     with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
@@ -116,6 +116,6 @@ def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:
         proposals = propose(opened.header, sample, job.profile, known)
     columns: dict[str, str] = {}
     for item in proposals:
-        if item.column.strip() and columns.get(item.column, IGNORE) == IGNORE:
+        if item.reason != "empty" and item.column.strip() and columns.get(item.column, IGNORE) == IGNORE:
             columns[item.column] = item.target
     return proposals, job.profile.with_columns(columns)

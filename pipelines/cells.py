@@ -70,8 +70,7 @@ def read_cells(block: Block) -> None:
         block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
     ids = [without_blanks(normalise_texts(cells)) for cells in block.cells("external_id")]
     block.columns["external_id"] = first(ids, block.count)
-    address = [normalise_texts(cells) for cells in block.cells(*_ADDRESS)]
-    block.columns["address"] = joined(address, ", ", block.count)
+    block.columns["address"] = _address(block)
     block.columns["note"] = joined([normalise_texts(cells) for cells in block.cells("note")], "\n", block.count)
     _names(block)
     _words(block)
@@ -79,6 +78,28 @@ def read_cells(block: Block) -> None:
         _dates(block, key)
     for key, kind in block.mapping.custom.items():
         _custom(block, key, kind)
+
+
+def _address(block: Block) -> pa.Array:
+    """The parts of an address put together, without those that the whole address says already."""
+    whole = first([normalise_texts(cells) for cells in block.cells("address")], block.count)
+    parts = []
+    for target in _ADDRESS:
+        if target == "address":
+            parts.append(whole)
+            continue
+        for cells in block.cells(target):
+            part = normalise_texts(cells)
+            both = pc.and_(pc.is_valid(whole), pc.is_valid(part))
+            said = pc.replace_with_mask(both, both, _within(part.filter(both), whole.filter(both)))
+            parts.append(pc.if_else(said, _NULL, part))
+    return joined(parts, ", ", block.count)
+
+
+def _within(parts: pa.Array, wholes: pa.Array) -> pa.Array:
+    return pa.array(
+        [part in whole for part, whole in zip(parts.to_pylist(), wholes.to_pylist(), strict=True)], pa.bool_()
+    )
 
 
 def first(columns: list[pa.Array], count: int) -> pa.Array:
@@ -130,7 +151,7 @@ def _consent(block: Block, at: int, target: str) -> pa.Array:
     cells = chunked(block.raw[f"c{at}"])
     channel = target.partition(".")[2]
     said = words.normalise_consents(cells, "opt_in" if target in OPT_INS else "opt_out")
-    _note_cells(block, said.problem, cells, block.mapping.header[at])
+    note_cells(block, said.problem, cells, block.mapping.header[at])
     return pc.binary_join_element_wise(channel, said.value, ":")
 
 
@@ -149,11 +170,12 @@ def _flags(block: Block, at: int) -> pa.Array:
     """Yes and no, with a note for every cell that says neither."""
     cells = chunked(block.raw[f"c{at}"])
     found = normalise_flags(cells)
-    _note_cells(block, found.problem, cells, block.mapping.header[at])
+    note_cells(block, found.problem, cells, block.mapping.header[at])
     return found.value
 
 
-def _note_cells(block: Block, problem: pa.Array, cells: pa.Array, header: str) -> None:
+def note_cells(block: Block, problem: pa.Array, cells: pa.Array, header: str) -> None:
+    """A note for each cell with a problem."""
     wrong = pc.is_valid(problem)
     count = pc.sum(wrong).as_py() or 0
     if count:

@@ -16,6 +16,8 @@ from schemas.layouts import Layout, recognise
 from schemas.profiles import Profile
 from schemas.refusals import NeedsAnswer
 
+_DESCRIBES = re.compile(r".+ \d+ (label|type)")
+"""Columns that say of what kind the value beside them is."""
 KEY_TARGETS = ("phone", "email", "external_id")
 REPORT_COLUMNS = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
 _SPANISH = frozenset(
@@ -68,6 +70,12 @@ class ColumnMap:
         found = self.columns_of(target)
         return self.header[found[0]] if found else target
 
+    def label_of(self, at: int) -> int | None:
+        """The column that says what kind of phone or e-mail this one holds: `Phone 1 - Label` of `Phone 1 - Value`."""
+        stem = header_form(self.header[at]).removesuffix(" value")
+        forms = [header_form(name) for name in self.header]
+        return next((forms.index(name) for name in (f"{stem} label", f"{stem} type") if name in forms), None)
+
     @property
     def language(self) -> str:
         words = {word for name in self.header for word in header_form(name).split()}
@@ -88,7 +96,11 @@ def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, Fie
     unknown = frozenset(
         at
         for at, (name, target, own) in enumerate(zip(header, targets, said, strict=True))
-        if target is None and name.strip() and name.strip() not in REPORT_COLUMNS and not own
+        if target is None
+        and name.strip()
+        and name.strip() not in REPORT_COLUMNS
+        and not own
+        and not _DESCRIBES.fullmatch(header_form(name))
     )
     return ColumnMap(tuple(header), tuple(targets), layout, custom, unknown)
 

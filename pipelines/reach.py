@@ -1,31 +1,50 @@
 """How a contact is reached: the phones and e-mails of a block, from several columns and cells of several values."""
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.cells import Block, first
-from pipelines.columns import SEPARATOR, Normalised, holds, no_problems
+from pipelines.cells import Block, first, note_cells
+from pipelines.columns import SEPARATOR, Normalised, chunked, holds, no_problems
 from pipelines.emails import normalise_emails
+from pipelines.groups import Longs
 from pipelines.phones import match_form, normalise_phones
 from schemas.frames import text_bytes
 
 _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
-_PACKED = r"[;|]|:::|\s/\s|,.*[@+]"
-_PACKING = (b";", b"|", b":::", b"/", b",")
 _LOCAL = r"^['=(\s]*(?:\+|tel:)"
+_NUMBER = r"(?:\d[^\d,;|/\n]{0,3}){7,}"
+_SEVEN = r"\W{0,3}(?:\d\D{0,3}){7,}"
+_MOBILE = r"(?i)mobile|m[oó]vil|cell|celular|handy|whatsapp|iphone"
+_SHORTEST_TWO = 15
+"""As long as the shortest cell that holds two phones or e-mails with nothing but a space between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one kind of key is read: its targets, one column of it, and cells that hold several."""
+
+    key: str
+    more: str
+    read: Callable[[Block, pa.Array], Normalised]
+    marks: tuple[bytes, ...]
+    packed: str
+    split: re.Pattern[str]
+    is_one: re.Pattern[str]
 
 
 def read_phones(block: Block) -> None:
-    raws = block.cells("phone")
-    _several(block, "phone", "more_phones", [_phone_column(block, raw) for raw in raws], raws)
+    _read(block, _PHONES)
 
 
 def read_emails(block: Block) -> None:
-    raws = block.cells("email")
-    _several(block, "email", "more_emails", [normalise_emails(raw) for raw in raws], raws)
+    _read(block, _EMAILS)
 
 
 def _phone_column(block: Block, raw: pa.Array) -> Normalised:
@@ -63,39 +82,113 @@ def _region(text: str) -> str | None:
     return code.upper() if code.upper() in phonenumbers.SUPPORTED_REGIONS else None
 
 
-def _several(block: Block, key: str, more: str, columns: list[Normalised], raws: list[pa.Array]) -> None:
-    """The first good cell is the row's own; further good ones stand in `more`; a bad one shows only without any."""
+def _read(block: Block, kind: _Kind) -> None:
+    """The first good cell is the row's own; further good ones stand in `more`; every bad one is noted."""
+    columns = block.mapping.columns_of(kind.key)
     if not columns:
-        block.columns[key] = pa.nulls(block.count, _TEXT)
+        block.columns[kind.key] = pa.nulls(block.count, _TEXT)
         return
-    if len(columns) == 1 and not _has_several(raws[0]):
-        block.put(key, columns[0], raws[0])
+    raws = [chunked(block.raw[f"c{at}"]) for at in columns]
+    found = [kind.read(block, raw) for raw in raws]
+    packed = [_packed_cells(raw, kind) for raw in raws]
+    if len(columns) == 1 and not len(packed[0]):
+        block.put(kind.key, found[0], raws[0])
         return
-    good = [pc.if_else(pc.is_null(column.problem), column.value, _NULL) for column in columns]
-    own = first(good, len(raws[0]))
-    value, problem, raw = own, no_problems(len(own)), raws[0]
-    for column, cells in zip(columns, raws, strict=True):
+    extra: dict[int, list[str]] = {}
+    for place, where in enumerate(packed):
+        if len(where):
+            header = block.mapping.header[columns[place]]
+            found[place] = _unpack(block, found[place], raws[place], where, header, kind, extra)
+    good = [pc.if_else(pc.is_null(column.problem), column.value, _NULL) for column in found]
+    own = first([*_labelled_mobile(block, columns, good), *good], block.count)
+    shown = _put_with_problem(block, kind.key, own, found, raws)
+    for at, column, raw, said in zip(columns, found, raws, shown, strict=True):
+        hidden = pc.if_else(said, _NULL, column.problem)
+        note_cells(block, hidden, raw, block.mapping.header[at])
+    block.columns[kind.more] = _further(own, good, extra, kind.key)
+
+
+def _labelled_mobile(block: Block, columns: list[int], good: list[pa.Array]) -> list[pa.Array]:
+    """The cells that another column of the row calls a mobile phone."""
+    found = []
+    for at, values in zip(columns, good, strict=True):
+        label = block.mapping.label_of(at)
+        if label is not None:
+            mobile = pc.match_substring_regex(chunked(block.raw[f"c{label}"]), _MOBILE)
+            found.append(pc.if_else(mobile.fill_null(False), values, _NULL))
+    return found
+
+
+def _put_with_problem(
+    block: Block, key: str, own: pa.Array, found: list[Normalised], raws: list[pa.Array]
+) -> list[pa.Array]:
+    """Put the column; a row without any good cell shows its first bad one. Which cells of each column are shown so."""
+    value, problem, raw, shown = own, no_problems(block.count), raws[0], []
+    for column, cells in zip(found, raws, strict=True):
         bad = pc.and_(pc.and_(pc.is_null(value), pc.is_null(problem)), pc.is_valid(column.problem))
         value = pc.if_else(bad, column.value, value)
         problem, raw = pc.if_else(bad, column.problem, problem), pc.if_else(bad, cells, raw)
+        shown.append(bad)
     block.put(key, Normalised(value, problem), raw)
-    block.columns[more] = _further(own, good, raws, key, block.profile.default_country)
+    return shown
 
 
-def _has_several(raw: pa.Array) -> bool:
-    return holds(text_bytes(raw), *_PACKING) and bool(pc.any(pc.match_substring_regex(raw, _PACKED)).as_py())
+# ── cells that hold several ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _further(own: pa.Array, good: list[pa.Array], raws: list[pa.Array], key: str, region: str | None) -> pa.Array:
+def _packed_cells(raw: pa.Array, kind: _Kind) -> Longs:
+    """The positions of the cells that hold several values."""
+    text = text_bytes(raw)
+    if holds(text, *kind.marks):
+        where = np.arange(len(raw))
+    elif b" " in text:
+        long = pc.greater_equal(pc.binary_length(raw), _SHORTEST_TWO)
+        where = np.flatnonzero(long.to_numpy(zero_copy_only=False))
+    else:
+        return np.empty(0, np.int64)
+    hits = pc.match_substring_regex(raw.take(pa.array(where)), kind.packed)
+    return where[hits.to_numpy(zero_copy_only=False)]
+
+
+def _unpack(
+    block: Block, whole: Normalised, raw: pa.Array, where: Longs, header: str, kind: _Kind, extra: dict[int, list[str]]
+) -> Normalised:
+    """The column with the first good part where the whole cell is bad; good parts go to `extra`, others are noted."""
+    split = [
+        [part for part in kind.split.split(text) if part.strip()] for text in raw.take(pa.array(where)).to_pylist()
+    ]
+    owners = np.repeat(where, [len(parts) for parts in split])
+    parts = pa.array([part for texts in split for part in texts], _TEXT)
+    answers = kind.read(Block(block.raw.take(pa.array(owners)), block.mapping, block.profile), parts)
+    good = pc.and_(pc.is_valid(answers.value), pc.is_null(answers.problem)).to_numpy(zero_copy_only=False)
+    for at, value in zip(owners[good].tolist(), answers.value.filter(pa.array(good)).to_pylist(), strict=True):
+        extra.setdefault(at, []).append(value)
+    solved = np.isin(owners, owners[good])
+    is_one = np.array([bool(kind.is_one.search(part)) for part in parts.to_pylist()], bool)
+    bad = pa.array(solved & ~good & is_one)
+    mine = Block(block.raw.take(pa.array(owners)), block.mapping, block.profile, notes=block.notes)
+    note_cells(mine, pc.if_else(bad, answers.problem, _NULL), parts, header)
+    firsts, position = np.unique(owners[good], return_index=True)
+    values = answers.value.filter(pa.array(good)).take(pa.array(position)).to_pylist()
+    return _mended(whole, firsts, values)
+
+
+def _mended(whole: Normalised, where: Longs, values: list[str]) -> Normalised:
+    """The column with these values at these positions, in so far as the cells there were bad."""
+    mask = np.zeros(len(whole.value), bool)
+    mask[where] = True
+    bad = pc.is_valid(whole.problem).to_numpy(zero_copy_only=False)
+    kept = pa.array([value for at, value in zip(where.tolist(), values, strict=True) if bad[at]], _TEXT)
+    hit = pa.array(mask & bad)
+    return Normalised(pc.replace_with_mask(whole.value, hit, kept), pc.if_else(hit, _NULL, whole.problem))
+
+
+def _further(own: pa.Array, good: list[pa.Array], extra: dict[int, list[str]], key: str) -> pa.Array:
     """Second values of each row, from further columns and from cells that hold several; none that is the own one."""
-    extra: dict[int, list[str]] = {}
-    for column, raw in zip(good, raws, strict=True):
+    for column in good:
         differs = pc.and_(pc.is_valid(column), pc.not_equal(column, own)).fill_null(False)
         for index in np.flatnonzero(differs.to_numpy(zero_copy_only=False)).tolist():
             extra.setdefault(index, []).append(column[index].as_py())
-        packed = pc.match_substring_regex(raw, _PACKED)
-        for index in np.flatnonzero(packed.to_numpy(zero_copy_only=False)).tolist():
-            extra.setdefault(index, []).extend(_parts(raw[index].as_py(), key, region))
     texts: list[str | None] = [None] * len(own)
     for index, values in extra.items():
         texts[index] = _distinct(own[index].as_py(), values, key)
@@ -109,15 +202,6 @@ def _distinct(own: str | None, values: list[str], key: str) -> str | None:
     return SEPARATOR.join(value for form, value in reversed(kept.items()) if form != forms[0]) or None
 
 
-def _parts(text: str, key: str, region: str | None) -> list[str]:
-    for mark in (":::", "|", ",", " / "):
-        text = text.replace(mark, ";")
-    column = pa.array(text.split(";"))
-    found = normalise_emails(column) if key == "email" else normalise_phones(column, region)
-    pairs = zip(found.value.to_pylist(), found.problem.to_pylist(), strict=True)
-    return [value for value, bad in pairs if value and not bad]
-
-
 def promote(own: pa.Array, more: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Where only further values are good, the first of them becomes the row's own."""
     needed = pc.and_(pc.is_null(own), pc.is_valid(more))
@@ -128,3 +212,23 @@ def promote(own: pa.Array, more: pa.Array) -> tuple[pa.Array, pa.Array]:
     rest = pc.if_else(pc.equal(pc.binary_length(head), pc.binary_length(more)), _NULL, more)
     rest = pc.replace_substring_regex(rest, f"^[^{SEPARATOR}]*{SEPARATOR}", "", max_replacements=1)
     return pc.if_else(needed, head, own), pc.if_else(needed, rest, more)
+
+
+_PHONES = _Kind(
+    "phone",
+    "more_phones",
+    _phone_column,
+    (b";", b"|", b":::", b"/", b",", b"\n"),
+    rf"[;|]|:::|{_NUMBER}\W{{0,3}}(?:[,/\n]|\s(?:-|y|o|or|and|e|ou)\s){_SEVEN}|\d{{8,}}\s+\+?\d{{8,}}",
+    re.compile(r"[;|,/\n]|:::|\s-\s|\s(?:y|o|or|and|e|ou)\s|(?<=\d{8})\s+(?=\+?\d{8})"),
+    re.compile(r"^(?!\W*(?:ext|x|int|anexo)\b)(?:.*\d){3}"),
+)
+_EMAILS = _Kind(
+    "email",
+    "more_emails",
+    lambda block, raw: normalise_emails(raw),
+    (b";", b"|", b":::", b"/", b",", b"\n"),
+    r"[;|]|:::|\s/\s|[,\n].*@|@\S+\s+[^\s@<>]+@",
+    re.compile(r"[;|,\n]|:::|\s/\s|(?<=\S)\s+(?=[^\s@<>]+@)"),
+    re.compile(r"@|\w\.\w"),
+)

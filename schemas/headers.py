@@ -44,10 +44,10 @@ _NAMES: dict[str, str] = {
     "external_id": "external id|id externo|identifier|identificador|external key|contact uuid|uuid|contact id|record id"
     "|person id|crm id|id contacto|id de contacto|codigo cliente|id cliente|customer id|client id|id do cliente",
     "first_name": "first name|firstname|given name|nombre|nombres|primer nombre|nome|primeiro nome|prenom|vorname"
-    "|first|fname|nombre de pila",
+    "|first|fname|nombre de pila|name first|name given",
     "middle_name": "middle name|middlename|additional name|segundo nombre|nome do meio|second name",
     "last_name": "last name|lastname|surname|family name|apellido|apellidos|primer apellido|sobrenome|ultimo nome"
-    "|nom|nom de famille|nachname|apellido paterno|lname|last",
+    "|nom|nom de famille|nachname|apellido paterno|lname|last|name last|name family",
     "second_last_name": "segundo apellido|apellido materno|second last name|second surname",
     "display_name": "name|full name|fullname|display name|nombre completo|nombre y apellidos|nombre y apellido"
     "|nombres y apellidos|nombre cliente|nombre del cliente|nombre contacto|nome completo|contact name|contacto"

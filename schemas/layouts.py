@@ -78,7 +78,13 @@ LAYOUTS: tuple[Layout, ...] = (
         "google_contacts",
         "google_contacts",
         ("first name", "last name", "labels", "e mail 1 value"),
-        {"photo": "photo_url", "nickname": "ignore"},
+        {
+            "photo": "photo_url",
+            "nickname": "ignore",
+            "address 1 street": "street",
+            "address 1 region": "region",
+            "address 1 postal code": "postal_code",
+        },
         ":::",
     ),
     Layout(

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from warehouse.tables import (
+    batches,
     candidate_pairs,
     consents,
     contact_changes,
@@ -21,8 +22,12 @@ _CHUNK = 500
 
 
 def changes_of(connection: Connection, batch_id: int, after: int, limit: int) -> list[Any]:
-    """The batch's changes, newest first, with whether anybody changed the contact since."""
+    """The batch's changes, newest first, with whether anybody changed the contact since.
+
+    Imports that were taken back changed nothing that stands.
+    """
     later = contact_changes.alias("later")
+    undone = select(batches.c.id).where(batches.c.state == "undone")
     newer = (
         select(func.count())
         .select_from(later)
@@ -31,6 +36,7 @@ def changes_of(connection: Connection, batch_id: int, after: int, limit: int) ->
             later.c.id > contact_changes.c.id,
             func.coalesce(later.c.batch_id, 0) != batch_id,
             later.c.operation != "undo",
+            func.coalesce(later.c.batch_id, 0).not_in(undone),
         )
         .scalar_subquery()
     )

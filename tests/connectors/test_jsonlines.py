@@ -23,11 +23,20 @@ def test_the_columns_are_the_keys_of_all_objects(tmp_path: Path) -> None:
 
 
 def test_values_are_the_text_a_person_would_type(tmp_path: Path) -> None:
-    line = (
-        '{"a": 3001112233, "b": 5.73001112233e11, "c": 1.5, "d": true, "e": null, "f": ["x", null, 2], "g": {"k": "é"}}'
+    line = '{"a": 3001112233, "b": 5.73001112233e11, "c": 1.5, "d": true, "e": null, "f": ["x", null, 2], "g": {}}'
+
+    assert _read(tmp_path, line).rows == [["3001112233", "573001112233", "1.5", "TRUE", "", "x; 2", ""]]
+
+
+def test_objects_inside_have_columns_of_their_own_and_lists_of_objects_their_telling_values(tmp_path: Path) -> None:
+    found = _read(
+        tmp_path,
+        '{"name": "Ana", "address": {"city": "Cali", "geo": {"lat": 3.5}}, '
+        '"phones": [{"type": "work", "value": "+573001112233"}, {"number": "+573104445566"}, "601"]}\n',
     )
 
-    assert _read(tmp_path, line).rows == [["3001112233", "573001112233", "1.5", "TRUE", "", "x; 2", '{"k": "é"}']]
+    assert found.header == ["name", "address.city", "address.geo.lat", "phones"]
+    assert found.rows == [["Ana", "Cali", "3.5", "+573001112233; +573104445566; 601"]]
 
 
 def test_a_line_that_is_no_object_is_reported_and_the_others_taken(tmp_path: Path) -> None:

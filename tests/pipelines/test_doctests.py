@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
     f"{path.parent.name}.{path.stem}"
-    for folder in ("schemas", "pipelines")
+    for folder in ("schemas", "connectors", "pipelines", "admin")
     for path in (ROOT / folder).glob("*.py")
     if ">>>" in path.read_text(encoding="utf-8")
 )
