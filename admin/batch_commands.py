@@ -1,12 +1,15 @@
 """`padron batches …`: what became of each file, taking one back, sending one again."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from admin.words import say
+from admin.words import say, say_state
 from connectors.profiles import read_profile
 from pipelines.clean import with_default_country
 from pipelines.drops import retry_batch
@@ -26,14 +29,18 @@ _COUNTS = ("rows_read", "created", "updated", "unchanged", "merged", "rejected")
 def list_all(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
     """The newest batches."""
     settings = read_settings()
+    words = settings.language
     with reading(open_store(settings.store_url)) as connection:
         found = batches.list_batches(connection, limit)
-    table = Table()
-    for name in ("id", "file", "state", *_COUNTS):
-        table.add_column(name, justify="right" if name in _COUNTS else "left", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("id", "file", "state"):
+        table.add_column(say(words, name), overflow="fold")
+    for name in _COUNTS:
+        title = name if name == "rows_read" else f"short_{name}"
+        table.add_column(say(words, title), justify="right", no_wrap=True)
     for batch in found:
         counts = (f"{getattr(batch, name):,}" for name in _COUNTS)
-        table.add_row(str(batch.id), batch.file, batch.state, *counts)
+        table.add_row(str(batch.id), escape(batch.file), say_state(words, batch.state), *counts)
     console.print(table)
 
 
@@ -43,10 +50,22 @@ def show(number: int) -> None:
     settings = read_settings()
     with reading(open_store(settings.store_url)) as connection:
         batch = batches.get_batch(connection, number)
+    words = settings.language
     for name in batches.Batch.__slots__:
         value = getattr(batch, name)
-        if value is not None and name != "profile_text":
-            console.print(f"[bold]{name}[/]: {value}", highlight=False, soft_wrap=True)
+        if value is not None and name not in ("profile_text", "sha256"):
+            shown = say_state(words, value) if name == "state" else _shown(value)
+            console.print(f"[bold]{say(words, name)}[/]: {escape(shown)}", highlight=False, soft_wrap=True)
+
+
+def _shown(value: object) -> str:
+    match value:
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)
 
 
 @app.command()
@@ -55,7 +74,7 @@ def undo(number: int) -> None:
     settings = read_settings()
     report = undo_batch(open_store(settings.store_url), number, "command line", utc_now)
     words = settings.language
-    console.print(say(words, "undone", id=number, removed=report.removed, restored=report.restored))
+    console.print(say(words, "taken_back", id=number, removed=report.removed, restored=report.restored))
     if report.kept:
         shown = ", ".join(map(str, report.kept[:50]))
         console.print(say(words, "kept", count=len(report.kept), ids=shown), soft_wrap=True)

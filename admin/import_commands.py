@@ -16,14 +16,14 @@ from rich.table import Table
 from admin.words import say
 from connectors.profiles import read_profile, save_profile
 from connectors.workbooks import Limits
-from pipelines.byhand import Run, import_by_hand, new_lease, preview, rehearse
+from pipelines.byhand import Run, check_options, import_by_hand, new_lease, preview, rehearse
 from pipelines.clean import with_default_country
 from pipelines.imports import Job, known_fields
 from pipelines.template import write_template
 from scheduler.logs import set_up_logs
 from scheduler.tasks import utc_now
 from schemas.errors import InputError
-from schemas.fields import IGNORE
+from schemas.fields import BY_KEY, IGNORE
 from schemas.profiles import Profile, check_profile
 from schemas.refusals import Refused
 from schemas.reports import OUTCOMES, ImportReport
@@ -63,7 +63,11 @@ def import_file(
     )
     if not file.is_file():
         raise InputError(f"there is no file {file}.", f"no existe el archivo {file}.")
+    if values and not as_json:
+        raise InputError("--values goes with --json.", "--values va con --json.")
     job = _job(settings, file, found, keep_values=values)
+    if column or sheet or encoding or delimiter or header_row:
+        check_options(job, _mapped(column), sheet=bool(sheet), text=bool(encoding or delimiter))
     if show_preview or save_as:
         _preview(settings, job, save_as)
         return
@@ -80,11 +84,20 @@ def _profile(
     settings: Settings, name: str, country: str | None, column: list[str] | None, tag: list[str] | None
 ) -> Profile:
     profile = read_profile(settings.home, name)
-    said = dict(item.rpartition("=")[::2] for item in column or [])
-    profile = replace(profile, columns={**profile.columns, **said}, tags=(*profile.tags, *(tag or [])))
+    profile = replace(profile, columns={**profile.columns, **_mapped(column)}, tags=(*profile.tags, *(tag or [])))
     profile = with_default_country(replace(profile, default_country=country or profile.default_country), "")
     check_profile(profile)
     return with_default_country(profile, settings.default_country)
+
+
+def _mapped(column: list[str] | None) -> dict[str, str]:
+    """The columns of --map, with their fields."""
+    wrong = [item for item in column or [] if not all(item.rpartition("=")[::2])]
+    if wrong:
+        raise InputError(
+            f"--map {wrong[0]}: write it as --map COLUMN=FIELD.", f"--map {wrong[0]}: escriba --map COLUMNA=CAMPO."
+        )
+    return dict(item.rpartition("=")[::2] for item in column or [])
 
 
 def _job(settings: Settings, file: Path, profile: Profile, *, keep_values: bool) -> Job:
@@ -151,11 +164,15 @@ def show_report(report: ImportReport, language: str) -> None:
 
 
 def _show_contacts(run: Run, language: str) -> None:
+    """The first contacts, with the columns that any of them has."""
+    if not run.contacts:
+        return
+    shown = [name for name in _CONTACT_COLUMNS if any(contact[name] for contact in run.contacts)]
     table = Table(title=say(language, "first"))
-    for name in _CONTACT_COLUMNS:
-        table.add_column(name)
+    for name in shown:
+        table.add_column(BY_KEY[name].label(language), overflow="fold")
     for contact in run.contacts:
-        table.add_row(*(escape(str(contact[name] or "")) for name in _CONTACT_COLUMNS))
+        table.add_row(*(escape(str(contact[name] or "")) for name in shown))
     console.print(table)
 
 

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from admin.words import say
 from connectors.profiles import read_folders
 from scheduler import embedded, processes
 from scheduler.logs import set_up_logs
-from schemas.settings import Settings, read_settings
+from schemas.settings import Settings, describe, hide_password, read_settings
 from warehouse.store import newest_version, open_store
 
 console = Console()
@@ -62,7 +63,8 @@ def settings() -> None:
     found = read_settings()
     table = Table()
     for name in ("setting", "value", "meaning"):
-        table.add_column(name, overflow="fold")
+        table.add_column(say(found.language, name), overflow="fold")
     for name, item in Settings.model_fields.items():
-        table.add_row(f"PADRON_{name.upper()}", str(getattr(found, name)), item.description or "")
+        value = hide_password(str(getattr(found, name)))
+        table.add_row(f"PADRON_{name.upper()}", escape(value), describe(item, found.language))
     console.print(table)

@@ -40,11 +40,46 @@ _WORDS: dict[str, dict[str, str]] = {
         "up": "Padrón is running. Drop contact files into:",
         "stop": "Stop with Ctrl-C.",
         "stopped": "Stopped.",
-        "undone": "Batch {id} taken back: {removed} contacts removed, {restored} restored.",
+        "taken_back": "Batch {id} taken back: {removed} contacts removed, {restored} restored.",
         "kept": "{count} contacts were edited since and keep those edits: {ids}",
         "template": "Template written to",
         "retried": "Sent again as batch",
         "seconds": "Seconds",
+        "id": "No",
+        "file": "File",
+        "state": "State",
+        "rows_read": "Rows",
+        "short_created": "Created",
+        "short_updated": "Updated",
+        "short_unchanged": "Same",
+        "short_merged": "Merged",
+        "short_rejected": "Rejected",
+        "rows_done": "Rows applied",
+        "source": "Source",
+        "profile": "Profile",
+        "folder": "Folder",
+        "path": "Path",
+        "claim": "Claimed as",
+        "actor": "By",
+        "message": "Message",
+        "created_at": "Added",
+        "started_at": "Started",
+        "finished_at": "Finished",
+        "attempts": "Attempts",
+        "reject_file": "Row report",
+        "setting": "Setting",
+        "value": "Value",
+        "meaning": "Meaning",
+        "waiting": "waiting",
+        "running": "running",
+        "applied": "applied, file to be moved",
+        "refused_state": "refused, file to be moved",
+        "parked": "needs a mapping, file to be moved",
+        "done": "done",
+        "rejected_state": "rejected",
+        "needs_mapping_state": "needs a mapping",
+        "undoing": "being taken back",
+        "undone": "taken back",
     },
     "es": {
         "rows": "Filas",
@@ -81,11 +116,46 @@ _WORDS: dict[str, dict[str, str]] = {
         "up": "Padrón está en marcha. Deje archivos de contactos en:",
         "stop": "Se detiene con Ctrl-C.",
         "stopped": "Detenido.",
-        "undone": "Lote {id} deshecho: {removed} contactos retirados, {restored} restaurados.",
+        "taken_back": "Lote {id} deshecho: {removed} contactos retirados, {restored} restaurados.",
         "kept": "{count} contactos se editaron después y conservan esos cambios: {ids}",
         "template": "Plantilla escrita en",
         "retried": "Enviado de nuevo como lote",
         "seconds": "Segundos",
+        "id": "Nº",
+        "file": "Archivo",
+        "state": "Estado",
+        "rows_read": "Filas",
+        "short_created": "Creados",
+        "short_updated": "Camb.",
+        "short_unchanged": "Igual",
+        "short_merged": "Unidas",
+        "short_rejected": "Rechaz.",
+        "rows_done": "Filas aplicadas",
+        "source": "Origen",
+        "profile": "Perfil",
+        "folder": "Carpeta",
+        "path": "Ruta",
+        "claim": "Reclamado como",
+        "actor": "Por",
+        "message": "Mensaje",
+        "created_at": "Añadido",
+        "started_at": "Empezado",
+        "finished_at": "Terminado",
+        "attempts": "Intentos",
+        "reject_file": "Informe de filas",
+        "setting": "Ajuste",
+        "value": "Valor",
+        "meaning": "Qué es",
+        "waiting": "en espera",
+        "running": "en curso",
+        "applied": "aplicado, falta mover el archivo",
+        "refused_state": "rechazado, falta mover el archivo",
+        "parked": "sin correspondencia, falta mover el archivo",
+        "done": "terminado",
+        "rejected_state": "rechazado",
+        "needs_mapping_state": "falta indicar las columnas",
+        "undoing": "deshaciéndose",
+        "undone": "deshecho",
     },
 }
 
@@ -97,6 +167,18 @@ def say(language: str, key: str, **values: object) -> str:
     'Filas'
     """
     return _WORDS[language][key].format(**values) if values else _WORDS[language][key]
+
+
+_STATES = {"rejected": "rejected_state", "needs_mapping": "needs_mapping_state", "refused": "refused_state"}
+
+
+def say_state(language: str, state: str) -> str:
+    """The words for a batch's state.
+
+    >>> say_state("es", "needs_mapping")
+    'falta indicar las columnas'
+    """
+    return say(language, _STATES.get(state, state))
 
 
 _WRONG_USE = (

@@ -111,6 +111,8 @@ def open_delimited(
     if _JSON.match(text) or text.lstrip().startswith(("BEGIN:VCARD", "<")):
         raise UnreadableFile("not_delimited", name=name)
     head = read_head(text, delimiter=delimiter, header_row=header_row, known=known)
+    if head is None and header_row:
+        raise NeedsAnswer("no_header_row", name=name, row=header_row)
     if head is None:
         raise NeedsAnswer("no_header", name=name)
     return Delimited(text_path, name, head, found)

@@ -12,6 +12,7 @@ from connectors.headers import Known, find_header
 DELIMITERS = (",", ";", "\t", "|", "^", "\x1f", "||")
 _BACKSLASHED = re.compile(r'[^\\]\\"[^,;|\t\r\n]')
 _DOUBLED = re.compile(r'[^,;|\t\r\n"]""[^,;|\t\r\n"]')
+_SAMPLED = 60
 csv.field_size_limit(1 << 30)
 
 
@@ -76,11 +77,11 @@ def _try(
     text: str, delimiter: str, header_row: int | None, known: Known, lines_skipped: int
 ) -> tuple[tuple[float, ...], Head] | None:
     dialect = _dialect(text, delimiter)
-    records = sample_records(text, dialect)
-    if header_row is not None:
-        index = header_row - 1 if header_row <= len(records) else None
-    else:
+    records, lines = sample_records(text, dialect, max(_SAMPLED, header_row or 0))
+    if header_row is None:
         index = find_header(records, known)
+    else:
+        index = lines.index(header_row - lines_skipped) if header_row - lines_skipped in lines else None
     if index is None:
         return None
     header, body = records[index], records[index + 1 :]
@@ -110,13 +111,26 @@ def _dialect(text: str, delimiter: str) -> Dialect:
     return Dialect(delimiter, escape="\\" if escaped else None, spaces_before_quotes=spaced)
 
 
-def sample_records(text: str, dialect: Dialect, limit: int = 60) -> list[list[str]]:
-    """The first records of the text, blank ones left out; a broken tail is ignored."""
+def sample_records(text: str, dialect: Dialect, most_lines: int = _SAMPLED) -> tuple[list[list[str]], list[int]]:
+    """The first records of the text without blank ones, and the line on which each begins; a broken tail is left."""
     records: list[list[str]] = []
-    reader = dialect.reader(iter(io.StringIO(text, newline="")), strict=False)
-    for record in reader:
+    lines: list[int] = []
+    read = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal read
+        for line in io.StringIO(text, newline=""):
+            read += 1
+            yield line
+
+    line = 1
+    for record in dialect.reader(counted(), strict=False):
         if any(cell.strip() for cell in record):
             records.append(record)
-        if len(records) >= limit:
-            break
-    return records[:-1] if len(records) > 1 and len(text) >= 65_536 and len(records) < limit else records
+            lines.append(line)
+        line = read + 1
+        if len(records) >= _SAMPLED and line > most_lines:
+            return records, lines
+    if len(records) > 1 and len(text) >= 65_536:
+        return records[:-1], lines[:-1]
+    return records, lines

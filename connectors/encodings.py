@@ -20,6 +20,9 @@ _BOMS = (
 )
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{3,}")
 _C1_IN_WORD = re.compile(rb"[A-Za-z][\x80\x81\x83-\x90\x95\x98\x9b\x9d\x8d\x8f\x96\x97\x9f][a-z]")
+_CONTROLS = bytes(code for code in (*range(1, 32), 127) if code not in b"\t\n\v\f\r\x1a\x1c\x1d\x1e\x1f")
+_MOST_CONTROLS = 0.03
+"""The share of control characters from which on a file is no text."""
 
 
 def _mark_bad(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -51,6 +54,8 @@ def detect(path: Path, name: str) -> str:
     for mark, encoding in _BOMS:
         if head.startswith(mark):
             return encoding
+    if len(head) - len(head.translate(None, _CONTROLS)) > len(head) * _MOST_CONTROLS:
+        raise UnreadableFile("binary", name=name)
     if b"\0" in head[:4096].rstrip(b"\0"):
         return _without_mark(name, head)
     return "utf-8" if _is_mostly_utf8(path) else _single_byte(path, name)

@@ -5,6 +5,7 @@ brings it down takes nothing else with it.
 """
 
 import datetime
+import itertools
 import json
 import re
 import resource
@@ -27,6 +28,7 @@ _CELL = re.compile(rb"<c\s([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
 _PLACE = re.compile(rb'\br="([A-Z]+)(\d+)"')
 _TEXTUAL = re.compile(rb'\bt="(?!n")')
 _STYLE = re.compile(rb'\bs="(\d+)"')
+_SAMPLED = 60
 _DIGITS = re.compile(rb'\bformatCode="(\\?\+|&quot;\+&quot;)?(0+)"')
 _VALUE = re.compile(rb"<v>([^<]*)</v>|<is>")
 
@@ -48,7 +50,7 @@ def _dump(
     found = []
     for name in names:
         rows = _texts(workbook, name)
-        head = [row for row, _ in zip(rows, range(60), strict=False)]
+        head = list(itertools.islice(rows, max(_SAMPLED, header_row)))
         index = header_row - 1 if header_row else find_header([_shorten(row) for row in head], known_header(known))
         if index is not None and index < len(head) and any(head[index]):
             found.append((sum(map(known_header(known), filter(None, head[index]))), name, index))
@@ -74,6 +76,7 @@ def _visible(workbook: CalamineWorkbook) -> list[str]:
 
 
 def _texts(workbook: CalamineWorkbook, name: str) -> Iterator[list[str]]:
+    """The rows of a sheet from row 1 on, also where its cells begin further down; columns from the first used one."""
     for row in workbook.get_sheet_by_name(name).iter_rows():
         yield [_text(cell) for cell in row]
 
@@ -97,10 +100,10 @@ def _text(cell: Any) -> str:
 
 
 def _write(workbook: CalamineWorkbook, path: Path, target: Path, name: str, index: int) -> dict[str, Any]:
-    start = workbook.get_sheet_by_name(name).start or (0, 0)
     mends = _cells_to_mend(path, workbook.sheet_names.index(name))
-    rows = enumerate(_texts(workbook, name), start[0] + 1)
-    header = next(cells for number, cells in rows if number == start[0] + 1 + index)
+    first_column = (workbook.get_sheet_by_name(name).start or (0, 0))[1]
+    rows = enumerate(_texts(workbook, name), 1)
+    header = next(cells for number, cells in rows if number == index + 1)
     while header and not header[-1].strip():
         header.pop()
     names = [f"c{position}" for position in range(len(header))]
@@ -109,7 +112,7 @@ def _write(workbook: CalamineWorkbook, path: Path, target: Path, name: str, inde
     with pa.OSFile(str(target), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         batch: list[list[str | None]] = []
         for number, cells in rows:
-            _mark(cells, mends.get(number, {}), start[1])
+            _mark(cells, mends.get(number, {}), first_column)
             if any(cell.strip() for cell in cells):
                 batch.append([*(cells + [""] * width)[:width], None])
                 count += 1

@@ -67,6 +67,8 @@ def open_workbook(
             raise NeedsAnswer("several_sheets", name=name, sheets=sheets)
         case "no_sheet":
             raise NeedsAnswer("no_sheet", name=name, sheet=sheet, sheets=sheets)
+        case _ if header_row:
+            raise NeedsAnswer("no_header_row", name=name, row=header_row)
         case _:
             raise NeedsAnswer("no_sheet_header", name=name, sheets=sheets)
 

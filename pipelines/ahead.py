@@ -15,7 +15,6 @@ from pipelines.context import Context, Flags, Standing
 from pipelines.groups import Longs
 from pipelines.match import first_keys, keys_of
 from schemas.frames import ROW, CleanFrame
-from schemas.profiles import Profile
 from warehouse import matches, roll
 from warehouse.engines import Store, reading
 
@@ -24,7 +23,7 @@ _SCAN_SHARE, _MOST_SCANNED, _SCANNED_AT_ONCE = 8, 2_500_000, 500_000
 
 def read_standing(store: Store, rows: int, context: Context) -> Standing | None:
     """Every contact that stands as a row left it, where so many rows come that asking for each would take longer."""
-    if context.fresh or not _may_stand(context.profile):
+    if context.fresh:
         return None
     with reading(store) as connection:
         since, highest = roll.last_change(connection), roll.highest_id(connection)
@@ -59,15 +58,10 @@ def ask(connection: Connection, rows: CleanFrame, context: Context) -> Answers:
     if standing is not None:
         since = standing.since
         applied = standing.contacts_of(chunked(rows["applied"]).to_numpy())
-    elif _may_stand(context.profile):
-        found = matches.find_applied(connection, first_keys(rows, rows["applied"]))
+    else:
+        found = matches.find_applied(connection, first_keys(rows, rows["applied"], context.source))
         applied[_positions(rows, found)] = found["contact_id"].to_numpy()
     return Answers(applied, _matches(connection, rows, applied == 0, context), since)
-
-
-def _may_stand(profile: Profile) -> bool:
-    """Whether a row that its contact has taken in already has nothing more to do."""
-    return profile.mode != "create" and profile.duplicates not in ("create", "skip")
 
 
 def matches_now(

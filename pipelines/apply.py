@@ -24,7 +24,7 @@ from pipelines.match import Decision, decide
 from pipelines.merge import merge_contacts
 from pipelines.texts import search_text
 from schemas.frames import ROW, CleanFrame
-from schemas.profiles import Duplicates, Profile
+from schemas.profiles import Duplicates
 from warehouse import bulk, roll
 from warehouse.tables import contacts
 
@@ -62,6 +62,7 @@ def apply_rows(connection: Connection, frame: CleanFrame, answers: Answers, cont
     context.seen.add(contact[done])
     rows, count = chunked(frame[ROW]).to_numpy(), len(contact)
     applied = Applied(rows, contact, np.full(count, "unchanged", object), np.full(count, None, object))
+    _refuse(applied, np.zeros(count, bool), done, context)
     if done.all():
         return applied
     rest = _apply_rows(connection, _keep(frame, ~done), answers.matches, known[~done] != 0, context)
@@ -132,11 +133,7 @@ def _apply(connection: Connection, frame: CleanFrame, decision: Decision, contex
         rows, decision.contact.copy(), np.full(len(rows), "unchanged", object), np.full(len(rows), None, object)
     )
     new, old = decision.contact == 0, decision.contact != 0
-    _refuse(applied, new, old, context.profile)
-    for row, code in zip(
-        rows[applied.outcome == "rejected"].tolist(), applied.code[applied.outcome == "rejected"], strict=True
-    ):
-        context.refused[row] = code
+    _refuse(applied, new, old, context)
     create = new & (applied.outcome != "rejected")
     if create.any():
         part = _keep(frame, create)
@@ -170,13 +167,17 @@ def _changes(applied: Applied, frame: CleanFrame, old: Flags, context: Context) 
     return [(change & ~seen, policy), (seen, "merge")]
 
 
-def _refuse(applied: Applied, new: Flags, old: Flags, profile: Profile) -> None:
+def _refuse(applied: Applied, new: Flags, old: Flags, context: Context) -> None:
+    """Reject what the profile's mode does not take, and remember it for the rows that were merged into these."""
+    profile = context.profile
     if profile.mode == "update":
         applied.outcome[new], applied.code[new] = "rejected", "not_found"
     if profile.mode == "create":
         applied.outcome[old], applied.code[old] = "rejected", "already_exists"
     elif profile.duplicates == "skip":
         applied.code[old] = "skipped"
+    refused = applied.outcome == "rejected"
+    context.refused.update(zip(applied.rows[refused].tolist(), applied.code[refused], strict=True))
 
 
 # ── creating ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,7 @@
 """An import by hand: the same run as a dropped file's, on a file that stays where it is; also as a rehearsal."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from pipelines.imports import Job, Lease, file_sha256, import_batch
 from pipelines.mapping import Proposal, propose
 from schemas.errors import InputError
 from schemas.fields import IGNORE
+from schemas.headers import header_form
 from schemas.profiles import Profile
+from schemas.refusals import Refused
 from schemas.reports import ImportReport
 from warehouse import batches, roll
 from warehouse.batches import Batch
@@ -100,6 +103,48 @@ def _first_contacts(store: Store, batch_id: int) -> list[dict[str, Any]]:
             return []
         keep_ids(connection, pa.array(ids))
         return list(roll.fetch_slice(connection, pa.array(ids)).to_pylist())
+
+
+class WrongOption(InputError):
+    """Something said about how to read the file that the file does not bear out."""
+
+
+_OPTION_REFUSALS = ("encoding_unknown", "no_sheet", "no_header_row")
+
+
+def check_options(job: Job, columns: Collection[str], *, sheet: bool, text: bool) -> None:
+    """Raise where what was said by hand does not fit the file: the columns to map, a sheet, how text is read."""
+    try:
+        with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
+            header, kind = opened.header, opened.kind
+    except Refused as error:
+        if error.key in _OPTION_REFUSALS:
+            raise
+        return
+    forms = {header_form(name) for name in header}
+    missing = ", ".join(f"«{name}»" for name in columns if name not in header and header_form(name) not in forms)
+    if missing:
+        known = ", ".join(f"«{name}»" for name in header if name.strip())
+        raise WrongOption(
+            f"{job.name} has no column {missing}. Its columns: {known}.",
+            f"{job.name} no tiene la columna {missing}. Sus columnas: {known}.",
+        )
+    if sheet and kind != "excel":
+        raise WrongOption(
+            f"{job.name} is no workbook, so it has no sheets: leave --sheet out.",
+            f"{job.name} no es un libro, así que no tiene hojas: quite --sheet.",
+        )
+    if text and kind != "csv":
+        raise WrongOption(
+            f"{job.name} is not delimited text: leave --encoding and --delimiter out.",
+            f"{job.name} no es texto delimitado: quite --encoding y --delimiter.",
+        )
+    mark = job.profile.delimiter
+    if text and mark and len(header) == 1:
+        raise WrongOption(
+            f"The header of {job.name} is not divided by {mark!r}: {header[0][:80]}",
+            f"El encabezado de {job.name} no está separado por {mark!r}: {header[0][:80]}",
+        )
 
 
 def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:

@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -131,7 +132,11 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     with transaction(engine) as connection:
         lease.hold(connection, batch.id)
         batches.set_batch(connection, batch.id, {"sha256": file_sha256(path), "size_bytes": path.stat().st_size})
-    return import_batch(engine, batch, job, lease)[0]
+    report = import_batch(engine, batch, job, lease)[0]
+    if report.status != "needs_mapping":
+        return report
+    hint = refusal("parked", job.profile.language or language, batch=batch.id)
+    return replace(report, message=f"{report.message} {hint}")
 
 
 def _working(batch: Batch) -> Path:

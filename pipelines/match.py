@@ -77,13 +77,14 @@ def of_source(shared: dict[int, set[str]], source: str) -> dict[int, set[str]]:
     }
 
 
-def first_keys(frame: CleanFrame, applied: pa.Array) -> pa.Table:
-    """One key of each row, its phone or else its e-mail, with the row's hash."""
+def first_keys(frame: CleanFrame, applied: pa.Array, source: str) -> pa.Table:
+    """One key of each row, its phone or else its e-mail or external id, with the row's hash."""
     phone, email = chunked(frame["phone_match"]), chunked(frame["email"])
+    external = pc.binary_join_element_wise(source, chunked(frame["external_id"]), ":")
     columns = {
         "row": chunked(frame[ROW]),
-        "kind": pc.if_else(pc.is_valid(phone), "phone", "email"),
-        "value": pc.coalesce(phone, email),
+        "kind": pc.if_else(pc.is_valid(phone), "phone", pc.if_else(pc.is_valid(email), "email", "external_id")),
+        "value": pc.coalesce(phone, email, external),
         "applied": applied,
     }
     table = pa.table(columns)

@@ -34,6 +34,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "{name} no tiene una línea de encabezado que nombre sus columnas (la primera parece un contacto). "
         "Añada una línea como: nombre,teléfono,correo. O indique en el perfil cuál es el encabezado (header_row).",
     ),
+    "no_header_row": (
+        "{name} has nothing on line {row} that could be its header. Lines count from 1.",
+        "{name} no tiene en la línea {row} nada que pueda ser su encabezado. Las líneas se cuentan desde 1.",
+    ),
     "no_sheet_header": (
         "{name} has no header line that names its columns on its visible sheets ({sheets}). "
         "Add one such as: name | phone | email.",
@@ -115,6 +119,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "gone": (
         "{name} is no longer in {path}, so it was not imported. Drop it again.",
         "{name} ya no está en {path}, así que no se importó. Déjelo de nuevo.",
+    ),
+    "parked": (
+        "Once a profile says so, send it again with: padron batches retry {batch} --profile NAME",
+        "Cuando un perfil lo indique, envíelo de nuevo con: padron batches retry {batch} --profile NOMBRE",
     ),
     "given_up": (
         "{name} was given up after {attempts} attempts in which the worker died or failed. "

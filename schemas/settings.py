@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 import phonenumbers
 from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -29,23 +30,96 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PADRON_", frozen=True, extra="forbid")
 
-    home: Path = Field(Path("padron-data"), description="Folder for the database, drop folders, profiles and reports.")
-    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the home folder.")
-    broker_url: str = Field("memory://", description="Celery broker: memory:// (one process) or redis://host:port/0.")
-    language: Literal["es", "en"] = Field("en", description="Language of messages and reports.")
-    default_country: str = Field("", description="Country for phones without prefix, such as CO; profiles override.")
-    time_zone: str = Field("UTC", description="Zone of dates in files that name none.")
-    settle_seconds: float = Field(
-        1.0, ge=0, le=3600, description="How long a file's size must rest before it is taken."
+    home: Path = Field(
+        Path("padron-data"),
+        description="Folder for the database, drop folders, profiles and reports.",
+        json_schema_extra={"es": "Carpeta de la base de datos, las carpetas de entrada, los perfiles y los informes."},
     )
-    scan_seconds: float = Field(2.0, gt=0, le=3600, description="How often drop folders are looked through.")
-    sweep_seconds: float = Field(5.0, gt=0, le=3600, description="How often unfinished work is looked for.")
-    lease_seconds: float = Field(60.0, ge=2, le=86400, description="How long a silent worker keeps its claim.")
-    worker_threads: int = Field(2, ge=1, le=64, description="Imports that run at once in one worker.")
-    max_attempts: int = Field(5, ge=1, le=1000, description="Claims without progress before a file is given up.")
-    max_file_bytes: int = Field(20_000_000_000, ge=1, description="Largest file taken, unpacked.")
-    excel_memory_bytes: int = Field(1_500_000_000, ge=100_000_000, description="Memory a workbook's reader may use.")
-    excel_seconds: int = Field(120, ge=1, description="Time a workbook's reader may take.")
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL; empty means SQLite in the home folder.",
+        json_schema_extra={"es": "URL de SQLAlchemy; vacía es SQLite en la carpeta home."},
+    )
+    broker_url: str = Field(
+        "memory://",
+        description="Celery broker: memory:// (one process) or redis://host:port/0.",
+        json_schema_extra={"es": "Mensajería de Celery: memory:// (un proceso) o redis://host:puerto/0."},
+    )
+    language: Literal["es", "en"] = Field(
+        "en",
+        description="Language of messages and reports.",
+        json_schema_extra={"es": "Idioma de los mensajes y los informes."},
+    )
+    default_country: str = Field(
+        "",
+        description="Country for phones without prefix, such as CO; profiles override.",
+        json_schema_extra={"es": "País de los teléfonos sin prefijo, como CO; los perfiles mandan."},
+    )
+    time_zone: str = Field(
+        "UTC",
+        description="Zone of dates in files that name none.",
+        json_schema_extra={"es": "Zona de las fechas en archivos que no dicen ninguna."},
+    )
+    settle_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=3600,
+        description="How long a file's size must rest before it is taken.",
+        json_schema_extra={"es": "Cuánto debe estar quieto el tamaño de un archivo antes de tomarlo."},
+    )
+    scan_seconds: float = Field(
+        2.0,
+        gt=0,
+        le=3600,
+        description="How often drop folders are looked through.",
+        json_schema_extra={"es": "Cada cuánto se miran las carpetas de entrada."},
+    )
+    sweep_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="How often unfinished work is looked for.",
+        json_schema_extra={"es": "Cada cuánto se busca trabajo sin terminar."},
+    )
+    lease_seconds: float = Field(
+        60.0,
+        ge=2,
+        le=86400,
+        description="How long a silent worker keeps its claim.",
+        json_schema_extra={"es": "Cuánto conserva su trabajo un proceso que calla."},
+    )
+    worker_threads: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Imports that run at once in one worker.",
+        json_schema_extra={"es": "Importaciones a la vez en un proceso."},
+    )
+    max_attempts: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="Claims without progress before a file is given up.",
+        json_schema_extra={"es": "Intentos sin avance antes de abandonar un archivo."},
+    )
+    max_file_bytes: int = Field(
+        20_000_000_000,
+        ge=1,
+        description="Largest file taken, unpacked.",
+        json_schema_extra={"es": "El mayor archivo que se toma, ya descomprimido."},
+    )
+    excel_memory_bytes: int = Field(
+        1_500_000_000,
+        ge=100_000_000,
+        description="Memory a workbook's reader may use.",
+        json_schema_extra={"es": "Memoria que puede usar el lector de un libro."},
+    )
+    excel_seconds: int = Field(
+        120,
+        ge=1,
+        description="Time a workbook's reader may take.",
+        json_schema_extra={"es": "Tiempo que puede tardar el lector de un libro."},
+    )
 
     @field_validator("default_country")
     @classmethod
@@ -80,6 +154,21 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home.absolute() / 'padron.db'}"
 
 
+def describe(item: FieldInfo, language: str) -> str:
+    """What a setting is, in this language."""
+    extra = item.json_schema_extra
+    return str(extra["es"]) if language == "es" and isinstance(extra, dict) else item.description or ""
+
+
+def hide_password(text: str) -> str:
+    """A URL without the name and password in it.
+
+    >>> hide_password("postgresql://ana:secret@db/padron")
+    'postgresql://…@db/padron'
+    """
+    return re.sub(r"//[^@/]*@", "//…@", text)
+
+
 def read_settings() -> Settings:
     """The settings of this process; raises SetupError naming each wrong one and its mend."""
     try:
@@ -108,5 +197,5 @@ def _said(item: ErrorDetails, language: int) -> str:
     mend = item["msg"].removeprefix("Value error, ")
     words = _MENDS.get(item["type"])
     mend = words[language].format(**item.get("ctx", {})) if words else mend.split(" | ")[min(language, mend.count("|"))]
-    value = re.sub(r"//[^@/]*@", "//…@", repr(item["input"]))
+    value = hide_password(repr(item["input"]))
     return f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {value}: {mend}"

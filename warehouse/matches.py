@@ -44,14 +44,21 @@ def find_applied(connection: Connection, keys: pa.Table) -> pa.Table:
     """row and contact_id of the rows (`row, kind, value, applied`) that their contact has taken in already."""
     _fill(connection, slice_hashes, keys)
     k = slice_hashes.c
+    stands = (contacts.c.applied == k.applied) & contacts.c.deleted_at.is_(None)
     parts = [
         select(k.row, contacts.c.id.label("contact_id"))
         .join_from(slice_hashes, contacts, column == k.value)
-        .where(k.kind == kind, contacts.c.applied == k.applied, contacts.c.deleted_at.is_(None))
+        .where(k.kind == kind, stands)
         for kind, column in _OWN.items()
     ]
+    further = (
+        select(k.row, contacts.c.id)
+        .join_from(slice_hashes, contact_keys, (contact_keys.c.value == k.value) & (contact_keys.c.kind == k.kind))
+        .join(contacts, contacts.c.id == contact_keys.c.contact_id)
+        .where(stands)
+    )
     schema = pa.schema([("row", pa.int64()), ("contact_id", pa.int64())])
-    return bulk.fetch_rows(connection, union_all(*parts), schema)
+    return bulk.fetch_rows(connection, union_all(*parts, further), schema)
 
 
 def find_matches(connection: Connection, keys: pa.Table) -> pa.Table:

@@ -211,6 +211,13 @@ def test_wrong_use_ends_with_2_and_one_sentence(
         (["import", "a", "--sheet"], "la opción '--sheet' necesita un valor."),
         (["import", "a", "--dry-run=3"], "la opción '--dry-run' no lleva valor."),
         (["worker"], "necesita un broker compartido"),
+        (["import", "{people}", "--map", "Nada=phone"], "no tiene la columna «Nada». Sus columnas: «Nombre»,"),
+        (["import", "{people}", "--map", "phone"], "--map phone: escriba --map COLUMNA=CAMPO."),
+        (["import", "{people}", "--values"], "--values va con --json"),
+        (["import", "{people}", "--header-row", "99"], "no tiene en la línea 99 nada"),
+        (["import", "{people}", "--encoding", "klingon"], "La codificación klingon no se conoce"),
+        (["import", "{people}", "--delimiter", "::"], "no está separado por '::'"),
+        (["import", "{people}", "--sheet", "Hoja1"], "no es un libro"),
     ],
 )
 def test_wrong_use_is_said_in_spanish_where_spanish_is_set(
@@ -221,6 +228,18 @@ def test_wrong_use_is_said_in_spanish_where_spanish_is_set(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+def test_the_batches_are_shown_in_spanish_where_spanish_is_set(run: Run, people: Path, tmp_path: Path) -> None:
+    run(tmp_path / "home", "import", str(people), PADRON_LANGUAGE="es")
+
+    listed = run(tmp_path / "home", "batches", "list", PADRON_LANGUAGE="es").stdout
+    shown = run(tmp_path / "home", "batches", "show", "1", PADRON_LANGUAGE="es").stdout
+    seen = run(tmp_path / "home", "import", str(people), "--preview", PADRON_LANGUAGE="es").stdout
+
+    assert all(word in listed for word in ("Archivo", "Estado", "Filas", "Rechaz.", "terminado"))
+    assert "Estado: terminado" in shown
+    assert "se conoce por su nombre" in seen
 
 
 def test_a_profile_is_saved_in_its_folder_and_nowhere_else(run: Run, people: Path, tmp_path: Path) -> None:
@@ -278,8 +297,8 @@ def test_batches_are_listed_shown_and_taken_back(run: Run, people: Path, tmp_pat
     undone = run(home, "batches", "undo", str(number))
     again = run(home, "batches", "undo", str(number))
 
-    assert re.search(rf"│\s+{number}\s+│\s+people\.csv\s+│\s+done\s+│\s+4\s+│\s+2\s+│", listed.stdout), listed.stdout
-    assert "state: done" in shown.stdout
+    assert re.search(rf"\s{number}\s+people\.csv\s+done\s+4\s+2\s", listed.stdout), listed.stdout
+    assert "State: done" in shown.stdout
     assert "2 contacts removed, 0 restored" in undone.stdout
     assert (again.returncode, "Batch 1 is undone" in again.stderr) == (2, True)
 

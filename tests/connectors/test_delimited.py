@@ -167,6 +167,18 @@ def test_the_profile_can_say_which_line_is_the_header(tmp_path: Path) -> None:
     assert (found.header, found.rows) == (["quien", "numero"], [["Ana", "3001112233"]])
 
 
+def test_the_line_of_the_header_counts_as_an_editor_counts(tmp_path: Path) -> None:
+    found = _read(tmp_path, 'x,"y\nz"\n\n\nquien,numero\nAna,3001112233\n', header_row=5)
+
+    assert (found.header, found.rows) == (["quien", "numero"], [["Ana", "3001112233"]])
+
+
+@pytest.mark.parametrize("row", [3, 4, 99])
+def test_a_line_that_can_be_no_header_is_asked_about(tmp_path: Path, row: int) -> None:
+    with pytest.raises(NeedsAnswer, match=f"nothing on line {row}"):
+        _read(tmp_path, 'x,"y\nz"\n\n\nquien,numero\nAna,3001112233\n', header_row=row)
+
+
 def test_a_file_without_a_header_asks(tmp_path: Path) -> None:
     with pytest.raises(NeedsAnswer, match="no header line"):
         _read(tmp_path, "Ana,3001112233,ana@example.org\nLuis,3002223344,luis@example.org\n")

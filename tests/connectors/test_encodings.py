@@ -1,6 +1,7 @@
 """Encodings: what is told, what is asked, and what stands in place of bytes that are no text."""
 
 import codecs
+import random
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,11 @@ def test_bytes_that_are_no_text_become_a_mark_and_the_rest_stays(tmp_path: Path)
 
     assert encoding == "utf-8"
     assert path.read_text(encoding="utf-8") == "ñandú,é\n" * 30 + f"Jos{BAD},x\n"
+
+
+@pytest.mark.parametrize("size", [300, 100_000])
+def test_bytes_that_are_no_text_are_no_contact_file(tmp_path: Path, size: int) -> None:
+    noise = random.Random(size).randbytes(size)
+
+    with pytest.raises(UnreadableFile, match="is not a contact file"):
+        contents_of(_file(tmp_path, noise))

@@ -52,10 +52,17 @@ def test_a_time_in_a_zone_is_the_same_moment_in_utc(tmp_path: Path) -> None:
     assert datetime.fromisoformat(texts[0]) == moment
 
 
-def test_a_struct_is_shown_and_does_not_bring_the_import_down(tmp_path: Path) -> None:
-    texts = _column(tmp_path, pa.array([{"first": "Ana"}, None]))
+def test_the_fields_of_a_struct_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.parquet"
+    people = [{"first": "Ana", "at": {"city": "Cali"}}, None]
+    phones = [[{"type": "work", "value": "3001112233"}], None]
+    pq.write_table(pa.table({"name": people, "phones": phones}), path)
 
-    assert ("Ana" in texts[0], texts[1]) == (True, "")
+    found = contents_of(path)
+
+    cells = [dict(zip(found.header, row, strict=True)) for row in found.rows]
+    assert cells[0] == {"name.first": "Ana", "name.at.city": "Cali", "phones": "3001112233"}
+    assert set(cells[1].values()) == {""}
 
 
 def test_rows_are_numbered_over_row_groups(tmp_path: Path) -> None:

@@ -216,3 +216,29 @@ def test_a_text_file_named_as_a_workbook_is_read_as_text(tmp_path: Path) -> None
     path.write_bytes(b"name,phone\nAna,3001112233\n")
 
     assert (contents_of(path).kind, contents_of(path).rows) == ("csv", [["Ana", "3001112233"]])
+
+
+def test_the_row_of_the_header_counts_as_the_spreadsheet_counts(tmp_path: Path) -> None:
+    rows = [[], [], ["x", "y"], ["quien", "numero"], ["Ana", "3001112233"]]
+    path = _write(tmp_path / "contacts.xlsx", {"Contacts": rows})
+
+    found = contents_of(path, header_row=4)
+
+    assert (found.header, found.rows) == (["quien", "numero"], [["Ana", "3001112233"]])
+    with pytest.raises(NeedsAnswer, match="nothing on line 99"):
+        contents_of(path, header_row=99)
+
+
+def test_errors_and_formats_are_found_in_cells_that_begin_further_in(tmp_path: Path) -> None:
+    def change(book: Any) -> None:
+        sheet = book.add_worksheet("Contacts")
+        for row, cells in enumerate([HEADER, ANA, LUIS], 4):
+            sheet.write_row(row, 3, cells)
+        sheet.write_formula(5, 5, "=1/0", None, "#DIV/0!")
+        sheet.write_number(6, 4, 501, book.add_format({"num_format": "00000"}))
+
+    found = contents_of(_write(tmp_path / "contacts.xlsx", {}, change))
+
+    named = [dict(zip(found.header, row, strict=True)) for row in found.rows]
+    assert named[0]["email"].startswith(CELL_ERROR)
+    assert (named[0]["name"], named[1]["phone"], named[1]["email"]) == ("Ana", "00501", "luis@example.org")

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pytest
 
 from connectors.sources import open_source
+from pipelines.byhand import preview
+from pipelines.imports import Job
 from pipelines.mapping import map_columns, propose, require_keys
 from schemas.fields import FIELDS, PARTS
 from schemas.frames import PROBLEM, ROW, RawFrame
@@ -158,3 +160,125 @@ def test_the_key_of_a_custom_field_is_short_and_never_empty() -> None:
     assert custom_key("!!!").startswith("column_")
     assert len(custom_key("x" * 200)) <= 60
     assert custom_key("x" * 200) != custom_key("x" * 201)
+
+
+@pytest.mark.parametrize(
+    ("layout", "columns"),
+    [
+        (
+            "salesforce_api",
+            {
+                "Id": "external_id",
+                "AccountId": None,
+                "LastName": "last_name",
+                "FirstName": "first_name",
+                "MailingStreet": "street",
+                "MailingCity": "city",
+                "MailingState": "region",
+                "MailingPostalCode": "postal_code",
+                "MobilePhone": "phone",
+                "AssistantPhone": None,
+                "Email": "email",
+                "HasOptedOutOfEmail": "opt_out.email",
+                "DoNotCall": "opt_out.phone",
+                "CreatedDate": "created_at",
+            },
+        ),
+        (
+            "hubspot",
+            {
+                "Record ID": "external_id",
+                "First Name": "first_name",
+                "Last Name": "last_name",
+                "Email": "email",
+                "WhatsApp Phone Number": "phone",
+                "Opted out of email: One to One": "opt_out.email",
+                "Marketing contact status": None,
+            },
+        ),
+        (
+            "hubspot_es",
+            {
+                "ID de registro": "external_id",
+                "Nombre": "first_name",
+                "Apellidos": "last_name",
+                "Correo": "email",
+                "Número de teléfono de WhatsApp": "phone",
+                "Fecha de creación": "created_at",
+            },
+        ),
+        (
+            "zoho",
+            {
+                "Record Id": "external_id",
+                "Contact Owner": None,
+                "First Name": "first_name",
+                "Last Name": "last_name",
+                "Account Name": "company",
+                "Email": "email",
+                "Secondary Email": "email",
+                "Asst Phone": None,
+                "Email Opt Out": "opt_out.email",
+            },
+        ),
+        (
+            "brevo",
+            {
+                "EMAIL": "email",
+                "EMAIL_BLACKLISTED": "opt_out.email",
+                "SMS_BLACKLISTED": "opt_out.sms",
+                "WHATSAPP_BLACKLISTED": "opt_out.whatsapp",
+                "LANDLINE_NUMBER": "phone",
+                "WHATSAPP": "phone",
+                "EXT_ID": "external_id",
+            },
+        ),
+        (
+            "pipedrive",
+            {
+                "Person - ID": "external_id",
+                "Person - Name": "display_name",
+                "Person - Labels": "tags",
+                "Person - Person created": "created_at",
+                "Person - Marketing status": "opt_in.email",
+            },
+        ),
+        (
+            "mailchimp",
+            {
+                "Email Address": "email",
+                "MEMBER_RATING": None,
+                "LEID": None,
+                "OPTIN_TIME": "opt_in.email",
+                "UNSUB_TIME": "opt_out.email",
+                "UNSUB_REASON": None,
+                "CLEAN_TIME": "opt_out.email",
+            },
+        ),
+    ],
+)
+def test_the_columns_of_known_products_mean_what_they_mean_there(layout: str, columns: dict[str, str | None]) -> None:
+    mapping = map_columns(list(columns), Profile(), {})
+
+    assert mapping.layout is not None
+    assert mapping.layout.name == layout
+    assert dict(zip(columns, mapping.targets, strict=True)) == columns
+
+
+def test_a_saved_preview_leaves_columns_open_that_are_empty_in_its_sample(tmp_path: Path, roll: Roll) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text("quien,telefono,segundo,comentario interno\nAna Ruiz,3001112233,,x\n", encoding="utf-8")
+
+    proposals, profile = preview(roll.engine, Job(path, path.name, Profile(default_country="CO"), tmp_path / "report"))
+
+    assert [(item.target, item.reason, item.taken) for item in proposals] == [
+        ("display_name", "names", False),
+        ("phone", "known", True),
+        ("ignore", "empty", False),
+        ("custom.comentario_interno", "other", False),
+    ]
+    assert profile.columns == {
+        "quien": "display_name",
+        "telefono": "phone",
+        "comentario interno": "custom.comentario_interno",
+    }

@@ -235,3 +235,76 @@ def test_times_are_kept_with_the_contact(store: Roll) -> None:
     found = store.one("SELECT last_interaction_at FROM contacts")
     moment = found if isinstance(found, datetime) else datetime.fromtimestamp(found / 1_000_000).astimezone()
     assert moment == datetime.fromisoformat("2026-04-05T10:00:00+00:00")
+
+
+# ── sources of ids ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_record_numbers_of_two_products_do_not_meet(store: Roll) -> None:
+    store.import_text("Record ID,First Name,Last Name,Email\n7,Ana,Pérez,ana@example.org\n")
+
+    report = store.import_text("Person - ID,Person - Name,Person - Email - Work\n7,Luis Gómez,luis@example.org\n")
+
+    assert _counts(report) == (1, 0, 0, 0, 0)
+    assert store.rows("SELECT value FROM contact_keys WHERE kind = 'external_id' ORDER BY value") == [
+        ("hubspot:7",),
+        ("pipedrive:7",),
+    ]
+    assert store.rows("SELECT source FROM batches ORDER BY id") == [("hubspot",), ("pipedrive",)]
+
+
+def test_a_named_profile_keeps_its_own_record_numbers(store: Roll) -> None:
+    path = store.folder / "people.csv"
+    path.write_text("Record ID,First Name,Last Name,Email\n7,Ana,Pérez,\n", encoding="utf-8")
+    store.import_path(path, name="mexico")
+
+    store.import_path(path, source="colombia")
+
+    assert store.rows("SELECT value FROM contact_keys ORDER BY value") == [("colombia:7",), ("mexico:7",)]
+
+
+def test_an_external_id_with_another_name_is_applied_and_said(store: Roll) -> None:
+    store.import_text("external id,nombre\n7,Ana Pérez\n8,Eva Ruiz\n")
+
+    report = store.import_text("external id,nombre\n7,Luis Gómez\n8,Eva María Ruiz\n9,Zoe\n9,Bruno\n")
+
+    assert _counts(report) == (1, 2, 0, 1, 0)
+    assert store.rows("SELECT row, code FROM batch_rows WHERE batch_id = 2 AND code IS NOT NULL ORDER BY row") == [
+        (1, "names_disagree"),
+        (4, "names_disagree"),
+    ]
+    assert report.warnings == 2
+    assert report.reject_file is not None
+
+
+_ROWS = "id externo,name,phone,email\n,Ana,3001112233,ana@x.org\n,Luis,3001112233,\nC7,Zoe,,\n,Eva,,eva@x.org\n"
+
+
+@pytest.mark.parametrize("ids_behind", [0, 300], ids=["reading all", "asking for each row"])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {"match_on": ("external_id",)},
+        {"match_on": ("email",)},
+        {"match_on": ("phone",)},
+        {"match_on": ("external_id",), "mode": "create"},
+        {"match_on": ("external_id",), "duplicates": "skip"},
+        {"match_on": ("external_id",), "duplicates": "merge"},
+        {"duplicates": "create"},
+        {"duplicates": "overwrite"},
+    ],
+    ids=str,
+)
+def test_the_same_file_makes_nobody_twice_whatever_the_profile(
+    store: Roll, profile: dict[str, Any], ids_behind: int
+) -> None:
+    if ids_behind:
+        store.use_up_ids(ids_behind)
+    first = store.import_text(_ROWS, **profile)
+    before = store.living()
+
+    again = store.import_text(_ROWS, **profile)
+
+    assert first.created == 4
+    assert _counts(again) == ((0, 0, 0, 0, 4) if "mode" in profile else (0, 0, 4, 0, 0))
+    assert store.living() == before

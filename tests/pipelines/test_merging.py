@@ -257,3 +257,16 @@ def test_a_row_that_was_applied_stands_whatever_other_rows_the_file_has_now(stor
 
     assert (grown.created, grown.unchanged) == (1, 1)
     assert len(store.living()) == 2
+
+
+def test_a_new_whole_name_leaves_no_parts_of_the_old_one(store: Roll) -> None:
+    store.import_text("email,first name,last name\nana@example.org,Ana,Pérez\neva@example.org,Eva,Ruiz\n")
+
+    store.import_text(
+        "email,nombre completo\nana@example.org,Berta Zapata\neva@example.org,Eva Ruiz Mora\n", names="ignore"
+    )
+
+    assert store.living("display_name, first_name, last_name") == [
+        ("Berta Zapata", None, None),
+        ("Eva Ruiz Mora", "Eva", "Ruiz"),
+    ]

@@ -119,3 +119,15 @@ def test_every_code_says_something_in_both_languages() -> None:
         assert code.message("en") != code.message("es")
         assert bool(code.suggestion("en")) == bool(code.suggestion("es"))
         assert len(name) <= 24
+
+
+def test_the_columns_that_went_nowhere_are_named_in_the_language_of_the_file(roll: Roll) -> None:
+    report = roll.import_text(
+        "nombre,teléfono,Cargo,Vacía,Interno,_row\nAna,3001112233,Jefa,,x,1\n", columns={"Interno": "ignore"}
+    )
+
+    assert report.columns_not_taken == ("Cargo",)
+    assert report.message == (
+        'Columnas no tomadas: «Cargo». Llévelas a un campo en un perfil, o use unmapped = "custom".'
+    )
+    assert roll.one("SELECT message FROM batches") == report.message

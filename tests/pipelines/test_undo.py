@@ -79,3 +79,12 @@ def test_taking_back_leaves_a_trace_in_the_history(store: Roll) -> None:
     _undo(store, 1)
 
     assert store.rows("SELECT operation FROM contact_changes ORDER BY id") == [("create",), ("undo",)]
+
+
+def test_imports_taken_back_one_after_the_other_leave_nothing(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nAna,3001112233\n")
+    store.import_text("nombre,teléfono,empresa\nAna,3001112233,Acme\n")
+
+    assert _undo(store, 2) == (0, 1, 0)
+    assert _undo(store, 1) == (1, 0, 0)
+    assert store.living() == []
