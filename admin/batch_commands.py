@@ -11,7 +11,7 @@ from rich.table import Table
 
 from admin.words import say, say_state
 from connectors.profiles import read_profile
-from pipelines.clean import with_default_country
+from pipelines.clean import with_defaults
 from pipelines.drops import retry_batch
 from pipelines.undo import undo_batch
 from scheduler.tasks import utc_now
@@ -84,6 +84,6 @@ def undo(number: int) -> None:
 def retry(number: int, profile: Annotated[str, typer.Option()] = "default") -> None:
     """Send a rejected or parked file of a drop folder again, under a profile."""
     settings = read_settings()
-    found = with_default_country(read_profile(settings.home, profile), settings.default_country)
+    found = with_defaults(read_profile(settings.home, profile), settings)
     new = retry_batch(open_store(settings.store_url), number, found, utc_now)
     console.print(f"{say(settings.language, 'retried')} {new}")

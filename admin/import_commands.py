@@ -17,7 +17,7 @@ from admin.words import say
 from connectors.profiles import read_profile, save_profile
 from connectors.workbooks import Limits
 from pipelines.byhand import Run, check_options, import_by_hand, new_lease, preview, rehearse
-from pipelines.clean import with_default_country
+from pipelines.clean import with_defaults
 from pipelines.imports import Job, known_fields
 from pipelines.template import write_template
 from scheduler.logs import set_up_logs
@@ -85,9 +85,9 @@ def _profile(
 ) -> Profile:
     profile = read_profile(settings.home, name)
     profile = replace(profile, columns={**profile.columns, **_mapped(column)}, tags=(*profile.tags, *(tag or [])))
-    profile = with_default_country(replace(profile, default_country=country or profile.default_country), "")
+    profile = replace(profile, default_country=country or profile.default_country)
     check_profile(profile)
-    return with_default_country(profile, settings.default_country)
+    return with_defaults(profile, settings)
 
 
 def _mapped(column: list[str] | None) -> dict[str, str]:

@@ -103,9 +103,9 @@ def _widened(header: list[str], body: Sequence[list[str]]) -> list[str]:
 
 def _dialect(text: str, delimiter: str) -> Dialect:
     spaced = text.count(f'{delimiter} "') > max(text.count(f'{delimiter}"'), 0)
-    singles = text.count(f"{delimiter}'") + text.count(f"'{delimiter}")
+    opening, closing = text.count(f"{delimiter}'"), text.count(f"'{delimiter}")
     doubles = text.count(f'{delimiter}"') + text.count(f'"{delimiter}')
-    if singles >= 4 and not doubles:
+    if min(opening, closing) * 2 >= max(opening, closing, 4) and not doubles:
         return Dialect(delimiter, quote="'")
     escaped = bool(_BACKSLASHED.search(text)) and not _DOUBLED.search(text)
     return Dialect(delimiter, escape="\\" if escaped else None, spaces_before_quotes=spaced)

@@ -5,6 +5,7 @@ The scan is the truth; file-system events only make it come sooner. Links, hidde
 
 import errno
 import fcntl
+import itertools
 import json
 import os
 import stat
@@ -135,19 +136,19 @@ def _shortened(name: str) -> str:
 
 
 def claimed_files(folder: DropFolder) -> list[Claimed]:
-    """Every file in `working/`: those of running batches, and those whose claimer died before saying so."""
+    """Every file in `working/` but reports: of running batches, and those whose claimer died before saying so."""
     working = folder.path / "working"
-    return [
-        Claimed(path, path.name.partition(_MARK)[2])
-        for path in sorted(working.iterdir())
-        if _MARK in path.name and not path.name.startswith(".")
-    ]
+    paths = [path for path in sorted(working.iterdir()) if _MARK in path.name and not path.name.startswith(".")]
+    reports = {report_of(path) for path in paths}
+    return [Claimed(path, path.name.partition(_MARK)[2]) for path in paths if path not in reports]
 
 
-def free_name(place: Path, name: str, batch_id: int) -> Path:
-    """The dropped name, with the batch's number where an earlier file has that name."""
+def names_for(place: Path, name: str, batch_id: int) -> Iterator[Path]:
+    """Free names for a file: the dropped one, or with the batch's number where an earlier file has it."""
     plain = place / name
-    return place / f"{plain.stem}.{batch_id}{plain.suffix}" if plain.exists() else plain
+    numbers = itertools.chain((str(batch_id),), (f"{batch_id}-{count}" for count in itertools.count(2)))
+    every = itertools.chain((plain,), (place / f"{plain.stem}.{number}{plain.suffix}" for number in numbers))
+    return (path for path in every if not path.exists())
 
 
 def report_of(path: Path) -> Path:

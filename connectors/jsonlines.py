@@ -32,8 +32,12 @@ class JsonLines:
 
     def _frame(self, lines: list[str], first: int) -> RawFrame:
         objects = [_object(line) for line in lines]
-        columns = [pa.array([text_of((item or {}).get(key)) for item in objects], pa.string()) for key in self.header]
-        problems = pa.array([None if item is not None else "column_count" for item in objects], pa.string())
+        texts = [[text_of((item or {}).get(key)) for item in objects] for key in self.header]
+        for at, item in enumerate(objects):
+            if item is None:
+                texts[0][at] = sound(lines[at].strip())
+        columns = [pa.array(column, pa.string()) for column in texts]
+        problems = pa.array([None if item is not None else "json_invalid" for item in objects], pa.string())
         rows = pa.array(np.arange(first, first + len(lines)))
         names = [ROW, *(f"c{index}" for index in range(len(columns))), PROBLEM]
         return RawFrame(pa.Table.from_arrays([rows, *columns, problems], names=names))

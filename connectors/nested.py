@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 _DEPTH = 4
-_TELLING = ("value", "number", "phone", "phone_number", "email", "address", "handle", "name", "label", "text", "id")
+_TELLING = ("value", "number", "phone", "phone_number", "email", "handle", "name")
 """Which key of an object in a list is what the list is about, such as `value` in `{"type": "work", "value": …}`."""
+_KINDS = ("type", "kind", "label", "id", "primary", "default")
+"""Keys of an object in a list that only say of what kind it is."""
 
 
 def flat(item: Mapping[str, Any], prefix: str = "", depth: int = _DEPTH) -> dict[str, Any]:
@@ -49,8 +51,9 @@ def text_of(value: Any) -> str:
 
 def _item_text(item: Any) -> str:
     if isinstance(item, Mapping):
-        telling = next((item[key] for key in _TELLING if isinstance(item.get(key), str | int | float)), item)
-        return text_of(telling)
+        telling = (item[key] for key in _TELLING if isinstance(item.get(key), str | int | float))
+        plain = (text_of(value) for key, value in flat(item).items() if key not in _KINDS)
+        return next(map(text_of, telling), None) or ", ".join(text for text in plain if text)
     return sound(json.dumps(item, ensure_ascii=False, default=str)) if isinstance(item, list) else text_of(item)
 
 

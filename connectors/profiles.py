@@ -27,6 +27,15 @@ class DropFolder:
     settle_seconds: float | None = None
 
 
+_FOLDER_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "path": (str, '"/srv/contacts"'),
+    "profile": (str, '"crm"'),
+    "polling": (bool, "true"),
+    "settle_seconds": ((int, float), "30"),
+}
+"""The type of each key of a [[folder]], with an example."""
+
+
 def profiles_folder(home: Path) -> Path:
     return home / "profiles"
 
@@ -45,10 +54,8 @@ def read_profile(home: Path, name: str) -> Profile:
         )
     try:
         return profile_from(_read(path), name)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(
-            name, f"{path} is not valid TOML: {error}.", f"{path} no es TOML válido: {error}."
-        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(name, *_not_toml(path, error)) from error
 
 
 def parse_profile(text: str, name: str) -> Profile:
@@ -93,8 +100,8 @@ def read_folders(home: Path) -> list[DropFolder]:
         return [DropFolder(home / "drop")]
     try:
         entries = _read(path).get("folder", [])
-    except tomllib.TOMLDecodeError as error:
-        raise FoldersError(f"{path} is not valid TOML: {error}.", f"{path} no es TOML válido: {error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FoldersError(*_not_toml(path, error)) from error
     if not isinstance(entries, list) or not entries:
         raise FoldersError(
             f"{path} has no [[folder]] in it. Write one with a path and a profile.",
@@ -112,11 +119,27 @@ def _folder(path: Path, entry: dict[str, Any]) -> DropFolder:
             f"{path}: a [[folder]] needs path and may have {may}; one has: {has}.",
             f"{path}: un [[folder]] necesita path y puede tener {may}; uno tiene: {has}.",
         )
+    for key, value in entry.items():
+        kind, example = _FOLDER_TYPES[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise FoldersError(
+                f"{path}: write {key} of a [[folder]] as {key} = {example}.",
+                f"{path}: escriba {key} de un [[folder]] como {key} = {example}.",
+            )
     return DropFolder(**{**entry, "path": (path.parent / Path(entry["path"])).resolve()})
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+
+
+def _not_toml(path: Path, error: Exception) -> tuple[str, str]:
+    if isinstance(error, UnicodeDecodeError):
+        return (
+            f"{path} is not UTF-8 text. Save it as UTF-8 in your editor.",
+            f"{path} no es texto UTF-8. Guárdelo como UTF-8 en su editor.",
+        )
+    return f"{path} is not valid TOML: {error}.", f"{path} no es TOML válido: {error}."
 
 
 def profile_names(home: Path) -> Iterable[str]:

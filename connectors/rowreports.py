@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from schemas.codes import CODES
-from schemas.frames import ROW
+from schemas.frames import ROW, as_read
 
 _EXTRA = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
 
@@ -46,7 +46,7 @@ class RowReport:
     def _write(self, rows: pa.Table, said: pa.Table, rejected: npt.NDArray[np.int64]) -> None:
         is_rejected = pc.is_in(said["row"], pa.array(rejected))
         codes = said["code"].combine_chunks().dictionary_encode()
-        columns = [rows[f"c{index}"] for index in range(len(self.header))]
+        columns = [as_read(rows[f"c{index}"]) for index in range(len(self.header))]
         columns += [
             said["row"],
             pc.if_else(is_rejected, "rejected", "warning"),

@@ -17,7 +17,7 @@ from schemas.fields import CUSTOM, FieldType
 from schemas.frames import CleanFrame
 from schemas.profiles import Duplicates
 from warehouse import bulk, roll
-from warehouse.tables import contact_tags, contact_values, notes
+from warehouse.tables import consents, contact_tags, contact_values, notes
 
 _TEXT = pa.string()
 
@@ -27,7 +27,7 @@ def insert_belongings(connection: Connection, frame: CleanFrame, ids: Longs, con
     _insert_values(connection, _value_rows(_incoming_values(frame, context), ids, context), context)
     _insert_tags(connection, *_tag_pairs(connection, frame, ids))
     _insert_notes(connection, frame, ids, np.ones(len(ids), bool), context)
-    _insert_consents(connection, frame, ids, {}, context)
+    _insert_consents(connection, frame, ids, context)
 
 
 def change_belongings(
@@ -212,10 +212,8 @@ def _change_notes(connection: Connection, frame: CleanFrame, ids: Longs, diffs: 
     _insert_notes(connection, frame, ids, new, context)
 
 
-def _insert_consents(
-    connection: Connection, frame: CleanFrame, ids: Longs, existing: dict[tuple[int, str], str], context: Context
-) -> dict[int, dict[str, list[str | None]]]:
-    """Write what the rows say about consent; `out` is never turned back to `in` by a file. Gives the changes."""
+def _consents_said(frame: CleanFrame, existing: dict[tuple[int, str], str]) -> dict[int, dict[str, list[str | None]]]:
+    """What the rows change about consent, by position; `out` is never turned back to `in` by a file."""
     column = chunked(frame["consents"])
     changes: dict[int, dict[str, list[str | None]]] = {}
     for at in np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False)).tolist():
@@ -224,27 +222,37 @@ def _insert_consents(
             had = existing.get((at, channel))
             if had != state and had != "out":
                 changes.setdefault(at, {})[f"consent.{channel}"] = [had, state]
+    return changes
+
+
+def _consent_rows(changes: dict[int, dict[str, list[str | None]]], ids: Longs, context: Context) -> pa.Table:
     rows = [
         (at, name.removeprefix("consent."), pair[1]) for at, found in changes.items() for name, pair in found.items()
     ]
-    if rows:
-        table = {
-            "contact_id": ids[[at for at, _, _ in rows]],
-            "channel": [channel for _, channel, _ in rows],
-            "purpose": ["marketing"] * len(rows),
-            "state": [state for _, _, state in rows],
-            "at": pa.array([context.at] * len(rows), pa.timestamp("us", "UTC")),
-            "source": [context.source] * len(rows),
-            "batch_id": np.full(len(rows), context.batch_id),
-        }
-        roll.set_consents(connection, pa.table(table))
-    return changes
+    columns = {
+        "contact_id": ids[[at for at, _, _ in rows]],
+        "channel": [channel for _, channel, _ in rows],
+        "purpose": ["marketing"] * len(rows),
+        "state": [state for _, _, state in rows],
+        "at": pa.array([context.at] * len(rows), pa.timestamp("us", "UTC")),
+        "source": [context.source] * len(rows),
+        "batch_id": np.full(len(rows), context.batch_id),
+    }
+    return pa.table(columns)
+
+
+def _insert_consents(connection: Connection, frame: CleanFrame, ids: Longs, context: Context) -> None:
+    changes = _consents_said(frame, {})
+    if changes:
+        bulk.insert_rows(connection, consents, _consent_rows(changes, ids, context))
 
 
 def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diffs: Diffs, context: Context) -> None:
     if frame["consents"].null_count == frame.num_rows:
         return
     found = roll.slice_consents(connection).to_pylist()
-    existing = {(row["position"], row["channel"]): row["state"] for row in found}
-    for at, changes in _insert_consents(connection, frame, ids, existing, context).items():
-        diffs.setdefault(at, {}).update(changes)
+    changes = _consents_said(frame, {(row["position"], row["channel"]): row["state"] for row in found})
+    if changes:
+        bulk.replace_rows(connection, consents, _consent_rows(changes, ids, context))
+    for at, changed in changes.items():
+        diffs.setdefault(at, {}).update(changed)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import words
-from pipelines.columns import SEPARATOR, Normalised, chunked, joined, without_blanks
+from pipelines.columns import SEPARATOR, Normalised, chunked, joined, no_problems, without_blanks
 from pipelines.dates import normalise_dates
 from pipelines.mapping import ColumnMap
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
@@ -56,6 +56,21 @@ class Block:
 
     def put(self, name: str, column: Normalised, raw: pa.Array) -> None:
         self.columns[name], self.problems[name], self.raw_of[name] = column.value, column.problem, raw
+
+
+def put_first(block: Block, key: str, own: pa.Array, columns: list[tuple[int, Normalised, pa.Array]]) -> None:
+    """Put the good cells `own`; a row without any shows its first bad one of the columns (place, found, raw cells).
+
+    Every other bad cell is noted.
+    """
+    value, problem = own, no_problems(block.count)
+    raw = columns[0][2] if columns else pa.array([""] * block.count, _TEXT)
+    for at, found, cells in columns:
+        shown = pc.and_(pc.and_(pc.is_null(value), pc.is_null(problem)), pc.is_valid(found.problem))
+        value = pc.if_else(shown, found.value, value)
+        problem, raw = pc.if_else(shown, found.problem, problem), pc.if_else(shown, cells, raw)
+        note_cells(block, pc.if_else(shown, _NULL, found.problem), cells, block.mapping.header[at])
+    block.put(key, Normalised(value, problem), raw)
 
 
 def is_blank(column: pa.Array) -> pa.Array:
@@ -122,11 +137,9 @@ def _names(block: Block) -> None:
 
 
 def _words(block: Block) -> None:
-    for key, normalise in (("status", words.normalise_statuses), ("channel", words.normalise_channels)):
-        raw = block.first_cells(key)
-        block.put(key, normalise(raw), raw)
-    for column in [words.normalise_statuses(cells).value for cells in block.cells("status")[1:]]:
-        _block_where(block, pc.equal(column, "blocked"))
+    raw = block.first_cells("channel")
+    block.put("channel", words.normalise_channels(raw), raw)
+    opted_out = _statuses(block)
     for at in block.mapping.columns_of("blocked"):
         _block_where(block, _flags(block, at))
     separator = block.profile.tag_separator or (block.mapping.layout.tag_separator if block.mapping.layout else None)
@@ -136,7 +149,7 @@ def _words(block: Block) -> None:
         tags.append(pa.array([own] * block.count, _TEXT))
     block.columns["tags"] = joined(tags, SEPARATOR, block.count)
     said = [_consent(block, at, target) for target in (*OPT_OUTS, *OPT_INS) for at in block.mapping.columns_of(target)]
-    block.columns["consents"] = joined([*said, _opted_out_by_status(block)], SEPARATOR, block.count)
+    block.columns["consents"] = joined([*said, opted_out], SEPARATOR, block.count)
 
 
 def _block_where(block: Block, blocked: pa.Array) -> None:
@@ -155,15 +168,32 @@ def _consent(block: Block, at: int, target: str) -> pa.Array:
     return pc.binary_join_element_wise(channel, said.value, ":")
 
 
-def _opted_out_by_status(block: Block) -> pa.Array:
-    """A status that says unsubscribed is an opt-out of every channel, and no problem."""
-    unknown = pc.equal(block.problems["status"], "status_unknown").fill_null(False)
-    if not pc.any(unknown).as_py():
-        return pa.nulls(block.count, _TEXT)
-    out = pc.and_(unknown, words.says_out(block.columns["status"]))
-    for columns in (block.columns, block.problems):
-        columns["status"] = pc.if_else(out, _NULL, columns["status"])
-    return pc.if_else(out, f"{EVERY_CHANNEL}:out", _NULL)
+def _statuses(block: Block) -> pa.Array:
+    """The first status of each row that is known, blocked before any other; gives the opt-outs that statuses say.
+
+    A status of unsubscribed is an opt-out of every channel, and no problem.
+    """
+    columns = block.mapping.columns_of("status")
+    raws = [chunked(block.raw[f"c{at}"]) for at in columns]
+    found = [words.normalise_statuses(raw) for raw in raws]
+    outs = [_says_out(column) for column in found]
+    found = [
+        Normalised(pc.if_else(out, _NULL, column.value), pc.if_else(out, _NULL, column.problem))
+        for column, out in zip(found, outs, strict=True)
+    ]
+    good = [pc.if_else(pc.is_null(column.problem), column.value, _NULL) for column in found]
+    put_first(block, "status", first(good, block.count), list(zip(columns, found, raws, strict=True)))
+    for column in good[1:]:
+        _block_where(block, pc.equal(column, "blocked"))
+    opted_out = pa.nulls(block.count, _TEXT)
+    for out in outs:
+        opted_out = pc.if_else(out, f"{EVERY_CHANNEL}:out", opted_out)
+    return opted_out
+
+
+def _says_out(column: Normalised) -> pa.Array:
+    unknown = pc.is_valid(column.problem)
+    return pc.and_(unknown, words.says_out(column.value)) if pc.any(unknown).as_py() else unknown
 
 
 def _flags(block: Block, at: int) -> pa.Array:
@@ -196,7 +226,7 @@ def _dates(block: Block, key: str) -> None:
         block.columns[key] = pa.nulls(block.count, _STAMP)
         return
     raw = block.first_cells(key)
-    block.put(key, normalise_dates(raw, _date_order(block), block.profile.time_zone), raw)
+    block.put(key, normalise_dates(raw, _date_order(block), block.profile.time_zone or "UTC"), raw)
 
 
 def _date_order(block: Block) -> str | None:
@@ -212,7 +242,7 @@ def _custom(block: Block, key: str, kind: FieldType) -> None:
         case "boolean":
             block.put(name, normalise_booleans(raw), raw)
         case "date" | "datetime":
-            zone = "UTC" if kind == "date" else block.profile.time_zone
+            zone = "UTC" if kind == "date" else block.profile.time_zone or "UTC"
             block.put(name, normalise_dates(raw, _date_order(block), zone), raw)
         case "text" | "long_text":
             block.columns[name] = normalise_texts(raw)

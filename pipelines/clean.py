@@ -20,6 +20,7 @@ from schemas.contacts import KEYS, MULTIPLE, contact_schema
 from schemas.fields import CUSTOM, FIELDS, FieldType
 from schemas.frames import CELL_ERROR, PROBLEM, ROW, CleanFrame, RawFrame, text_bytes
 from schemas.profiles import Profile
+from schemas.settings import Settings
 
 _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
@@ -209,6 +210,7 @@ def _finished(frame: pa.Table, mapping: ColumnMap) -> CleanFrame:
     )
 
 
-def with_default_country(profile: Profile, country: str) -> Profile:
-    """The installation's country where the profile names none."""
-    return replace(profile, default_country=country) if country and not profile.default_country else profile
+def with_defaults(profile: Profile, settings: Settings) -> Profile:
+    """The installation's country and time zone where the profile names none."""
+    country = profile.default_country or settings.default_country or None
+    return replace(profile, default_country=country, time_zone=profile.time_zone or settings.time_zone)

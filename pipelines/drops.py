@@ -15,14 +15,14 @@ from connectors import folders
 from connectors.folders import Watch
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
 from connectors.workbooks import Limits
-from pipelines.clean import with_default_country
+from pipelines.clean import with_defaults
 from pipelines.imports import Clock, Job, Lease, file_sha256, import_batch
 from schemas.errors import InputError
 from schemas.profiles import Profile
 from schemas.refusals import refusal
 from schemas.reports import OUTCOMES, ImportReport
 from schemas.settings import Settings
-from warehouse import batches
+from warehouse import batches, bulk
 from warehouse.batches import FILING, Batch, LeaseLost
 from warehouse.engines import UNREACHABLE, Store, reading, transaction
 
@@ -34,10 +34,7 @@ def claim_ready(engine: Engine, watch: Watch, settings: Settings, clock: Clock, 
     for path in folders.ready_files(watch, now):
         with suppress(PermissionError):
             folders.claim_file(watch.folder, path)
-    claimed = folders.claimed_files(watch.folder)
-    working = sorted(
-        (item for item in claimed if not item.path.name.endswith(".report.csv")), key=lambda item: item.name
-    )
+    working = sorted(folders.claimed_files(watch.folder), key=lambda item: item.name)
     with reading(engine) as connection:
         known = batches.known_claims(connection, [item.path.name for item in working])
     added = [
@@ -73,7 +70,7 @@ def _profile_text(folder: DropFolder, settings: Settings) -> tuple[str, str | No
     """The profile as it is now, kept with the batch; a broken one parks its files instead of stopping the watcher."""
     try:
         profile = read_profile(settings.home, folder.profile)
-        return render_profile(with_default_country(profile, settings.default_country)), None
+        return render_profile(with_defaults(profile, settings)), None
     except InputError as error:
         return render_profile(Profile(name=folder.profile)), error.said(settings.language)
 
@@ -162,18 +159,20 @@ def _report_of(batch: Batch) -> ImportReport:
 def _file(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> None:
     """Say in the store where the file will go, move it with its report, then close the batch."""
     working, target = _working(batch), Path(batch.path)
-    if target == working:
-        place = "done" if report.status == "imported" else "rejected"
-        target = folders.free_name(Path(batch.folder or ".") / place, batch.file, batch.id)
-    has_report = folders.report_of(working).exists() or folders.report_of(target).exists()
-    values = {
-        "message": report.message or None,
-        "path": str(target),
-        "reject_file": str(folders.report_of(target)) if has_report else None,
-    }
+    place = Path(batch.folder or ".") / ("done" if report.status == "imported" else "rejected")
     intent = next(state for state, status in FILING.items() if status == report.status)
     with transaction(engine) as connection:
+        bulk.lock_keys(connection)
         lease.hold(connection, batch.id)
+        if target == working:
+            names = folders.names_for(place, batch.file, batch.id)
+            target = next(path for path in names if not batches.is_going_to(connection, str(path)))
+        has_report = folders.report_of(working).exists() or folders.report_of(target).exists()
+        values = {
+            "message": report.message or None,
+            "path": str(target),
+            "reject_file": str(folders.report_of(target)) if has_report else None,
+        }
         batches.set_batch(connection, batch.id, {"state": intent, **values})
     folders.finish_file(working, target, report.as_json())
     state = "done" if report.status == "imported" else report.status

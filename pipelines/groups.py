@@ -71,16 +71,73 @@ def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: boo
     occurrences = occurrences.sort_by([("key", "ascending"), ("row", "ascending")]).combine_chunks()
     rows = occurrences["row"].to_numpy()
     keys = _codes(occurrences["key"])
+    texts = occurrences["name"].combine_chunks()
     names = _codes(occurrences["name"].fill_null("")) if names_matter else np.zeros(len(rows), np.int64)
     kind_of = _kinds(occurrences["key"])
-    compared = np.where(kind_of == "external_id", 0, names)
-    cluster = _clusters(keys, compared, occurrences["name"].combine_chunks())
-    cluster = np.where(np.isin(kind_of, list(kinds)), cluster, np.arange(len(rows)))
+    by_id = kind_of == "external_id"
+    counts = np.isin(kind_of, list(kinds))
+    cluster = _clusters(keys, np.where(by_id, 0, names), texts)
+    cluster = np.where(counts, cluster, np.arange(len(rows)))
     leader_of, all_rows = _components(rows, cluster)
+    if names_matter and counts.any():
+        at = np.flatnonzero(counts)
+        parts = (rows[at], keys[at], texts.take(pa.array(at)), by_id[at])
+        found = list(zip(*(part.tolist() for part in parts), strict=True))
+        leader_of = _parted(leader_of, all_rows, found, names[at])
     leaders = leader_of[np.searchsorted(all_rows, rows)]
     member, leader = _members(all_rows, leader_of)
-    renamed = _renamed(rows, leaders, names, occurrences["name"].combine_chunks())
+    renamed = _renamed(rows, leaders, names, texts)
     return Groups(member, leader, _shared(keys, leaders, occurrences["key"]), renamed)
+
+
+_Occurrence = tuple[int, int, str | None, bool]
+"""Row, key, name, and whether the key is an external id."""
+
+
+def _parted(leader_of: Longs, all_rows: Longs, occurrences: list[_Occurrence], names: Longs) -> Longs:
+    """Leaders, once groups whose names do not all agree are parted: a row without a name joins no two people.
+
+    The occurrences are those of keys to match on, with `names` as codes.
+    """
+    rows = np.fromiter((row for row, *_ in occurrences), np.int64, len(occurrences))
+    leaders = leader_of[np.searchsorted(all_rows, rows)]
+    order = np.lexsort((names, leaders))
+    bounds = np.flatnonzero(np.r_[True, np.diff(leaders[order]) != 0, True])
+    parted = leader_of.copy()
+    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        inside = order[start:end]
+        if names[inside[0]] != names[inside[-1]]:
+            for row, first in _by_agreement([occurrences[at] for at in np.sort(inside).tolist()]).items():
+                parted[np.searchsorted(all_rows, row)] = first
+    return parted
+
+
+def _by_agreement(occurrences: list[_Occurrence]) -> dict[int, int]:
+    """The first row of each row's part: rows join by a key where all names of both sides agree, or by an id."""
+    keys_of: dict[int, list[tuple[int, bool]]] = {}
+    names: dict[int, set[str]] = {}
+    for row, key, name, is_id in occurrences:
+        keys_of.setdefault(row, []).append((key, is_id))
+        names[row] = {name} if name else set()
+    first = {row: row for row in keys_of}
+    holders: dict[int, list[int]] = {}
+
+    def first_of(row: int) -> int:
+        while first[row] != row:
+            row = first[row]
+        return row
+
+    for row in sorted(keys_of, key=lambda row: (not names[row], row)):
+        for key, is_id in keys_of[row]:
+            joined = False
+            for other in holders.get(key, [])[:_MOST_NAMES_COMPARED]:
+                one, two = sorted((first_of(row), first_of(other)))
+                if one == two or is_id or all(names_agree(a, b) for a in names[one] for b in names[two]):
+                    joined, first[two] = True, one
+                    names[one] = names[one] | names[two]
+            if not joined:
+                holders.setdefault(key, []).append(row)
+    return {row: first_of(row) for row in keys_of}
 
 
 def _renamed(rows: Longs, leaders: Longs, names: Longs, texts: pa.Array) -> frozenset[int]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from connectors.rowreports import RowReport
@@ -150,7 +151,8 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
 
 def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> None:
     """What is known of the whole file, once every row is applied."""
-    rejected = np.union1d(staged.rejected, np.array(tally.row_errors, np.int64))
+    refused = noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_numpy()
+    rejected = np.union1d(staged.rejected, np.union1d(refused, np.array(tally.row_errors, np.int64)))
     tally.row_errors = rejected.tolist()
     tally.warnings = len(np.setdiff1d(np.union1d(staged.warned, noted["row"].to_numpy()), rejected))
     tally.rows, tally.values = staged.rows_read, staged.values
@@ -228,7 +230,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         batch.actor,
         at,
         job.profile,
-        job.profile.version,
+        f"{job.profile.version}:{source}",
         mapping.custom,
         ids,
         of_source(staged.groups.shared, source),

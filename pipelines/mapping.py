@@ -97,7 +97,6 @@ def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, Fie
         at
         for at, (name, target, own) in enumerate(zip(header, targets, said, strict=True))
         if target is None
-        and name.strip()
         and name.strip() not in REPORT_COLUMNS
         and not own
         and not _DESCRIBES.fullmatch(header_form(name))

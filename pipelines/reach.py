@@ -9,8 +9,8 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.cells import Block, first, note_cells
-from pipelines.columns import SEPARATOR, Normalised, chunked, holds, no_problems
+from pipelines.cells import Block, first, note_cells, put_first
+from pipelines.columns import SEPARATOR, Normalised, chunked, holds
 from pipelines.emails import normalise_emails
 from pipelines.groups import Longs
 from pipelines.phones import match_form, normalise_phones
@@ -101,10 +101,7 @@ def _read(block: Block, kind: _Kind) -> None:
             found[place] = _unpack(block, found[place], raws[place], where, header, kind, extra)
     good = [pc.if_else(pc.is_null(column.problem), column.value, _NULL) for column in found]
     own = first([*_labelled_mobile(block, columns, good), *good], block.count)
-    shown = _put_with_problem(block, kind.key, own, found, raws)
-    for at, column, raw, said in zip(columns, found, raws, shown, strict=True):
-        hidden = pc.if_else(said, _NULL, column.problem)
-        note_cells(block, hidden, raw, block.mapping.header[at])
+    put_first(block, kind.key, own, list(zip(columns, found, raws, strict=True)))
     block.columns[kind.more] = _further(own, good, extra, kind.key)
 
 
@@ -117,20 +114,6 @@ def _labelled_mobile(block: Block, columns: list[int], good: list[pa.Array]) -> 
             mobile = pc.match_substring_regex(chunked(block.raw[f"c{label}"]), _MOBILE)
             found.append(pc.if_else(mobile.fill_null(False), values, _NULL))
     return found
-
-
-def _put_with_problem(
-    block: Block, key: str, own: pa.Array, found: list[Normalised], raws: list[pa.Array]
-) -> list[pa.Array]:
-    """Put the column; a row without any good cell shows its first bad one. Which cells of each column are shown so."""
-    value, problem, raw, shown = own, no_problems(block.count), raws[0], []
-    for column, cells in zip(found, raws, strict=True):
-        bad = pc.and_(pc.and_(pc.is_null(value), pc.is_null(problem)), pc.is_valid(column.problem))
-        value = pc.if_else(bad, column.value, value)
-        problem, raw = pc.if_else(bad, column.problem, problem), pc.if_else(bad, cells, raw)
-        shown.append(bad)
-    block.put(key, Normalised(value, problem), raw)
-    return shown
 
 
 # ── cells that hold several ──────────────────────────────────────────────────────────────────────────────────────

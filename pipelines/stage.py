@@ -23,7 +23,7 @@ from pipelines.groups import OCCURRENCES, Groups, Longs, Numbers, group_rows, is
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.texts import fold
-from schemas.frames import ROW, CleanFrame, RawFrame, text_bytes
+from schemas.frames import ROW, CleanFrame, RawFrame, as_read, text_bytes
 from schemas.profiles import Profile
 
 Progress = Callable[[int, int], None]
@@ -108,7 +108,7 @@ def stage_file(
             progress(staged.rows_read, len(staged.rejected_codes))
     if rejected:
         staged.rejected, staged.warned = np.concatenate(rejected), np.concatenate(warned)
-    staged.columns_not_taken = tuple(mapping.header[at].strip() for at in sorted(filled))
+    staged.columns_not_taken = tuple(mapping.header[at].strip() or f"#{at + 1}" for at in sorted(filled))
     staged.groups = _group(staged, keys, further, profile)
     return staged
 
@@ -170,7 +170,7 @@ def _write(
 def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dict[str, str]]:
     """The cells of the accepted rows as they were read, by the source's column names."""
     raw = raw.filter(pa.array(np.isin(raw[ROW].to_numpy(), rejected, invert=True)))
-    columns = [raw[f"c{index}"].to_pylist() for index in range(len(header))]
+    columns = [as_read(raw[f"c{index}"]).to_pylist() for index in range(len(header))]
     named = [index for index, name in enumerate(header) if name or any(columns[index])]
     return [{header[index]: columns[index][position] for index in named} for position in range(raw.num_rows)]
 

@@ -1,13 +1,16 @@
 """Taking one import back. What nobody touched since goes back as it was; later edits stay and are listed."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, Engine
 
 from pipelines.belongings import slot_of
 from pipelines.imports import Clock
 from pipelines.keys import key_form
+from pipelines.texts import search_text
 from schemas.errors import InputError
 from schemas.fields import CUSTOM, FieldType
 from schemas.reports import UndoReport
@@ -24,6 +27,7 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
     with reading(engine) as connection:
         batch = batches.get_batch(connection, number)
         fields = roll.known_fields(connection)
+        later = undo.contacts_of_later(connection, number)
     if batch.state not in ("done", "undoing"):
         raise InputError(
             f"Batch {number} is {batch.state}: only a finished import can be taken back.",
@@ -40,14 +44,20 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
             if not changes:
                 batches.set_batch(connection, number, {"state": "undone"})
                 return UndoReport(number, removed, restored, tuple(sorted(set(kept))))
-            done = _undo(connection, changes, _Undo(number, actor, clock(), fields))
+            done = _undo(connection, changes, _Undo(number, actor, clock(), fields, later))
             removed, restored, kept = removed + done[0], restored + done[1], kept + done[2]
             after = changes[-1].id
 
 
+@dataclass(frozen=True, slots=True)
 class _Undo:
-    def __init__(self, batch_id: int, actor: str, at: datetime, fields: dict[str, FieldType]) -> None:
-        self.batch_id, self.actor, self.at, self.fields = batch_id, actor, at, fields
+    """`later` are the contacts that rows of later imports went to: those may have said a block or opt-out again."""
+
+    batch_id: int
+    actor: str
+    at: datetime
+    fields: dict[str, FieldType]
+    later: set[int]
 
 
 def _undo(connection: Connection, changes: list[Any], context: _Undo) -> tuple[int, int, list[int]]:
@@ -85,21 +95,50 @@ def _restore(
     """Put back every field that still is what the import made it; the changes made."""
     back: dict[str, list[Any]] = {}
     values: dict[str, Any] = {}
-    if "keys" in diff:
-        undo.drop_keys(connection, contact["id"], [tuple(key.split(":", 1)) for key in diff["keys"][1]])
-        back["keys"] = diff["keys"][::-1]
     for name, (old, new) in diff.items():
         if name == "keys":
             continue
         if name in contact:
-            if _as_json(contact[name]) == new and _free(connection, contact["id"], name, old):
+            if _may_go_back(connection, contact, name, (old, new), context):
                 values |= _field(contact, name, old)
                 back[name] = [new, old]
         elif _restore_other(connection, contact["id"], name, (old, new), context):
             back[name] = [new, old]
+    dropped = _dropped_keys(diff, back)
+    if dropped:
+        undo.drop_keys(connection, contact["id"], dropped)
+        back["keys"] = [[f"{kind}:{value}" for kind, value in dropped], []]
     if back:
+        values["search_text"] = _search_text({**contact, **values})
         undo.set_contact(connection, contact["id"], values)
     return back
+
+
+def _may_go_back(
+    connection: Connection, contact: dict[str, Any], name: str, change: tuple[Any, Any], context: _Undo
+) -> bool:
+    """Whether a field still is what the import made it, and what it was before can be taken again."""
+    old, new = change
+    if name == "status" and new == "blocked" and contact["id"] in context.later:
+        return False
+    return bool(_as_json(contact[name]) == new) and _free(connection, contact["id"], name, old)
+
+
+def _dropped_keys(diff: dict[str, list[Any]], back: dict[str, list[Any]]) -> list[tuple[str, str]]:
+    """The keys that the import brought; a phone or e-mail that gave way and cannot go back stays a further key."""
+    brought = [tuple(key.split(":", 1)) for key in diff.get("keys", [[], []])[1]]
+    for kind in _FORMS:
+        old, new = diff.get(kind, (None, None))
+        if kind in diff and kind not in back:
+            brought = [key for key in brought if not old or key != (kind, key_form(kind, old))]
+            brought += [(kind, key_form(kind, new))] if new else []
+    return [(kind, value) for kind, value in brought]
+
+
+def _search_text(contact: dict[str, Any]) -> str | None:
+    texts = (pa.array([contact[name]], pa.string()) for name in ("display_name", "phone", "email"))
+    text: str | None = search_text(*texts)[0].as_py()
+    return text
 
 
 def _as_json(value: Any) -> Any:
@@ -132,8 +171,9 @@ def _restore_other(connection: Connection, contact_id: int, name: str, change: t
         undo.drop_note(connection, contact_id, context.batch_id)
         return True
     if name.startswith("consent."):
-        undo.set_consent(connection, contact_id, name.removeprefix("consent."), old)
-        return True
+        if new == "out" and contact_id in context.later:
+            return False
+        return undo.set_consent(connection, contact_id, name.removeprefix("consent."), (old, new), context.batch_id)
     return _restore_value(connection, contact_id, name.removeprefix(CUSTOM), change, context)
 
 

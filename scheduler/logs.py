@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from schemas.errors import PadronError
+
 
 def set_up_logs(*, verbose: bool) -> None:
     """Own lines to standard error; other libraries only when they warn."""
@@ -18,3 +20,11 @@ def set_up_logs(*, verbose: bool) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something failed, without what databases say of the rows: their messages hold names and phones."""
+    if isinstance(error, OSError | PadronError):
+        return str(error)
+    cause = getattr(error, "orig", None) or error
+    return " ".join(filter(None, (type(cause).__name__, getattr(cause, "sqlstate", None))))

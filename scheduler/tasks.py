@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from pipelines.drops import import_drop
 from scheduler.app import IMPORT_DROP, NOTHING, SWEEP
+from scheduler.logs import reason_of
 from schemas.settings import Settings
 from warehouse import batches, indexes
 from warehouse.engines import transaction
@@ -59,7 +60,11 @@ def add_tasks(app: Celery, settings: Settings) -> None:
     stores, waker = Stores(settings), Waker(app)
 
     def import_drop_task(number: int) -> None:
-        report = import_drop(stores.engine(), number, settings, utc_now)
+        try:
+            report = import_drop(stores.engine(), number, settings, utc_now)
+        except Exception as error:  # the outermost door: Celery would log what the error says of rows
+            log.error("file not imported yet", batch=number, reason=reason_of(error))
+            return
         if report is not None:
             counts = {name: getattr(report, name) for name in ("rows", "created", "updated", "unchanged", "rejected")}
             log.info("file done", batch=number, status=report.status, seconds=round(report.seconds, 2), **counts)

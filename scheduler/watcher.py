@@ -11,10 +11,9 @@ from watchfiles import watch
 from connectors.folders import Watch
 from connectors.profiles import DropFolder
 from pipelines.drops import claim_ready
+from scheduler.logs import reason_of
 from scheduler.tasks import utc_now
-from schemas.errors import PadronError
 from schemas.settings import Settings
-from warehouse.engines import UNREACHABLE
 
 log = structlog.get_logger("padron")
 Wake = Callable[[int], None]
@@ -53,5 +52,5 @@ def _scan(engine: Engine, item: Watch, settings: Settings, wake: Wake) -> None:
         for number in claim_ready(engine, item, settings, utc_now, time.monotonic()):
             log.info("file claimed", batch=number, folder=item.folder.path.name)
             wake(number)
-    except (OSError, PadronError, *UNREACHABLE) as error:
-        log.warning("folder not scanned", folder=str(item.folder.path), reason=str(error))
+    except Exception as error:  # the outermost door of the watcher: it must outlive whatever a folder does
+        log.warning("folder not scanned", folder=str(item.folder.path), reason=reason_of(error))

@@ -164,6 +164,13 @@ CODES: dict[str, Code] = {
             "Ponga entre comillas las celdas que contienen el separador.",
         ),
         Code(
+            "json_invalid",
+            "The line is not a JSON object.",
+            "La línea no es un objeto JSON.",
+            'Write it as {"phone": "+57 300 111 2233"}.',
+            'Escríbala como {"phone": "+57 300 111 2233"}.',
+        ),
+        Code(
             "quote_unclosed",
             "A quotation mark opens in this row and never closes.",
             "En esta fila se abre una comilla que nunca se cierra.",

@@ -1,7 +1,7 @@
 """What headers and cells say of consent: whether a person may be written to, and on which channel.
 
 A lost opt-out is the worst that an import can do, so that what says "no" is looked for in many words, and what says
-"yes" in few.
+"yes" in few. Headers come in header form; cells in lower case without accents.
 """
 
 import re
@@ -12,10 +12,11 @@ Said = Literal["in", "out", "unclear"]
 EVERY_CHANNEL = "all"
 
 _LONGEST = 120
-_NOT_THE_ANSWER = (
-    re.compile(r"\bfax\b|\bpostal\b|direct mail|do not mail\b"),
-    re.compile(r"\b(reason|motivo|campaign|title|titulo|ip|source|origen|other)\b"),
-    re.compile(r"\bmarketing contact status\b|\bestado del? contacto de marketing\b"),
+_ABOUT_IT = re.compile(r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen|link|url|token|marketing contact)\b")
+"""Words of columns that say something about a consent, and not whether it is given."""
+_WHEN_SEEN = re.compile(r"\b(last|ultim\w+|updated?|actualiz\w+|timestamp)\b")
+_NEGATED = re.compile(
+    r"\b(no|not|nao|non|sin|sem|without|never|nunca|revo[ck]\w*|withdr\w+|retir\w+|rechaz\w+|refus\w+|declin\w+)\b"
 )
 _OUT = re.compile(
     r"(has )?opt(ed)? ?out|unsub(scribed?)?\b|desuscri|descadastr|(black|block|deny) ?listed"
@@ -23,6 +24,7 @@ _OUT = re.compile(
     r"|\bdo ?not ?(allow )?(call|phone|contact|e ?mail|sms|text|disturb|whatsapp|market|bulk)|\bdnc\b|\bdnd\b"
     r"|\bno (llamar|contactar|molestar|enviar|escribir|desea|quiere|acepta|autoriza|e ?mail|sms|whatsapp|calls?)"
     r"|\bbaja (de |del |en |por )?(e ?mail|correo|boletin|newsletter|lista|sms|whatsapp|publicidad|comunicaciones)"
+    r"|\b(e ?mail|correo|boletin|newsletter|sms|whatsapp|publicidad) baja\b"
     r"|\bclean time\b|lista robinson|\bexcluir de\b|\bnao (enviar|contatar|ligar|perturbe)"
 )
 _OFFERS = (
@@ -31,25 +33,25 @@ _OFFERS = (
 )
 _IN = re.compile(
     r"\bopt(ed)? ?in\b|\boptin\b|double opt|^subscribed$|^suscri(to|ta|pcion)$|^inscrito$|\bconfirm time\b"
-    rf"|\b(acept\w*|aceita\w*|autoriz\w*|permit\w*|allow\w*|accept\w*|quiere|desea|receives?|recib\w*)( \w+)*?"
+    r"|\b(acept\w*|aceita\w*|autoriz\w*|permit\w*|allow\w*|accept\w*|quiere|desea|receives?|recib\w*)( \w+)*?"
     rf" {_OFFERS}"
     rf"|\b{_OFFERS}( \w+)* (consent\w*|permission|permitid\w*|allowed|autorizad\w*|opt in)"
     rf"|\b(consent\w*|permission|permiso)( \w+)*? {_OFFERS}|^(consent|consentimiento|permission|permiso)$"
     r"|\b(marketing|subscription|subscriber|email permission|email marketing|sms marketing) status\b"
     r"|\bestado (de (la )?)?suscripcion\b|\bestado de marketing\b"
 )
-_CHANNELS = (
-    ("whatsapp", re.compile(r"whatsapp|\bwa\b|broadcast|difusion")),
-    ("sms", re.compile(r"\bsms\b|\btext")),
-    ("phone", re.compile(r"\bcalls?\b|\bphone|llama|telefon|\bdnc\b|ligar")),
-    (
-        "email",
-        re.compile(
-            r"e ?mail|correo|newsletter|boletin|unsub|clean time|opt ?in time|confirm time|descadastr|subscri|suscri"
-            r"|inscrito|marketing status|estado de marketing"
-        ),
-    ),
+_CHANNELS = {
+    "whatsapp": re.compile(r"whatsapp|\bwa\b|broadcast|difusion"),
+    "sms": re.compile(r"\bsms\b|\btext"),
+    "phone": re.compile(r"\bcalls?\b|\bphone|llama|telefon|\bdnc\b|ligar"),
+    "email": re.compile(r"e ?mail|correo|newsletter|boletin"),
+}
+_OF_EMAIL = re.compile(
+    r"unsub|clean time|opt ?in time|confirm time|descadastr|subscri|suscri|inscrito|marketing status"
+    r"|estado de marketing"
 )
+"""What such columns are about where they name no channel."""
+_ELSEWHERE = re.compile(r"\bfax\b|\bpostal\b|direct mail|\bmails?\b")
 
 
 def consent_target(form: str) -> str | None:
@@ -58,57 +60,104 @@ def consent_target(form: str) -> str | None:
     >>> consent_target("do not call"), consent_target("acepta publicidad"), consent_target("unsub reason")
     ('opt_out.phone', 'opt_in.all', None)
     """
-    if len(form) > _LONGEST or any(pattern.search(form) for pattern in _NOT_THE_ANSWER):
+    kind = _kind_of(form) if len(form) <= _LONGEST else None
+    channel = _channel_of(form) if kind else None
+    return f"{kind}.{channel}" if channel else None
+
+
+def _kind_of(form: str) -> ConsentKind | None:
+    if _ABOUT_IT.search(form):
         return None
-    kind = "opt_out" if _OUT.search(form) else "opt_in" if _IN.search(form) else None
-    channel = next((name for name, words in _CHANNELS if words.search(form)), EVERY_CHANNEL)
-    return f"{kind}.{channel}" if kind else None
+    if _OUT.search(form):
+        return "opt_out"
+    if not _IN.search(form) or _WHEN_SEEN.search(form):
+        return None
+    return "opt_out" if _NEGATED.search(form) else "opt_in"
 
 
+def _channel_of(form: str) -> str | None:
+    """The one channel that is named, `all` for several or none, None for post and fax."""
+    named = [channel for channel, words in _CHANNELS.items() if words.search(form)]
+    if len(named) == 1:
+        return named[0]
+    if not named and _ELSEWHERE.search(form.replace("e mail", "")):
+        return None
+    return "email" if not named and _OF_EMAIL.search(form) else EVERY_CHANNEL
+
+
+_WORD = re.compile(r"[^0-9a-z]+")
+_NOT_OUT = re.compile(
+    r"(never|nunca|not|no)( esta| ha sido| been)? (unsubscribed|opted out|opt out|dado de baja|desuscrito|bloqueado"
+    r"|blacklisted|bounced)"
+)
+_NOT_ASKED = re.compile(
+    r"never subscribed|nunca suscrit[oa]|non ?subscribed|not subscribed|no suscrit[oa]|pending( \w+)?"
+    r"|pendiente( de \w+)?|unconfirmed|sin confirmar|never|nunca|unknown"
+)
 _SAYS_OUT = re.compile(
-    r"unsub|opt(ed)? ?out|desuscri|descadastr|\bbaja\b|no consent|sin consentimiento"
-    r"|\bnot? (allowed|permission|acept|quiere)"
+    r"unsub|opt(ed)? ?out|desuscri|descadastr|\bbaja\b|no consent|sin consentimiento|cancelad|cancelled"
+    r"|\b(no|not|nao) (allowed|permission|acept|quiere|dese|autoriz|permit|contact|molest|llam|envi|interes)"
     r"|revo[ck]|withdrawn|retirad|(black|block|deny) ?list|bloque|\bblocked\b|bounce|rebot|clean|complain|queja|spam"
-    r"|rechaz|refus|denied|denegad|declin|do ?not|prohib|suppress|suprimi|cancelad|cancelled"
+    r"|rechaz|refus|denied|denegad|declin|do ?not|don t|prohib|suppress|suprimi"
+    r"|\b(never|nunca) (e ?mail|call|contact|llam|envi|escrib)"
 )
-_SAYS_NOTHING = re.compile(
-    r"never|nunca|non ?subscribed|not subscribed|no suscrit|pending|pendiente|unconfirmed|unknown"
-)
+_STARTS_WITH_NO = re.compile(r"(no|not|nao|non|sin|sem|never|nunca)\b")
 _SAYS_IN = re.compile(
-    r"^(subscribed|suscrit[oa]|opt(ed)? ?in|single opt in|double opt in|confirmed|confirmad[oa]|granted|given|express"
+    r"(subscribed|suscrit[oa]|opt(ed)? ?in|(single|double) opt in|confirmed|confirmad[oa]|granted|given|express"
     r"|implied|allowed|accepted|acept[oa]|aceptad[oa]|autorizad[oa]|consent(ed)?|consent given|active|activ[oa]"
-    r"|inscrit[oa])$"
+    r"|inscrit[oa])"
 )
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ t,]+\d{1,2}:.*)?")
 
 
 def consent_said(text: str, yes: bool | None, kind: ConsentKind) -> Said | None:
-    """What a cell (lower case, no accents) of a consent column says; `yes` where it is a plain yes or no.
+    """What a cell of a consent column says; `yes` where it is a plain yes or no.
 
-    A date is when it happened. What cannot be told counts as opted out in a column of opt-outs.
+    A date is when it happened. What cannot be told is unclear, and an opt-out where the column is one of opt-outs.
 
-    >>> consent_said("2026-01-02 10:00", None, "opt_out"), consent_said("subscribed", None, "opt_in")
+    >>> consent_said("2026-01-02 10:00", None, "opt_out"), consent_said("opt-in", None, "opt_in")
     ('out', 'in')
     """
     if yes is None and _DATE.fullmatch(text):
         yes = True
+    if kind == "opt_out":
+        return _said_of_opt_out(_words(text), yes)
+    return _said_of_opt_in(_words(text), yes)
+
+
+def _words(text: str) -> str:
+    return _WORD.sub(" ", text).strip()
+
+
+def _said_of_opt_out(text: str, yes: bool | None) -> Said | None:
     if yes is not None:
-        return ("in" if yes else "out") if kind == "opt_in" else ("out" if yes else None)
-    if _SAYS_NOTHING.search(text):
+        return "out" if yes else None
+    if _NOT_OUT.fullmatch(text) or _SAYS_IN.fullmatch(text) or text in ("never", "nunca", "never subscribed"):
         return None
-    if _SAYS_OUT.search(text):
+    return "out" if _SAYS_OUT.search(text) else "unclear"
+
+
+def _said_of_opt_in(text: str, yes: bool | None) -> Said | None:
+    if yes is not None:
+        return "in" if yes else "out"
+    if _NOT_OUT.fullmatch(text) or _NOT_ASKED.fullmatch(text):
+        return None
+    if _SAYS_OUT.search(text) or _STARTS_WITH_NO.match(text):
         return "out"
-    if _SAYS_IN.search(text):
-        return "in" if kind == "opt_in" else None
-    return "unclear"
+    return "in" if _SAYS_IN.fullmatch(text) else "unclear"
+
+
+_STATUS_OUT = re.compile(
+    r"unsub|opt(ed)? ?out|desuscri|descadastr|do not|don t (call|contact)|revo[ck]"
+    r"|\b(no|nao) (contact|molest|llam|dese|autoriz|quier|envi)|lista robinson"
+)
 
 
 def status_says_out(text: str) -> bool:
-    """Whether a status (lower case, no accents) that is none of Padrón's says that the person opted out.
+    """Whether a status that is none of Padrón's says that the person opted out.
 
-    >>> status_says_out("unsubscribed"), status_says_out("prospect")
+    >>> status_says_out("opt-out"), status_says_out("prospect")
     (True, False)
     """
-    return bool(
-        re.search(r"unsub|opt(ed)? ?out|desuscri|descadastr|do not|no contact|no molest|no llamar|revo[ck]", text)
-    )
+    words = _words(text)
+    return bool(_STATUS_OUT.search(words)) and not _NOT_OUT.fullmatch(words)

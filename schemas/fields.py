@@ -11,6 +11,7 @@ Kind = Literal["text", "phone", "email", "datetime", "boolean", "vocabulary", "t
 
 TEXT_LIMIT = 1_000
 LONG_TEXT_LIMIT = 100_000
+CUSTOM_KEY_LIMIT = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NewType
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 RawFrame = NewType("RawFrame", pa.Table)  # type: ignore[valid-newtype]  # pyarrow has no types
 """Text as it was read: `row`, `problem` (a code or null), and the file's columns as `c0`, `c1`, …"""
@@ -19,6 +20,14 @@ ROW = "row"
 PROBLEM = "problem"
 CELL_ERROR = "\ufdd1"
 """Stands before the text of a spreadsheet cell that holds an error or a formula without a result."""
+
+
+def as_read(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The cells of a raw column without Padrón's own marks."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if CELL_ERROR.encode() not in text_bytes(column):
+        return column
+    return pc.replace_substring(column, CELL_ERROR, "")
 
 
 def text_bytes(column: pa.Array) -> bytes:

@@ -8,7 +8,7 @@ import unicodedata
 import zlib
 
 from schemas.consents import consent_target
-from schemas.fields import CUSTOM
+from schemas.fields import CUSTOM, CUSTOM_KEY_LIMIT
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]")
 _NOT_WORD = re.compile(r"[^0-9a-z\u0370-\uffff]+")
@@ -108,6 +108,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"address \d+ country"), "country"),
 )
 _ADDRESS_PARTS = ("street", "city", "region", "postal_code", "country")
+_OWN_FIELD = re.compile(r"\s*field\s*:\s*(\S.*)", re.IGNORECASE | re.DOTALL)
 _TRAILING_NOTE = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*$")
 
 
@@ -117,16 +118,19 @@ def header_target(header: str) -> str | None:
     >>> header_target("TELÉFONO_MÓVIL"), header_target("Email (work)"), header_target("Field: Plan")
     ('phone', 'email', 'custom.plan')
     """
-    forms = dict.fromkeys((*header_forms(header), *header_forms(_TRAILING_NOTE.sub("", header))))
-    found = (target for form in forms if (target := _meaning(form)))
-    return next(found, None) or consent_target(header_forms(header)[-1])
+    own = _OWN_FIELD.match(header)
+    if own:
+        return f"{CUSTOM}{custom_key(own.group(1))}"
+    whole, shortened = header_forms(header), header_forms(_TRAILING_NOTE.sub("", header))
+    meant = (target for form in whole if (target := _meaning(form)))
+    return next(meant, None) or consent_target(whole[-1]) or next(filter(None, map(_meaning, shortened)), None)
 
 
 def _meaning(form: str) -> str | None:
     """The field that a header form names; parts of an address may say so first."""
     target = ALIASES.get(form)
-    if target or form.startswith("field "):
-        return target or f"{CUSTOM}{custom_key(form.removeprefix('field '))}"
+    if target:
+        return target
     inner = ALIASES.get(form.removeprefix("address ").removeprefix("direccion "))
     if inner in _ADDRESS_PARTS:
         return inner
@@ -162,6 +166,6 @@ def custom_key(header: str) -> str:
     'fecha_de_renovacion'
     """
     form = header_form(header).replace(" ", "_")
-    if 0 < len(form) <= 60:
+    if 0 < len(form) <= CUSTOM_KEY_LIMIT:
         return form
     return f"{form[:50] or 'column'}_{zlib.crc32(header.encode()):08x}"

@@ -124,7 +124,6 @@ LAYOUTS: tuple[Layout, ...] = (
         "salesforce",
         ("contact id", "first name", "last name", "account name", "email"),
         _SALESFORCE,
-        date_order="mdy",
     ),
     Layout("salesforce_api", "salesforce", ("id", "account id", "last name"), _SALESFORCE),
     Layout("salesforce_api_owner", "salesforce", ("id", "owner id", "last name"), _SALESFORCE),

@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
+from zoneinfo import available_timezones
 
 import phonenumbers
 
 from schemas.errors import InputError
-from schemas.fields import BY_KEY, CUSTOM, FieldType, is_target, targets
+from schemas.fields import BY_KEY, CUSTOM, CUSTOM_KEY_LIMIT, FieldType, is_target, targets
 
 Mode = Literal["create", "update", "upsert"]
 Duplicates = Literal["skip", "update", "overwrite", "merge", "create"]
@@ -68,7 +69,7 @@ class Profile:
     default_country: str | None = None
     date_order: DateOrder | None = None
     decimal: str | None = None
-    time_zone: str = "UTC"
+    time_zone: str | None = None
     mode: Mode = "upsert"
     duplicates: Duplicates = "update"
     match_on: tuple[MatchKey, ...] = ("external_id", "phone", "email")
@@ -157,6 +158,12 @@ def check_profile(profile: Profile) -> None:
             f"default_country = {profile.default_country!r} no es un código de país. "
             "Use dos mayúsculas, como CO, MX o ES.",
         )
+    if profile.time_zone and profile.time_zone not in available_timezones():
+        raise ProfileError(
+            profile.name,
+            f"time_zone = {profile.time_zone!r} is not a zone. Use a name such as America/Bogota.",
+            f"time_zone = {profile.time_zone!r} no es una zona. Use un nombre como America/Bogota.",
+        )
     if profile.header_row is not None and profile.header_row < 1:
         said = f"header_row = {profile.header_row}"
         raise ProfileError(profile.name, f"{said}; lines count from 1.", f"{said}; las líneas se cuentan desde 1.")
@@ -177,10 +184,22 @@ def _check_columns(profile: Profile) -> None:
                 f"it maps column {header!r} to {target!r}, which is not a field. Known: {known}.",
                 f"lleva la columna {header!r} a {target!r}, que no es un campo. Hay: {known}.",
             )
+        if target.startswith(CUSTOM):
+            _check_custom_key(profile, target.removeprefix(CUSTOM))
+
+
+def _check_custom_key(profile: Profile, key: str) -> None:
+    if len(key) > CUSTOM_KEY_LIMIT:
+        raise ProfileError(
+            profile.name,
+            f"the custom field {key!r} has a name longer than {CUSTOM_KEY_LIMIT} characters. Shorten it.",
+            f"el campo propio {key!r} tiene un nombre de más de {CUSTOM_KEY_LIMIT} caracteres. Acórtelo.",
+        )
 
 
 def _check_custom_fields(profile: Profile) -> None:
     for key, kind in profile.custom_fields.items():
+        _check_custom_key(profile, key)
         if kind not in get_args(FieldType):
             known = ", ".join(get_args(FieldType))
             raise ProfileError(

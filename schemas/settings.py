@@ -166,7 +166,7 @@ def hide_password(text: str) -> str:
     >>> hide_password("postgresql://ana:secret@db/padron")
     'postgresql://…@db/padron'
     """
-    return re.sub(r"//[^@/]*@", "//…@", text)
+    return re.sub(r"//.*@", "//…@", text)
 
 
 def read_settings() -> Settings:

@@ -91,6 +91,12 @@ def known_claims(connection: Connection, names: list[str]) -> set[str]:
     return set(connection.execute(select(batches.c.claim).where(batches.c.claim.in_(names))).scalars())
 
 
+def is_going_to(connection: Connection, path: str) -> bool:
+    """Whether an unfinished batch is about to move its file to this path."""
+    query = select(batches.c.id).where(batches.c.path == path, batches.c.state.in_(UNFINISHED)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def get_batch(connection: Connection, number: int) -> Batch:
     row = connection.execute(select(*_COLUMNS).where(batches.c.id == number)).first()
     if row is None:

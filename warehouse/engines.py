@@ -11,8 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schemas.errors import SetupError, TransientError
 
@@ -28,8 +29,15 @@ _PRAGMAS = (
 _POSTGRESQL = {"connect_timeout": 10, "options": "-c jit=off"}
 """Compiling a query costs more than the short queries of a slice do."""
 _held = threading.local()
-UNREACHABLE = (DBAPIError, TransientError)
-"""What is raised while the database is away or busy: wait and try again."""
+UNREACHABLE = (
+    OperationalError,
+    InterfaceError,
+    sqlite3.OperationalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    TransientError,
+)
+"""What is raised while the database is away, busy or full, by SQLAlchemy or by the driver: wait and try again."""
 REHEARSAL = "rehearsal"
 """In `Connection.info` of a rehearsal: the next id of each table."""
 
@@ -129,7 +137,9 @@ def open_engine(url: str) -> Engine:
     """An engine for the store; the SQLite file's folder is made if it is missing."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url)
-    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True, connect_args=_POSTGRESQL)
+    return create_engine(
+        url, pool_size=5, max_overflow=10, pool_pre_ping=True, connect_args=_POSTGRESQL, hide_parameters=True
+    )
 
 
 def _sqlite(url: str) -> Engine:
@@ -138,7 +148,9 @@ def _sqlite(url: str) -> Engine:
     if lock_path:
         Path(lock_path).absolute().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, connect_args={"factory": LockedConnection, "check_same_thread": False, "isolation_level": None}
+        url,
+        connect_args={"factory": LockedConnection, "check_same_thread": False, "isolation_level": None},
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import pyarrow as pa
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from schemas.fields import FieldType
 from warehouse import bulk
@@ -22,6 +22,7 @@ from warehouse.tables import (
     tags,
 )
 
+_CHUNK = 500
 MERGEABLE = (
     ["id", "first_name", "last_name", "display_name", "phone", "phone_match", "email", "email_match", "company"]
     + ["address", "city", "country", "photo_url", "channel", "status", "blocked_at", "blocked_reason", "language"]
@@ -107,29 +108,16 @@ def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:
     )
 
 
-def set_consents(connection: Connection, rows: pa.Table) -> None:
-    """Write these consents in place of what stood there for the same channel and purpose."""
-    for row in rows.to_pylist():
-        where = (
-            (consents.c.contact_id == row["contact_id"])
-            & (consents.c.channel == row["channel"])
-            & (consents.c.purpose == row["purpose"])
-        )
-        connection.execute(delete(consents).where(where))
-    bulk.insert_rows(connection, consents, rows)
-
-
 def add_pairs(connection: Connection, pairs: list[dict[str, object]]) -> None:
     """Note pairs for review; those noted before stay as they are."""
     if not pairs:
         return
-    known = set(
-        connection.execute(
-            select(candidate_pairs.c.contact_a, candidate_pairs.c.contact_b).where(
-                candidate_pairs.c.contact_a.in_([pair["contact_a"] for pair in pairs])
-            )
-        )
-    )
+    known: set[tuple[int, int]] = set()
+    c = candidate_pairs.c
+    for start in range(0, len(pairs), _CHUNK):
+        firsts = [pair["contact_a"] for pair in pairs[start : start + _CHUNK]]
+        query = select(c.contact_a, c.contact_b).where(c.contact_a.in_(firsts))
+        known.update((int(one), int(two)) for one, two in connection.execute(query))
     new = {(pair["contact_a"], pair["contact_b"]): pair for pair in reversed(pairs)}
     rows = [pair for key, pair in new.items() if key not in known]
     if rows:
@@ -145,8 +133,8 @@ def tag_ids(connection: Connection, wanted: Mapping[str, str]) -> dict[str, int]
         return {}
     found: dict[str, int] = {}
     forms = list(wanted)
-    for start in range(0, len(forms), 500):
-        query = select(tags.c.form, tags.c.id).where(tags.c.form.in_(forms[start : start + 500]))
+    for start in range(0, len(forms), _CHUNK):
+        query = select(tags.c.form, tags.c.id).where(tags.c.form.in_(forms[start : start + _CHUNK]))
         found.update({str(form): int(tag) for form, tag in connection.execute(query)})
     missing = [form for form in forms if form not in found]
     if missing:

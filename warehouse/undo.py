@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from warehouse.tables import (
+    batch_rows,
     batches,
     candidate_pairs,
     consents,
@@ -110,13 +111,24 @@ def set_value(connection: Connection, contact_id: int, field_id: int, slot: str,
         connection.execute(contact_values.insert().values(**row))
 
 
-def set_consent(connection: Connection, contact_id: int, channel: str, state: str | None) -> None:
+def set_consent(
+    connection: Connection, contact_id: int, channel: str, change: tuple[str | None, str], batch_id: int
+) -> bool:
+    """Put a consent back as it was, unless it is no longer as this batch left it."""
     c = consents.c
-    where = (c.contact_id == contact_id) & (c.channel == channel)
-    if state is None:
-        connection.execute(delete(consents).where(where))
-    else:
-        connection.execute(update(consents).where(where).values(state=state))
+    old, new = change
+    where = (c.contact_id == contact_id) & (c.channel == channel) & (c.state == new) & (c.batch_id == batch_id)
+    statement = delete(consents).where(where) if old is None else update(consents).where(where).values(state=old)
+    return connection.execute(statement.returning(c.channel)).first() is not None
+
+
+def contacts_of_later(connection: Connection, batch_id: int) -> set[int]:
+    """The contacts that rows of later imports went to, but for imports that were taken back."""
+    later = select(batches.c.id).where(batches.c.id > batch_id, batches.c.state != "undone")
+    query = select(batch_rows.c.contact_id).where(
+        batch_rows.c.batch_id.in_(later), batch_rows.c.contact_id.is_not(None)
+    )
+    return set(connection.execute(query.distinct()).scalars())
 
 
 def add_change(connection: Connection, values: dict[str, Any]) -> None:

@@ -264,3 +264,12 @@ def test_a_long_cell_does_not_slow_the_search_for_the_header() -> None:
     find_header([["a" * 12_000], ["name", "phone"]], known_header())
 
     assert time.process_time() - began < 0.1
+
+
+def test_an_apostrophe_before_each_phone_is_no_quotation_mark(tmp_path: Path) -> None:
+    rows = "".join(f"Ana {number},'+57300111223{number},a{number}@x.co\n" for number in range(6))
+
+    found = _read(tmp_path, f"name,phone,email\n{rows}")
+
+    assert len(found.rows) == 6
+    assert (found.rows[0], found.problems) == (["Ana 0", "'+573001112230", "a0@x.co"], [None] * 6)

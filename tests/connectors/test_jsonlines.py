@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.refusals import UnreadableFile
+from tests.conftest import Roll
 from tests.connectors.reading import Contents, contents_of
 
 
@@ -42,7 +43,7 @@ def test_objects_inside_have_columns_of_their_own_and_lists_of_objects_their_tel
 def test_a_line_that_is_no_object_is_reported_and_the_others_taken(tmp_path: Path) -> None:
     found = _read(tmp_path, '{"phone": "1"}\n{"phone": \n[1, 2]\n"text"\n{"phone": "2"}\n')
 
-    assert found.problems == [None, "column_count", "column_count", "column_count", None]
+    assert found.problems == [None, "json_invalid", "json_invalid", "json_invalid", None]
     assert [found.rows[0], found.rows[4]] == [["1"], ["2"]]
 
 
@@ -56,7 +57,7 @@ def test_half_characters_do_not_bring_the_import_down(tmp_path: Path) -> None:
 def test_a_deeply_nested_line_is_reported(tmp_path: Path) -> None:
     found = _read(tmp_path, '{"phone": "1"}\n' + "[" * 200_000 + "\n")
 
-    assert found.problems == [None, "column_count"]
+    assert found.problems == [None, "json_invalid"]
 
 
 @pytest.mark.parametrize("content", ["[1]\n", "\n\n", "text\n"])
@@ -74,3 +75,17 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     found = _read(tmp_path, '{"phone": "1"}\n{"phone": "2"}\n'.encode("utf-8-sig"))
 
     assert (found.rows, found.problems) == ([["1"], ["2"]], [None, None])
+
+
+def test_a_broken_line_is_shown_as_it_stands(roll: Roll) -> None:
+    report = roll.import_text('{"phone": "3001112233", "name": "Ana"}\n{"phone": "3104445566\n', "contacts.jsonl")
+
+    assert (report.created, report.rejected) == (1, 1)
+    assert '{""phone"": ""3104445566' in Path(report.reject_file or "").read_text(encoding="utf-8-sig")
+    assert "json_invalid" in Path(report.reject_file or "").read_text(encoding="utf-8-sig")
+
+
+def test_objects_in_a_list_without_one_telling_value_are_put_together(tmp_path: Path) -> None:
+    found = _read(tmp_path, '{"address": [{"type": "home", "street": "Calle 10", "geo": {"city": "Cali"}}]}\n')
+
+    assert found.rows == [["Calle 10, Cali"]]

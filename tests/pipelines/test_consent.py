@@ -75,3 +75,14 @@ def test_what_cannot_be_told_in_a_column_of_opt_outs_is_out_and_said(store: Roll
 
     assert _consents(store) == [("ana@example.org", "all", "out")]
     assert report.warnings == 2
+
+
+def test_every_column_of_statuses_is_read(store: Roll) -> None:
+    report = store.import_text(
+        "email,Estado,Contact status\nana@example.org,activo,unsubscribed\neva@example.org,activo,bloqueado\n"
+        "luz@example.org,inactivo,raro\nzoe@example.org,raro,inactivo\n"
+    )
+
+    assert _consents(store) == [("ana@example.org", "all", "out")]
+    assert store.living("status") == [("active",), ("blocked",), ("inactive",), ("inactive",)]
+    assert report.warnings == 2

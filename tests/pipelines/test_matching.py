@@ -308,3 +308,32 @@ def test_the_same_file_makes_nobody_twice_whatever_the_profile(
     assert first.created == 4
     assert _counts(again) == ((0, 0, 0, 0, 4) if "mode" in profile else (0, 0, 4, 0, 0))
     assert store.living() == before
+
+
+# ── rows without a name ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (",3001112233,\nAna Pérez,3001112233,\nLuis Gómez,3001112233,\n", ["Ana Pérez", "Luis Gómez"]),
+        ("María,3001112233,\nMaría López,3001112233,\nMaría Torres,3001112233,\n", ["María López", "María Torres"]),
+        ("Ana Pérez,3001112233,\n,3001112233,x@x.org\nLuis Gómez,,x@x.org\n", ["Ana Pérez", "Luis Gómez"]),
+    ],
+    ids=["nameless first", "a first name of two", "nameless between two keys"],
+)
+def test_a_row_that_agrees_with_two_people_makes_no_one_of_them(store: Roll, rows: str, names: list[str]) -> None:
+    text = f"nombre,teléfono,email\n{rows}"
+    report = store.import_text(text)
+
+    assert _counts(report) == (2, 0, 0, 1, 0)
+    assert [name for name, _, _ in store.living()] == names
+    assert _counts(store.import_text(text)) == (0, 0, 2, 1, 0)
+
+
+def test_a_phone_of_many_namesakes_is_grouped_in_time(roll: Roll) -> None:
+    rows = "".join(f"María Apellido{number:05d},3001112233\n" for number in range(3_000))
+
+    report = roll.import_text(f"nombre,teléfono\nMaría,3001112233\n{rows}")
+
+    assert (report.rows, report.created + report.merged) == (3_001, 3_001)

@@ -131,3 +131,9 @@ def test_the_columns_that_went_nowhere_are_named_in_the_language_of_the_file(rol
         'Columnas no tomadas: «Cargo». Llévelas a un campo en un perfil, o use unmapped = "custom".'
     )
     assert roll.one("SELECT message FROM batches") == report.message
+
+
+def test_a_column_without_a_name_that_holds_something_is_named_by_its_place(roll: Roll) -> None:
+    report = roll.import_text("nombre,teléfono,,ciudad\nAna,3001112233,algo,Cali\n")
+
+    assert report.columns_not_taken == ("#3",)

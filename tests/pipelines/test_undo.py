@@ -88,3 +88,46 @@ def test_imports_taken_back_one_after_the_other_leave_nothing(store: Roll) -> No
     assert _undo(store, 2) == (0, 1, 0)
     assert _undo(store, 1) == (1, 0, 0)
     assert store.living() == []
+
+
+def test_an_opt_out_and_a_block_that_a_later_import_may_have_said_again_stay(store: Roll) -> None:
+    store.import_text("email,email opt in\nana@example.org,\neva@example.org,\n")
+    said = "email,estado,email opt out\nana@example.org,bloqueado,sí\neva@example.org,bloqueado,sí\n"
+    store.import_text(said)
+    store.import_text("email,estado,email opt out,ciudad\nana@example.org,bloqueado,sí,Cali\n")
+
+    assert _undo(store, 2) == (0, 1, 1)
+    assert store.living("email, status") == [("ana@example.org", "blocked"), ("eva@example.org", "active")]
+    assert store.rows("SELECT contact_id, state FROM consents") == [(1, "out")]
+
+
+def test_a_later_opt_out_survives_the_undo_of_an_opt_in(store: Roll) -> None:
+    store.import_text("email\nana@example.org\n")
+    store.import_text("email,email opt in\nana@example.org,sí\n")
+    store.import_text("email,email opt out\nana@example.org,sí\n")
+
+    _undo(store, 2)
+
+    assert store.rows("SELECT channel, state FROM consents") == [("email", "out")]
+
+
+def test_no_phone_is_lost_when_an_import_between_two_is_taken_back(store: Roll) -> None:
+    store.import_text("email,nombre,teléfono\nana@example.org,Ana,3001112233\n")
+    store.import_text("email,nombre,teléfono\nana@example.org,Ana,3002223344\n")
+    store.import_text("email,nombre,teléfono\nana@example.org,Ana,3003334455\n")
+
+    _undo(store, 2)
+
+    assert store.living("phone") == [("+573003334455",)]
+    assert store.rows("SELECT value, role FROM contact_keys WHERE kind = 'phone'") == [("+573001112233", "owner")]
+    assert store.import_text("nombre,teléfono\nAna,3001112233\n").created == 0
+
+
+def test_the_text_that_is_searched_goes_back_too(store: Roll) -> None:
+    store.import_text("email,nombre\nana@example.org,Ana Pérez\n")
+    before = store.one("SELECT search_text FROM contacts")
+    store.import_text("email,nombre\nana@example.org,Ana Pérez Gómez\n")
+
+    _undo(store, 2)
+
+    assert store.one("SELECT search_text FROM contacts") == before == "ana perez ana@example.org"

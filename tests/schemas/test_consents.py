@@ -34,6 +34,20 @@ from schemas.headers import header_target
         ("Email permission status", "opt_in.email"),
         ("Suscrito", "opt_in.email"),
         ("Opt-in", "opt_in.all"),
+        ("No recibir publicidad", "opt_out.all"),
+        ("No deseo recibir publicidad", "opt_out.all"),
+        ("No recibe newsletter", "opt_out.email"),
+        ("Não aceita e-mails", "opt_out.email"),
+        ("Sin consentimiento email", "opt_out.email"),
+        ("Marketing permission revoked", "opt_out.all"),
+        ("Email (opt out)", "opt_out.email"),
+        ("Teléfono (no llamar)", "opt_out.phone"),
+        ("Correo (baja)", "opt_out.email"),
+        ("Opt out email and SMS", "opt_out.all"),
+        ("No contactar por teléfono ni correo", "opt_out.all"),
+        ("Unsubscribed from campaign emails", "opt_out.email"),
+        ("Opted out of email: Other", "opt_out.email"),
+        ("Do not call or fax", "opt_out.phone"),
     ],
 )
 def test_a_header_of_consent_is_known(header: str, target: str) -> None:
@@ -53,6 +67,9 @@ def test_a_header_of_consent_is_known(header: str, target: str) -> None:
         "Terms accepted",
         "Acepta términos y condiciones",
         "Contact source",
+        "Unsubscribe link",
+        "Last SMS consent update",
+        "Field Manager",
         "x" * 200_000,
     ],
 )
@@ -73,8 +90,19 @@ def test_a_header_of_something_else_is_no_consent(header: str) -> None:
         ("subscribed", None, None, "in"),
         ("confirmado", None, None, "in"),
         ("never subscribed", None, None, None),
-        ("pendiente", None, None, None),
+        ("pendiente", None, "unclear", None),
         ("bounced", None, "out", "out"),
+        ("opt-out", None, "out", "out"),
+        ("opted_out", None, "out", "out"),
+        ("do_not_contact", None, "out", "out"),
+        ("no autorizo", None, "out", "out"),
+        ("no, gracias", None, "unclear", "out"),
+        ("not interested", None, "out", "out"),
+        ("nunca contactar", None, "out", "out"),
+        ("baja pendiente", None, "out", "out"),
+        ("pending unsubscribe", None, "out", None),
+        ("not opted out", None, None, None),
+        ("opt-in", None, None, "in"),
         ("hmm", None, "unclear", "unclear"),
     ],
 )
@@ -83,9 +111,5 @@ def test_a_cell_says_in_or_out(text: str, yes: bool | None, opt_out: str | None,
 
 
 def test_a_status_can_say_that_a_person_opted_out() -> None:
-    assert [status_says_out(text) for text in ("unsubscribed", "opted out", "no contactar", "prospecto")] == [
-        True,
-        True,
-        True,
-        False,
-    ]
+    assert [status_says_out(text) for text in ("unsubscribed", "Opt-out".lower(), "do-not-contact")] == [True] * 3
+    assert [status_says_out(text) for text in ("prospecto", "not opted out", "contactado")] == [False] * 3

@@ -5,8 +5,18 @@ from typing import Any
 
 import pytest
 
-from connectors.profiles import parse_profile, profile_names, read_folders, read_profile, render_profile, save_profile
+from connectors.profiles import (
+    FoldersError,
+    parse_profile,
+    profile_names,
+    read_folders,
+    read_profile,
+    render_profile,
+    save_profile,
+)
+from pipelines.clean import with_defaults
 from schemas.profiles import KEYS, Profile, ProfileError, profile_from
+from schemas.settings import Settings
 
 FULL = Profile(
     name="shop",
@@ -109,6 +119,55 @@ def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path) -> None:
 
     with pytest.raises(ProfileError, match="not valid TOML"):
         read_profile(tmp_path, "bad")
+
+
+def test_a_profile_that_an_editor_saved_in_another_encoding_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "ansi.toml").write_bytes('source = "Colección"\n'.encode("cp1252"))
+    (tmp_path / "profiles" / "bom.toml").write_bytes(b'\xef\xbb\xbfsource = "crm"\n')
+
+    with pytest.raises(ProfileError, match="is not UTF-8 text. Save it as UTF-8"):
+        read_profile(tmp_path, "ansi")
+    assert read_profile(tmp_path, "bom").source == "crm"
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"time_zone": "America/Bogata"}, "is not a zone. Use a name such as America/Bogota"),
+        ({"columns": {"X": f"custom.{'x' * 61}"}}, "longer than 60 characters"),
+        ({"custom_fields": {"x" * 61: "text"}}, "longer than 60 characters"),
+    ],
+)
+def test_what_would_fail_only_at_work_is_refused_at_once(document: dict[str, Any], said: str) -> None:
+    with pytest.raises(ProfileError, match=said):
+        profile_from(document, "shop")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('settle_seconds = "30"', "write settle_seconds of a"),
+        ("settle_seconds = true", "write settle_seconds of a"),
+        ('polling = "yes"', "write polling of a"),
+        ("profile = 3", "write profile of a"),
+    ],
+)
+def test_a_drop_folder_with_a_value_of_the_wrong_type_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "folders.toml").write_text(f'[[folder]]\npath = "in"\n{line}\n', encoding="utf-8")
+
+    with pytest.raises(FoldersError, match=said):
+        read_folders(tmp_path)
+
+
+def test_the_installation_s_country_and_zone_stand_where_the_profile_names_none() -> None:
+    installed = Settings(default_country="CO", time_zone="America/Bogota")
+
+    plain = with_defaults(Profile(), installed)
+    own = with_defaults(Profile(default_country="MX", time_zone="UTC"), installed)
+
+    assert (plain.default_country, plain.time_zone) == ("CO", "America/Bogota")
+    assert (own.default_country, own.time_zone) == ("MX", "UTC")
 
 
 def test_without_a_list_of_folders_there_is_one_drop_folder(tmp_path: Path) -> None:

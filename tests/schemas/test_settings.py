@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import SetupError
-from schemas.settings import Settings, read_settings
+from schemas.settings import Settings, hide_password, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +72,7 @@ def test_several_wrong_settings_are_all_named(monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_passwords_in_urls_are_not_shown_whatever_they_hold() -> None:
+    assert hide_password("postgresql://ana:p@ss/w@db/padron") == "postgresql://…@db/padron"
