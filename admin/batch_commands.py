@@ -1,5 +1,6 @@
 """`padron batches …`: what became of each file, taking one back, sending one again."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from pipelines.undo import undo_batch
 from scheduler.tasks import utc_now
 from schemas.settings import read_settings
 from warehouse import batches
+from warehouse.batches import Batch
 from warehouse.engines import reading
 from warehouse.store import open_store
 
@@ -32,6 +34,11 @@ def list_all(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
     words = settings.language
     with reading(open_store(settings.store_url)) as connection:
         found = batches.list_batches(connection, limit)
+    console.print(batch_table(found, words))
+
+
+def batch_table(found: Iterable[Batch], words: str) -> Table:
+    """A line for each batch, in this language."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("id", "file", "state"):
         table.add_column(say(words, name), overflow="fold")
@@ -41,7 +48,7 @@ def list_all(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
     for batch in found:
         counts = (f"{getattr(batch, name):,}" for name in _COUNTS)
         table.add_row(str(batch.id), escape(batch.file), say_state(words, batch.state), *counts)
-    console.print(table)
+    return table
 
 
 @app.command()

@@ -6,9 +6,11 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer shows no other way
 
 from admin import batch_commands, import_commands, run_commands
-from admin.words import wrong_use
+from admin.words import database_away, system_said, wrong_use
+from scheduler.logs import reason_of
 from schemas.errors import PadronError
 from schemas.settings import asked_language
+from warehouse.engines import UNREACHABLE
 
 app = typer.Typer(
     name="padron",
@@ -45,6 +47,12 @@ def main() -> None:
         code = 2
     except typer.Abort:
         code = 130
+    except UNREACHABLE as error:
+        print(f"padron: {database_away(reason_of(error), language)}", file=sys.stderr)
+        code = 2
+    except OSError as error:
+        print(f"padron: {system_said(error, language)}", file=sys.stderr)
+        code = 2
     sys.exit(code)
 
 

@@ -54,8 +54,9 @@ def watch(verbose: Verbose = False) -> None:
 
 def migrate() -> None:
     """Bring the database's tables to this version."""
-    open_store(read_settings().store_url)
-    console.print(f"tables: {newest_version()}")
+    settings = read_settings()
+    open_store(settings.store_url)
+    console.print(f"{say(settings.language, 'tables')}: {newest_version()}")
 
 
 def settings() -> None:

@@ -67,6 +67,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "finished_at": "Finished",
         "attempts": "Attempts",
         "reject_file": "Row report",
+        "tables": "Tables of version",
         "setting": "Setting",
         "value": "Value",
         "meaning": "Meaning",
@@ -143,6 +144,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "finished_at": "Terminado",
         "attempts": "Intentos",
         "reject_file": "Informe de filas",
+        "tables": "Tablas de la versión",
         "setting": "Ajuste",
         "value": "Valor",
         "meaning": "Qué es",
@@ -213,3 +215,18 @@ def wrong_use(error: UsageError, language: str | None) -> str:
         name = error.param.opts[0]
         message = f"{name if name.startswith('-') else name.upper()}: {message}"
     return f"{message}."
+
+
+def system_said(error: OSError, language: str | None) -> str:
+    """What the system refused, where, and what to look at."""
+    at = f"{error.filename}: " if error.filename else ""
+    if language == "es":
+        return f"{at}el sistema no lo permite ({error.strerror or error}). Revise los permisos y el espacio libre."
+    return f"{at}the system does not allow it ({error.strerror or error}). Check permissions and free space."
+
+
+def database_away(reason: str, language: str | None) -> str:
+    """That the database did not take it, and what to do."""
+    if language == "es":
+        return f"la base de datos no responde, está ocupada o llena ({reason}). Revise PADRON_DATABASE_URL y repita."
+    return f"the database does not answer, is busy or full ({reason}). Check PADRON_DATABASE_URL and try again."

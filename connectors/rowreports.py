@@ -13,9 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from schemas.codes import CODES
-from schemas.frames import ROW, as_read
-
-_EXTRA = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
+from schemas.frames import REPORT_COLUMNS, ROW, as_read
 
 
 class RowReport:
@@ -56,7 +54,7 @@ class RowReport:
             self._texts(codes, suggestion=False),
             self._texts(codes, suggestion=True),
         ]
-        names = [*self.header, *_EXTRA]
+        names = [*self.header, *REPORT_COLUMNS]
         options = arrow_csv.WriteOptions(
             include_header=self._sink is None, delimiter=self.delimiter, quoting_style="needed", quoting_header="needed"
         )

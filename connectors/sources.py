@@ -20,7 +20,6 @@ from schemas.frames import RawFrame
 from schemas.profiles import Profile
 from schemas.refusals import UnreadableFile
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".gz", ".zip")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 _BINARY = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"\x7fELF", b"Rar!", b"7z\xbc\xaf", b"SQLite format 3")
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from pipelines.columns import chunked
-from pipelines.context import Context, Flags, Standing
-from pipelines.groups import Longs
+from pipelines.context import Context, Standing
+from pipelines.groups import Flags, Longs
 from pipelines.match import first_keys, keys_of
 from schemas.frames import ROW, CleanFrame
 from warehouse import matches, roll

@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 from pipelines.ahead import Answers, matches_now
 from pipelines.belongings import change_belongings, insert_belongings
 from pipelines.columns import chunked
-from pipelines.context import Context, Flags
+from pipelines.context import Context
 from pipelines.fold import is_same
 from pipelines.further import change_further, insert_further
-from pipelines.groups import Longs
+from pipelines.groups import Flags, Longs
 from pipelines.history import insert_changes, review_pairs
 from pipelines.match import Decision, decide
 from pipelines.merge import merge_contacts

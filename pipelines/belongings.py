@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from pipelines.columns import SEPARATOR, chunked
-from pipelines.context import Context, Flags
+from pipelines.context import Context
 from pipelines.fold import is_same
-from pipelines.groups import Longs
+from pipelines.groups import Flags, Longs
 from pipelines.merge import Diffs, as_json, clears, pick
 from pipelines.words import tag_form
 from schemas.fields import CUSTOM, FieldType

@@ -12,7 +12,7 @@ import pyarrow as pa
 from connectors.profiles import render_profile
 from connectors.sources import open_source
 from pipelines.drops import heartbeat
-from pipelines.imports import Job, Lease, file_sha256, import_batch
+from pipelines.imports import Job, Lease, file_sha256, import_batch, known_fields
 from pipelines.mapping import Proposal, propose
 from schemas.errors import InputError
 from schemas.fields import IGNORE
@@ -22,7 +22,7 @@ from schemas.refusals import Refused
 from schemas.reports import ImportReport
 from warehouse import batches, roll
 from warehouse.batches import Batch
-from warehouse.engines import Store, reading, rehearsing, transaction
+from warehouse.engines import Store, rehearsing, transaction
 from warehouse.matches import keep_ids
 
 _SHOWN = 5
@@ -149,8 +149,7 @@ def check_options(job: Job, columns: Collection[str], *, sheet: bool, text: bool
 
 def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:
     """A mapping for every column of the file, and the profile that it makes; empty columns are left open in it."""
-    with reading(store) as connection:
-        known = roll.known_fields(connection)
+    known = known_fields(store)
     with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
         sample = next(iter(opened.source.blocks()), None)
         if sample is None:

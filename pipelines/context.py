@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.groups import Longs
+from pipelines.groups import Flags, Longs
 from schemas.fields import FieldType
 from schemas.profiles import Profile
 
-Flags = npt.NDArray[np.bool_]
 _FAR = 1 << 40
 
 

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from pipelines.names import names_agree
 
 Longs = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32]
 OCCURRENCES = pa.schema([("row", pa.int64()), ("key", pa.string()), ("name", pa.string())])
 _MOST_NAMES_COMPARED = 50

@@ -161,9 +161,7 @@ def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> Non
 
 
 def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
-    with reading(store) as connection:
-        known = roll.known_fields(connection)
-    mapping = map_columns(opened.header, job.profile, known)
+    mapping = map_columns(opened.header, job.profile, known_fields(store))
     require_keys(mapping, job.name)
     return mapping
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipelines.emails import normalise_emails
 from pipelines.phones import normalise_phones
 from schemas.fields import CUSTOM, IGNORE, FieldType
-from schemas.frames import RawFrame
+from schemas.frames import REPORT_COLUMNS, RawFrame
 from schemas.headers import custom_key, header_form, header_target, phone_rank
 from schemas.layouts import Layout, recognise
 from schemas.profiles import Profile
@@ -19,7 +19,6 @@ from schemas.refusals import NeedsAnswer
 _DESCRIBES = re.compile(r".+ \d+ (label|type)")
 """Columns that say of what kind the value beside them is."""
 KEY_TARGETS = ("phone", "email", "external_id")
-REPORT_COLUMNS = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
 _SPANISH = frozenset(
     [
         "nombre",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.columns import SEPARATOR, chunked
-from pipelines.groups import Longs
+from pipelines.groups import Flags, Longs
 from pipelines.names import names_agree
 from pipelines.phones import match_form
 from pipelines.texts import fold
@@ -18,7 +18,6 @@ from schemas.profiles import Profile
 
 KEYS = pa.schema([("row", pa.int64()), ("kind", pa.string()), ("value", pa.string())])
 FURTHER = (("phone", "more_phones"), ("email", "more_emails"), ("external_id", "more_ids"))
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)

@@ -23,13 +23,12 @@ Diffs = dict[int, dict[str, list[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The merged contacts (columns as in `contacts`), which of them changed, and each change as {field: [old, new]}.
+    """The merged contacts (columns as in `contacts`), and each change as {field: [old, new]}.
 
     `lost` are keys that stopped being a contact's own phone or e-mail: (position, kind, match form, written form).
     """
 
     columns: dict[str, pa.Array]
-    changed: np.ndarray[Any, np.dtype[np.bool_]]
     diffs: Diffs
     stays_blocked: np.ndarray[Any, np.dtype[np.bool_]]
     lost: list[tuple[int, str, str, str]]
@@ -54,9 +53,7 @@ def merge_contacts(
     for name in HISTORY:
         _note_changes(diffs, name, existing[name], new[name])
     new["search_text"] = search_text(*(chunked(new[name]) for name in ("display_name", "phone", "email")))
-    changed = np.zeros(existing.num_rows, bool)
-    changed[list(diffs)] = True
-    return Merged(new, changed, diffs, stays_blocked.to_numpy(zero_copy_only=False), _lost(existing, new))
+    return Merged(new, diffs, stays_blocked.to_numpy(zero_copy_only=False), _lost(existing, new))
 
 
 def _later(one: pa.Array, other: pa.Array) -> pa.Array:

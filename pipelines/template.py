@@ -22,12 +22,10 @@ _EXAMPLE = {
     "tags": "VIP; cliente",
 }
 _WORDS = {
-    "es": {"status": "activo", "note": "Prefiere la tarde", "boolean": "sí"},
-    "en": {"status": "active", "note": "Prefers afternoons", "boolean": "yes"},
+    "es": {"status": "activo", "note": "Prefiere la tarde", "boolean": "sí", "text": "texto"},
+    "en": {"status": "active", "note": "Prefers afternoons", "boolean": "yes", "text": "text"},
 }
 _CUSTOM = {
-    "text": "texto",
-    "long_text": "texto",
     "number": "12.5",
     "date": "2026-04-03",
     "datetime": "2026-04-03 14:30",
@@ -40,7 +38,8 @@ def template_rows(custom: Mapping[str, FieldType], language: str) -> tuple[list[
     words = _WORDS[language]
     header = [field.label(language) for field in shown] + [f"Field: {key}" for key in sorted(custom)]
     example = [_EXAMPLE.get(field.key) or words.get(field.key, "") for field in shown]
-    example += [_CUSTOM.get(custom[key]) or words["boolean"] for key in sorted(custom)]
+    kinds = (custom[key].removeprefix("long_") for key in sorted(custom))
+    example += [_CUSTOM.get(kind) or words[kind] for kind in kinds]
     return header, example
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 FieldType = Literal["text", "long_text", "number", "boolean", "date", "datetime"]
-Kind = Literal["text", "phone", "email", "datetime", "boolean", "vocabulary", "tags", "key"]
+Kind = Literal["text", "phone", "email", "datetime", "vocabulary", "tags", "key"]
 
 TEXT_LIMIT = 1_000
 LONG_TEXT_LIMIT = 100_000

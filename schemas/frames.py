@@ -14,10 +14,12 @@ RawFrame = NewType("RawFrame", pa.Table)  # type: ignore[valid-newtype]  # pyarr
 """Text as it was read: `row`, `problem` (a code or null), and the file's columns as `c0`, `c1`, …"""
 
 CleanFrame = NewType("CleanFrame", pa.Table)  # type: ignore[valid-newtype]
-"""Normalised rows that were taken: `row` and the columns of `schemas.contacts.CLEAN`."""
+"""Normalised rows that were taken: `row` and the columns of `pipelines.clean.clean_schema`."""
 
 ROW = "row"
 PROBLEM = "problem"
+REPORT_COLUMNS = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
+"""The columns that a row report has beside the file's own."""
 CELL_ERROR = "\ufdd1"
 """Stands before the text of a spreadsheet cell that holds an error or a formula without a result."""
 

@@ -25,7 +25,7 @@ def header_form(text: str) -> str:
     return _NOT_WORD.sub(" ", plain).strip()
 
 
-_CAMEL = re.compile(r"[A-Za-z]+[a-z0-9](?:[A-Z][A-Za-z0-9]*)+(?:__c)?")
+_ONE_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:__c)?")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -36,8 +36,9 @@ def header_forms(text: str) -> tuple[str, ...]:
     (('hasoptedoutofemail', 'has opted out of email'), ('correo',))
     """
     stripped = text.strip()
-    forms = (header_form(stripped),)
-    return (*forms, header_form(_HUMP.sub(" ", stripped))) if _CAMEL.fullmatch(stripped) else forms
+    form = header_form(stripped)
+    parts = header_form(_HUMP.sub(" ", stripped)) if _ONE_WORD.fullmatch(stripped) else form
+    return (form,) if parts == form else (form, parts)
 
 
 _NAMES: dict[str, str] = {
@@ -108,6 +109,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"address \d+ country"), "country"),
 )
 _ADDRESS_PARTS = ("street", "city", "region", "postal_code", "country")
+_LONGEST = 300
+"""No header that means something is longer; cells of data, which are tried too, can be."""
 _OWN_FIELD = re.compile(r"\s*field\s*:\s*(\S.*)", re.IGNORECASE | re.DOTALL)
 _TRAILING_NOTE = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*$")
 
@@ -118,6 +121,8 @@ def header_target(header: str) -> str | None:
     >>> header_target("TELÉFONO_MÓVIL"), header_target("Email (work)"), header_target("Field: Plan")
     ('phone', 'email', 'custom.plan')
     """
+    if len(header) > _LONGEST:
+        return None
     own = _OWN_FIELD.match(header)
     if own:
         return f"{CUSTOM}{custom_key(own.group(1))}"

@@ -15,7 +15,7 @@ from schemas.errors import SetupError
 
 _START = "start it with {0} or {1} | debe empezar por {0} o {1}"
 _MENDS = {
-    "literal_error": ("use {expected}", "use {expected}"),
+    "literal_error": ("use one of {expected}", "use uno de {expected}"),
     "int_parsing": ("use a whole number", "use un número entero"),
     "float_parsing": ("use a number", "use un número"),
     "greater_than": ("use more than {gt:g}", "use más de {gt:g}"),
@@ -196,6 +196,10 @@ def _said(item: ErrorDetails, language: int) -> str:
     """One wrong setting, with what it may be, in English (0) or Spanish (1)."""
     mend = item["msg"].removeprefix("Value error, ")
     words = _MENDS.get(item["type"])
-    mend = words[language].format(**item.get("ctx", {})) if words else mend.split(" | ")[min(language, mend.count("|"))]
+    context = {
+        key: str(value).replace(" or ", ", ") if key == "expected" else value
+        for key, value in item.get("ctx", {}).items()
+    }
+    mend = words[language].format(**context) if words else mend.split(" | ")[min(language, mend.count("|"))]
     value = hide_password(repr(item["input"]))
     return f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {value}: {mend}"

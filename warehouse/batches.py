@@ -208,11 +208,6 @@ def outcome_rows(connection: Connection, number: int, codes: tuple[str, ...]) ->
     return bulk.fetch_rows(connection, query, schema)
 
 
-def rejected_rows(connection: Connection, number: int, limit: int) -> list[int]:
-    query = select(batch_rows.c.row).where(batch_rows.c.batch_id == number, batch_rows.c.outcome == "rejected")
-    return [int(row) for row in connection.execute(query.order_by(batch_rows.c.row).limit(limit)).scalars()]
-
-
 def contacts_of(connection: Connection, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     query = select(batch_rows.c.contact_id).where(batch_rows.c.batch_id == number, batch_rows.c.contact_id.is_not(None))
     return np.unique(np.array(list(connection.execute(query).scalars()), np.int64))

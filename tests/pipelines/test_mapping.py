@@ -282,3 +282,9 @@ def test_a_saved_preview_leaves_columns_open_that_are_empty_in_its_sample(tmp_pa
         "telefono": "phone",
         "comentario interno": "custom.comentario_interno",
     }
+
+
+@pytest.mark.parametrize("text", ["aA" * 40_000, "A" * 100_000, " (" * 50_000, "a" * 100_000 + "!", "acepta " * 20_000])
+def test_a_long_cell_is_no_header_and_costs_no_time(text: str) -> None:
+    assert header_target(text) is None
+    assert header_target(text[:290]) is None

@@ -42,7 +42,7 @@ def test_a_postgresql_url_gets_its_driver(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("LANGUAGE", "fr", "'es' or 'en'"),
+        ("LANGUAGE", "fr", "'es', 'en'"),
         ("DEFAULT_COUNTRY", "Colombia", "two capital letters"),
         ("TIME_ZONE", "Bogota", "America/Bogota"),
         ("DATABASE_URL", "mysql://x", "sqlite:/// or postgresql://"),
