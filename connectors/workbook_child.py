@@ -100,26 +100,28 @@ def _text(cell: Any) -> str:
 
 
 def _write(workbook: CalamineWorkbook, path: Path, target: Path, name: str, index: int) -> dict[str, Any]:
+    """Write the rows below the header; what stands right of its last name goes into one more column without a name."""
     mends = _cells_to_mend(path, workbook.sheet_names.index(name))
     first_column = (workbook.get_sheet_by_name(name).start or (0, 0))[1]
     rows = enumerate(_texts(workbook, name), 1)
     header = next(cells for number, cells in rows if number == index + 1)
     while header and not header[-1].strip():
         header.pop()
-    names = [f"c{position}" for position in range(len(header))]
+    names = [f"c{position}" for position in range(len(header) + 1)]
     schema = pa.schema([*((column, pa.string()) for column in names), ("problem", pa.string())])
-    width, count = len(header), 0
+    width, count, beyond = len(header), 0, False
     with pa.OSFile(str(target), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         batch: list[list[str | None]] = []
         for number, cells in rows:
             _mark(cells, mends.get(number, {}), first_column)
             if any(cell.strip() for cell in cells):
-                batch.append([*(cells + [""] * width)[:width], None])
-                count += 1
+                rest = "; ".join(filter(str.strip, cells[width:]))
+                batch.append([*(cells + [""] * width)[:width], rest, None])
+                count, beyond = count + 1, beyond or bool(rest)
             if len(batch) >= _ROWS:
                 _flush(writer, batch, schema)
         _flush(writer, batch, schema)
-    return {"header": header, "sheet": name, "rows": count, "sheets": _visible(workbook)}
+    return {"header": [*header, ""] if beyond else header, "sheet": name, "rows": count, "sheets": _visible(workbook)}
 
 
 def _mark(cells: list[str], mends: dict[int, "Mend"], first_column: int) -> None:

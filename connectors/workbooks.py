@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.frames import ROW, RawFrame
+from schemas.frames import PROBLEM, ROW, RawFrame
 from schemas.refusals import NeedsAnswer, UnreadableFile
 
 _MOST_PARTS = 1_000
@@ -36,11 +36,11 @@ class Workbook:
         self.path, self.header, self.sheet = path, header, sheet
 
     def blocks(self) -> Iterator[RawFrame]:
-        first = 1
+        first, columns = 1, [f"c{index}" for index in range(len(self.header))]
         with pa.memory_map(str(self.path)) as file:
             reader = pa.ipc.open_file(file)
             for index in range(reader.num_record_batches):
-                table = pa.Table.from_batches([reader.get_batch(index)])
+                table = pa.Table.from_batches([reader.get_batch(index)]).select([*columns, PROBLEM])
                 yield RawFrame(table.add_column(0, ROW, pa.array(np.arange(first, first + table.num_rows))))
                 first += table.num_rows
 

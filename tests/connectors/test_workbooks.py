@@ -242,3 +242,11 @@ def test_errors_and_formats_are_found_in_cells_that_begin_further_in(tmp_path: P
     named = [dict(zip(found.header, row, strict=True)) for row in found.rows]
     assert named[0]["email"].startswith(CELL_ERROR)
     assert (named[0]["name"], named[1]["phone"], named[1]["email"]) == ("Ana", "00501", "luis@example.org")
+
+
+def test_what_stands_right_of_the_header_is_kept_in_a_column_without_a_name(tmp_path: Path) -> None:
+    path = _write(tmp_path / "contacts.xlsx", {"Contacts": [HEADER, [*ANA, "call", "twice"], LUIS]})
+
+    found = contents_of(path)
+
+    assert (found.header, found.rows) == ([*HEADER, ""], [[*ANA, "call; twice"], [*LUIS, ""]])
