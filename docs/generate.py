@@ -8,7 +8,7 @@ from sqlalchemy import Table
 
 from admin.command import app
 from schemas.codes import CODES
-from schemas.fields import FIELDS, OPT_INS, OPT_OUTS, PARTS
+from schemas.fields import CONSENTS, FIELDS, PARTS
 from schemas.layouts import LAYOUTS
 from schemas.settings import Settings
 from warehouse.tables import metadata
@@ -40,7 +40,7 @@ def fields_page() -> str:
     lines += ["| field | English | Español | read as | longest |", "|---|---|---|---|---|"]
     lines += [f"| `{item.key}` | {item.en} | {item.es} | {item.kind} | {item.limit:,} |" for item in FIELDS]
     lines += ["", "Put together into a field: " + ", ".join(f"`{part}` → `{whole}`" for part, whole in PARTS.items())]
-    lines += ["", "Consent: " + ", ".join(f"`{name}`" for name in (*OPT_OUTS, *OPT_INS))]
+    lines += ["", "Consent: " + ", ".join(f"`{name}`" for name in CONSENTS)]
     lines += [
         "",
         "Custom fields: `custom.<key>`, typed text, long_text, number, boolean, date or datetime.",

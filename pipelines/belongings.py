@@ -1,6 +1,8 @@
 """What belongs to a contact beside its own row: custom values, tags, notes, consents."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +19,7 @@ from schemas.fields import CUSTOM, FieldType
 from schemas.frames import CleanFrame
 from schemas.profiles import Duplicates
 from warehouse import bulk, roll
-from warehouse.tables import consents, contact_tags, contact_values, notes
+from warehouse.tables import EPOCH, consents, contact_tags, contact_values, notes
 
 _TEXT = pa.string()
 
@@ -212,47 +214,57 @@ def _change_notes(connection: Connection, frame: CleanFrame, ids: Longs, diffs: 
     _insert_notes(connection, frame, ids, new, context)
 
 
-def _consents_said(frame: CleanFrame, existing: dict[tuple[int, str], str]) -> dict[int, dict[str, list[str | None]]]:
-    """What the rows change about consent, by position; `out` is never turned back to `in` by a file."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A consent that a row changes: whose (by position), on which channel, from what to what, and since when."""
+
+    at: int
+    channel: str
+    had: str | None
+    state: str
+    since: datetime
+
+
+def _consents_said(frame: CleanFrame, existing: dict[tuple[int, str], str], now: datetime) -> list[_Said]:
+    """What the rows change about consent; `out` is never turned back to `in` by a file."""
     column = chunked(frame["consents"])
-    changes: dict[int, dict[str, list[str | None]]] = {}
+    changes = []
     for at in np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False)).tolist():
         said = dict(part.split(":") for part in sorted(column[at].as_py().split(SEPARATOR)))
-        for channel, state in said.items():
+        for channel, text in said.items():
             had = existing.get((at, channel))
+            state, _, microseconds = text.partition("@")
             if had != state and had != "out":
-                changes.setdefault(at, {})[f"consent.{channel}"] = [had, state]
+                since = EPOCH + timedelta(microseconds=int(microseconds)) if microseconds else now
+                changes.append(_Said(at, channel, had, state, since))
     return changes
 
 
-def _consent_rows(changes: dict[int, dict[str, list[str | None]]], ids: Longs, context: Context) -> pa.Table:
-    rows = [
-        (at, name.removeprefix("consent."), pair[1]) for at, found in changes.items() for name, pair in found.items()
-    ]
+def _consent_rows(said: list[_Said], ids: Longs, context: Context) -> pa.Table:
     columns = {
-        "contact_id": ids[[at for at, _, _ in rows]],
-        "channel": [channel for _, channel, _ in rows],
-        "purpose": ["marketing"] * len(rows),
-        "state": [state for _, _, state in rows],
-        "at": pa.array([context.at] * len(rows), pa.timestamp("us", "UTC")),
-        "source": [context.source] * len(rows),
-        "batch_id": np.full(len(rows), context.batch_id),
+        "contact_id": ids[[item.at for item in said]],
+        "channel": [item.channel for item in said],
+        "purpose": ["marketing"] * len(said),
+        "state": [item.state for item in said],
+        "at": pa.array([item.since for item in said], pa.timestamp("us", "UTC")),
+        "source": [context.source] * len(said),
+        "batch_id": np.full(len(said), context.batch_id),
     }
     return pa.table(columns)
 
 
 def _insert_consents(connection: Connection, frame: CleanFrame, ids: Longs, context: Context) -> None:
-    changes = _consents_said(frame, {})
-    if changes:
-        bulk.insert_rows(connection, consents, _consent_rows(changes, ids, context))
+    said = _consents_said(frame, {}, context.at)
+    if said:
+        bulk.insert_rows(connection, consents, _consent_rows(said, ids, context))
 
 
 def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diffs: Diffs, context: Context) -> None:
     if frame["consents"].null_count == frame.num_rows:
         return
     found = roll.slice_consents(connection).to_pylist()
-    changes = _consents_said(frame, {(row["position"], row["channel"]): row["state"] for row in found})
-    if changes:
-        bulk.replace_rows(connection, consents, _consent_rows(changes, ids, context))
-    for at, changed in changes.items():
-        diffs.setdefault(at, {}).update(changed)
+    said = _consents_said(frame, {(row["position"], row["channel"]): row["state"] for row in found}, context.at)
+    if said:
+        bulk.replace_rows(connection, consents, _consent_rows(said, ids, context))
+    for item in said:
+        diffs.setdefault(item.at, {})[f"consent.{item.channel}"] = [item.had, item.state]

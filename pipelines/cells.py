@@ -11,8 +11,8 @@ from pipelines.dates import normalise_dates
 from pipelines.mapping import ColumnMap
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
 from pipelines.texts import normalise_names, normalise_texts
-from schemas.consents import EVERY_CHANNEL
-from schemas.fields import CUSTOM, OPT_INS, OPT_OUTS, FieldType
+from schemas.consents import DATA_CONSENT, EVERY_CHANNEL
+from schemas.fields import CONSENTS, CUSTOM, OPT_OUTS, FieldType
 from schemas.profiles import Profile
 
 NOTES = pa.schema([("row", pa.int64()), ("code", pa.string()), ("field", pa.string()), ("value", pa.string())])
@@ -85,6 +85,10 @@ def read_cells(block: Block) -> None:
         block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
     ids = [without_blanks(normalise_texts(cells)) for cells in block.cells("external_id")]
     block.columns["external_id"] = first(ids, block.count)
+    if len(ids) > 1:
+        own = block.columns["external_id"]
+        further = [pc.if_else(pc.equal(column, own), _NULL, column) for column in ids[1:]]
+        block.columns["more_ids"] = joined(further, SEPARATOR, block.count)
     block.columns["address"] = _address(block)
     block.columns["note"] = joined([normalise_texts(cells) for cells in block.cells("note")], "\n", block.count)
     _names(block)
@@ -148,7 +152,7 @@ def _words(block: Block) -> None:
     if own:
         tags.append(pa.array([own] * block.count, _TEXT))
     block.columns["tags"] = joined(tags, SEPARATOR, block.count)
-    said = [_consent(block, at, target) for target in (*OPT_OUTS, *OPT_INS) for at in block.mapping.columns_of(target)]
+    said = [_consent(block, at, target) for target in CONSENTS for at in block.mapping.columns_of(target)]
     block.columns["consents"] = joined([*said, opted_out], SEPARATOR, block.count)
 
 
@@ -160,12 +164,21 @@ def _block_where(block: Block, blocked: pa.Array) -> None:
 
 
 def _consent(block: Block, at: int, target: str) -> pa.Array:
-    """`channel:in` or `channel:out` for each cell of a column, with a note for every one that cannot be told."""
+    """`channel:in` or `channel:out` for each cell of a column, `channel:out@…` where it says when (µs since 1970).
+
+    There is a note for every cell that cannot be told.
+    """
     cells = chunked(block.raw[f"c{at}"])
-    channel = target.partition(".")[2]
-    said = words.normalise_consents(cells, "opt_in" if target in OPT_INS else "opt_out")
+    channel = target.partition(".")[2] or EVERY_CHANNEL
+    said = words.normalise_consents(cells, "opt_out" if target in OPT_OUTS else "opt_in")
     note_cells(block, said.problem, cells, block.mapping.header[at])
-    return pc.binary_join_element_wise(channel, said.value, ":")
+    state = said.value
+    if target == DATA_CONSENT:
+        state = pc.if_else(pc.equal(state, "out"), state, _NULL)
+    times = normalise_dates(cells, _date_order(block), block.profile.time_zone or "UTC")
+    when = pc.if_else(pc.is_null(times.problem), times.value, pa.scalar(None, _STAMP)).cast(pa.int64()).cast(_TEXT)
+    plain = pc.binary_join_element_wise(channel, state, ":")
+    return pc.coalesce(pc.binary_join_element_wise(plain, when, "@"), plain)
 
 
 def _statuses(block: Block) -> pa.Array:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pipelines.columns import SEPARATOR, chunked
 from pipelines.groups import Longs
 from pipelines.keys import key_form
+from pipelines.names import is_fuller
 from pipelines.phones import match_form
 from pipelines.words import tag_form
 from schemas.frames import ROW, CleanFrame
@@ -16,6 +17,7 @@ from schemas.profiles import Profile
 
 _UNITED = ("tags", "more_phones", "more_emails", "more_ids", "clear")
 _KEYS = (("phone", "more_phones"), ("email", "more_emails"), ("external_id", "more_ids"))
+_NAMES = ("first_name", "last_name", "display_name")
 _Pick = Callable[[Longs, pa.Array], pa.Array]
 
 
@@ -32,6 +34,8 @@ def fold_rows(frame: CleanFrame, leaders: Longs, profile: Profile) -> CleanFrame
     pick = _picker(profile, len(ordered))
     columns = {name: pick(starts, chunked(rows[name])) for name in rows.column_names}
     columns["consents"] = _united(starts, chunked(rows["consents"]))
+    if profile.duplicates == "update":
+        columns |= _fullest_names(starts, rows)
     if profile.duplicates != "skip":
         for name in _UNITED:
             columns[name] = _united(starts, chunked(rows[name]))
@@ -43,6 +47,7 @@ def fold_rows(frame: CleanFrame, leaders: Longs, profile: Profile) -> CleanFrame
         columns["clear"] = _still_empty(columns)
     columns["status"] = _status(starts, chunked(rows["status"]), columns["status"])
     columns["last_interaction_at"] = _latest(starts, chunked(rows["last_interaction_at"]))
+    columns["created_at"] = _earliest(starts, chunked(rows["created_at"]))
     columns[ROW] = pa.array(ordered[starts])
     columns["phone_match"] = match_form(columns["phone"])
     return CleanFrame(pa.Table.from_arrays([columns[item.name] for item in frame.schema], schema=frame.schema))
@@ -93,6 +98,34 @@ def _combined(starts: Longs, column: pa.Array, join: Callable[[list[str]], str |
     mask = np.zeros(len(starts), bool)
     mask[mixed] = True
     return pc.replace_with_mask(single, pa.array(mask), pa.array(texts, pa.string()))
+
+
+def _fullest_names(starts: Longs, rows: pa.Table) -> dict[str, pa.Array]:
+    """The names of each group: later ones win, but for those that only leave words out of an earlier one."""
+    wholes = chunked(rows["display_name"])
+    _, mixed = _several(starts, wholes)
+    found = {name: _last_filled(starts, chunked(rows[name])) for name in _NAMES}
+    if not len(mixed):
+        return found
+    ends = np.r_[starts[1:], len(wholes)]
+    chosen = [_fullest(wholes, int(starts[at]), int(ends[at])) for at in mixed.tolist()]
+    mask = np.zeros(len(starts), bool)
+    mask[mixed] = True
+    for name in _NAMES:
+        column = chunked(rows[name])
+        own = column.take(pa.array(chosen))
+        kept = pc.coalesce(own, found[name].filter(pa.array(mask))) if name == "display_name" else own
+        found[name] = pc.replace_with_mask(found[name], pa.array(mask), kept)
+    return found
+
+
+def _fullest(wholes: pa.Array, start: int, end: int) -> int:
+    """The position of the name that counts among those of a group."""
+    best = start
+    for at in range(start + 1, end):
+        if wholes[at].is_valid and not is_fuller(wholes[best].as_py(), wholes[at].as_py()):
+            best = at
+    return best
 
 
 def _united(starts: Longs, column: pa.Array) -> pa.Array:
@@ -156,6 +189,12 @@ def _latest(starts: Longs, column: pa.Array) -> pa.Array:
     stamps = column.cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
     latest = np.maximum.reduceat(stamps, starts)
     return pa.array(latest, mask=latest == np.iinfo(np.int64).min).cast(column.type)
+
+
+def _earliest(starts: Longs, column: pa.Array) -> pa.Array:
+    stamps = column.cast(pa.int64()).fill_null(np.iinfo(np.int64).max).to_numpy(zero_copy_only=False)
+    earliest = np.minimum.reduceat(stamps, starts)
+    return pa.array(earliest, mask=earliest == np.iinfo(np.int64).max).cast(column.type)
 
 
 def is_same(one: pa.Array, other: pa.Array) -> pa.Array:

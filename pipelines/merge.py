@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines.columns import SEPARATOR, chunked, joined
 from pipelines.fold import is_same
+from pipelines.names import is_fuller
 from pipelines.texts import fold, search_text
 from schemas.profiles import Duplicates
 
@@ -43,6 +44,8 @@ def merge_contacts(
     """
     cleared = incoming["clear"].fill_null("")
     new = {name: pick(existing[name], incoming[name], clears(cleared, name), policy) for name in PLAIN}
+    if policy != "overwrite":
+        new |= {name: _fuller(existing[name], new[name]) for name in ("first_name", "last_name")}
     new["display_name"] = _display_name(existing, incoming, new, clears(cleared, "display_name"), policy)
     new |= _parts_of_another_name(existing, new)
     new |= _own_key(existing, incoming, ("phone", "phone_match"), "phone_match", policy, keep_phone)
@@ -116,16 +119,13 @@ def _parts_of_another_name(existing: pa.Table, new: dict[str, pa.Array]) -> dict
 
 def _fuller(old: pa.Array, new: pa.Array) -> pa.Array:
     """The old name where the new one only leaves words or accents out."""
-    differs = pc.and_(
-        pc.not_equal(old, new).fill_null(False), pc.less_equal(pc.binary_length(new), pc.binary_length(old))
-    )
-    mask = differs.fill_null(False)
-    if not pc.any(mask).as_py():
+    differs = pc.not_equal(old, new).fill_null(False)
+    if not pc.any(differs).as_py():
         return new
-    one, other = (fold(chunked(column).filter(chunked(mask))).to_pylist() for column in (old, new))
-    keep = [set(after.split()) <= set(before.split()) for before, after in zip(one, other, strict=True)]
-    kept = pc.if_else(pa.array(keep), chunked(old).filter(chunked(mask)), chunked(new).filter(chunked(mask)))
-    return pc.replace_with_mask(chunked(new), chunked(mask), kept)
+    mask = chunked(differs)
+    before, after = (chunked(column).filter(mask) for column in (old, new))
+    keep = [is_fuller(one, other) for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True)]
+    return pc.replace_with_mask(chunked(new), mask, pc.if_else(pa.array(keep, pa.bool_()), before, after))
 
 
 def _whole(names: pa.Table | dict[str, pa.Array], count: int) -> pa.Array:

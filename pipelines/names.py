@@ -1,5 +1,6 @@
 """Whether two names can be one person's. A shared phone proves nothing when the names disagree."""
 
+import unicodedata
 from functools import lru_cache
 
 from rapidfuzz.distance import JaroWinkler
@@ -45,6 +46,26 @@ _CLOSE = 0.93
 def _tokens(form: str) -> tuple[str, ...]:
     words = "".join(char if char.isalnum() else " " for char in form).split()
     return tuple(word for word in words if word not in _PARTICLES) or tuple(words)
+
+
+def is_fuller(one: str | None, other: str | None) -> bool:
+    """Whether the first name says all that the second says: courtesy titles and particles count for nothing.
+
+    >>> is_fuller("Juan Pérez Gil", "Sr. Juan Perez"), is_fuller("Ana", "Ana María"), is_fuller("Jose", "José")
+    (True, False, False)
+    """
+    if not one or not other:
+        return bool(one)
+    before, after = (_tokens(folded(name)) for name in (one, other))
+    if set(after) != set(before):
+        return set(after) < set(before)
+    return len(other.split()) != len(one.split()) or len(other.encode()) <= len(one.encode())
+
+
+def folded(name: str) -> str:
+    """One name without case and accents."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(char for char in plain if not unicodedata.combining(char))
 
 
 def names_agree(one: str | None, other: str | None) -> bool:

@@ -64,8 +64,9 @@ def normalise_consents(column: pa.Array, kind: ConsentKind) -> Normalised:
 
     answers = per_distinct(folded, lambda text: said(text) if text else None, pa.string())
     unclear = pc.equal(answers, "unclear").fill_null(False)
-    meant = pa.scalar("out" if kind == "opt_out" else None, pa.string())
-    code = pa.scalar("consent_unclear", pa.string())
+    out = kind == "opt_out"
+    meant = pa.scalar("out" if out else None, pa.string())
+    code = pa.scalar("consent_unclear" if out else "consent_unknown", pa.string())
     return Normalised(pc.if_else(unclear, meant, answers), pc.if_else(unclear, code, pa.scalar(None, pa.string())))
 
 

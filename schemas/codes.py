@@ -109,10 +109,24 @@ CODES: dict[str, Code] = {
         ),
         Code(
             "consent_unclear",
-            "It cannot be told from this whether the person consents. In a column of opt-outs it counts as opted out.",
-            "No se sabe por esto si la persona consiente. En una columna de bajas cuenta como baja.",
+            "It cannot be told from this whether the person opted out, so it counts as opted out.",
+            "No se sabe por esto si la persona se dio de baja, así que cuenta como baja.",
             "Write yes or no, or the date.",
             "Escriba sí o no, o la fecha.",
+        ),
+        Code(
+            "consent_unknown",
+            "It cannot be told from this whether the person consents, so no consent was noted.",
+            "No se sabe por esto si la persona consiente, así que no se anotó ningún consentimiento.",
+            "Write yes or no, or the date.",
+            "Escriba sí o no, o la fecha.",
+        ),
+        Code(
+            "phone_extension",
+            "The phone was taken without its extension.",
+            "El teléfono se tomó sin su extensión.",
+            "Keep the extension in the notes.",
+            "Guarde la extensión en las notas.",
         ),
         Code(
             "status_unknown",

@@ -9,7 +9,9 @@ from typing import Literal
 
 ConsentKind = Literal["opt_in", "opt_out"]
 Said = Literal["in", "out", "unclear"]
+"""`unclear` cells are opt-outs in columns of opt-outs, and nothing in others."""
 EVERY_CHANNEL = "all"
+DATA_CONSENT = "data_consent"
 
 _LONGEST = 120
 _ABOUT_IT = re.compile(r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen|link|url|token|marketing contact)\b")
@@ -25,6 +27,7 @@ _OUT = re.compile(
     r"|\bno (llamar|contactar|molestar|enviar|escribir|desea|quiere|acepta|autoriza|e ?mail|sms|whatsapp|calls?)"
     r"|\bbaja (de |del |en |por )?(e ?mail|correo|boletin|newsletter|lista|sms|whatsapp|publicidad|comunicaciones)"
     r"|\b(e ?mail|correo|boletin|newsletter|sms|whatsapp|publicidad) baja\b"
+    r"|^baja$|\bdad[oa] de baja\b|\bfecha (de )?baja\b|\blista negra\b|\bno participar\b"
     r"|\bclean time\b|lista robinson|\bexcluir de\b|\bnao (enviar|contatar|ligar|perturbe)"
 )
 _OFFERS = (
@@ -32,7 +35,7 @@ _OFFERS = (
     r"|whatsapp|ofertas|newsletter|boletin\w*|mensajes|difusion|broadcasts?|novedades|llamadas)"
 )
 _IN = re.compile(
-    r"\bopt(ed)? ?in\b|\boptin\b|double opt|^subscribed$|^suscri(to|ta|pcion)$|^inscrito$|\bconfirm time\b"
+    r"\bopt(ed)? ?in\b|\boptin\b|double opt|^subscribed\b|^suscri(to|ta|pcion)\b|^inscrit[oa]\b|\bconfirm time\b"
     r"|\b(acept\w*|aceita\w*|autoriz\w*|permit\w*|allow\w*|accept\w*|quiere|desea|receives?|recib\w*)( \w+)*?"
     rf" {_OFFERS}"
     rf"|\b{_OFFERS}( \w+)* (consent\w*|permission|permitid\w*|allowed|autorizad\w*|opt in)"
@@ -40,6 +43,11 @@ _IN = re.compile(
     r"|\b(marketing|subscription|subscriber|email permission|email marketing|sms marketing) status\b"
     r"|\bestado (de (la )?)?suscripcion\b|\bestado de marketing\b"
 )
+_DATA = re.compile(
+    r"habeas data|(autoriz\w*|acept\w*|consent\w*)( \w+)*? (datos|tratamiento|data|dados)\b"
+    r"|\blgpd\b|\bgdpr\b|\brgpd\b"
+)
+"""Leave to keep the person's data: a yes is no leave to write to them, a no is none either."""
 _CHANNELS = {
     "whatsapp": re.compile(r"whatsapp|\bwa\b|broadcast|difusion"),
     "sms": re.compile(r"\bsms\b|\btext"),
@@ -60,7 +68,11 @@ def consent_target(form: str) -> str | None:
     >>> consent_target("do not call"), consent_target("acepta publicidad"), consent_target("unsub reason")
     ('opt_out.phone', 'opt_in.all', None)
     """
-    kind = _kind_of(form) if len(form) <= _LONGEST else None
+    if len(form) > _LONGEST:
+        return None
+    kind = _kind_of(form)
+    if kind is None and _DATA.search(form) and not _ABOUT_IT.search(form) and not _WHEN_SEEN.search(form):
+        return DATA_CONSENT
     channel = _channel_of(form) if kind else None
     return f"{kind}.{channel}" if channel else None
 
@@ -101,7 +113,7 @@ _SAYS_OUT = re.compile(
     r"|rechaz|refus|denied|denegad|declin|do ?not|don t|prohib|suppress|suprimi"
     r"|\b(never|nunca) (e ?mail|call|contact|llam|envi|escrib)"
 )
-_STARTS_WITH_NO = re.compile(r"(no|not|nao|non|sin|sem|never|nunca)\b")
+_STARTS_WITH_NO = re.compile(r"(ya )?(no|not|nao|non|sin|sem|never|nunca)\b")
 _SAYS_IN = re.compile(
     r"(subscribed|suscrit[oa]|opt(ed)? ?in|(single|double) opt in|confirmed|confirmad[oa]|granted|given|express"
     r"|implied|allowed|accepted|acept[oa]|aceptad[oa]|autorizad[oa]|consent(ed)?|consent given|active|activ[oa]"

@@ -6,6 +6,8 @@ One row here is what validation, the template, the mapping and the store agree o
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.consents import DATA_CONSENT
+
 FieldType = Literal["text", "long_text", "number", "boolean", "date", "datetime"]
 Kind = Literal["text", "phone", "email", "datetime", "vocabulary", "tags", "key"]
 
@@ -67,6 +69,7 @@ CHANNELS = ("whatsapp", "instagram", "facebook", "telegram", "webchat", "sms", "
 STATUSES = ("active", "inactive", "blocked", "archived")
 OPT_OUTS = tuple(f"opt_out.{channel}" for channel in (*CHANNELS, "all"))
 OPT_INS = tuple(f"opt_in.{channel}" for channel in (*CHANNELS, "all"))
+CONSENTS = (*OPT_OUTS, *OPT_INS, DATA_CONSENT)
 CUSTOM = "custom."
 IGNORE = "ignore"
 
@@ -77,10 +80,10 @@ def is_target(target: str) -> bool:
     >>> is_target("phone"), is_target("custom.plan"), is_target("fax")
     (True, True, False)
     """
-    known = target in BY_KEY or target in PARTS or target in OPT_OUTS or target in OPT_INS or target == IGNORE
+    known = target in BY_KEY or target in PARTS or target in CONSENTS or target == IGNORE
     return known or (target.startswith(CUSTOM) and len(target) > len(CUSTOM))
 
 
 def targets() -> tuple[str, ...]:
     """Every fixed name a column can be mapped to, for messages and docs (custom fields are `custom.<key>`)."""
-    return (*BY_KEY, *PARTS, *OPT_OUTS, *OPT_INS, IGNORE)
+    return (*BY_KEY, *PARTS, *CONSENTS, IGNORE)
