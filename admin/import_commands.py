@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from admin.words import say
+from connectors.folders import plain_name
 from connectors.profiles import read_profile, save_profile
 from connectors.workbooks import Limits
 from pipelines.byhand import Run, check_options, import_by_hand, new_lease, preview, rehearse
@@ -61,8 +62,7 @@ def import_file(
         delimiter=delimiter or found.delimiter,
         header_row=header_row or found.header_row,
     )
-    if not file.is_file():
-        raise InputError(f"there is no file {file}.", f"no existe el archivo {file}.")
+    _check_file(file)
     if values and not as_json:
         raise InputError("--values goes with --json.", "--values va con --json.")
     job = _job(settings, file, found, keep_values=values)
@@ -78,6 +78,16 @@ def import_file(
     else:
         _show(run, settings.language, dry_run=dry_run)
     raise typer.Exit(0 if run.report.status == "imported" else 1)
+
+
+def _check_file(file: Path) -> None:
+    shown = plain_name(str(file))
+    if file.is_dir():
+        raise InputError(f"{shown} is a folder: name one file.", f"{shown} es una carpeta: indique un archivo.")
+    if file.exists() and not file.is_file():
+        raise InputError(f"{shown} is no ordinary file.", f"{shown} no es un archivo corriente.")
+    if not file.exists():
+        raise InputError(f"there is no file {shown}.", f"no existe el archivo {shown}.")
 
 
 def _profile(
@@ -106,9 +116,9 @@ def _job(settings: Settings, file: Path, profile: Profile, *, keep_values: bool)
     stamp = utc_now().strftime("%Y%m%d-%H%M%S-%f")
     return Job(
         file,
-        file.name,
+        plain_name(file.name),
         profile,
-        reports / f"{stamp}-{file.name}.report.csv",
+        reports / f"{stamp}-{plain_name(file.name)}.report.csv",
         language=settings.language if "language" in settings.model_fields_set else None,
         limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
         most_bytes=settings.max_file_bytes,

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,16 +18,17 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from connectors.dialects import Dialect, Head, read_head
-from connectors.encodings import BAD, as_utf8
+from connectors.encodings import as_utf8
 from connectors.headers import Known
-from schemas.frames import PROBLEM, ROW, RawFrame, text_bytes
+from schemas.frames import NO_TEXT, PROBLEM, ROW, RawFrame, text_bytes
 from schemas.refusals import NeedsAnswer, UnreadableFile
 
 _CHUNK = 5 << 20
 _HEAD = 262_144
 _PATIENT_ROWS = 50_000
 _LONGEST_RECORD_LINES = 2_000
-_JSON = re.compile(r'\s*(\[\s*)?\{\s*"')
+_NEVER_CLOSED = "unexpected end"
+_JSON = re.compile(r'\s*(\[\s*)?\{\s*"|\s*\[\s*[\["]')
 
 
 class Delimited:
@@ -49,16 +51,17 @@ class Delimited:
         """Whether every quotation mark stands where RFC 4180 wants it, so that blocks can be cut at line ends."""
         if not self.head.dialect.is_plain:
             return False
-        mark = re.escape(self.head.dialect.delimiter.encode())
-        odd = re.compile(rb'[^\r\n"' + mark + rb']"[^\r\n"' + mark + rb"]")
-        quotes, lines = 0, 0
+        beside = np.frombuffer(b'\r\n"' + self.head.dialect.delimiter.encode(), np.uint8)
+        quotes, lines, last = 0, 0, b"\n"
         with self.path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 lines += chunk.count(b"\n")
-                found = chunk.count(b'"')
-                quotes += found
-                if found and odd.search(chunk):
-                    return False
+                if b'"' in chunk:
+                    following = file.peek(1)[:1] or b"\n"
+                    if not _quotes_stand_right(last + chunk + following, quotes, beside):
+                        return False
+                    quotes += chunk.count(b'"')
+                last = chunk[-1:]
         return lines > 0 and quotes % 2 == 0
 
     def _text(self) -> Iterator[str]:
@@ -87,7 +90,7 @@ class Delimited:
             yield table
 
     def _patient(self, lines: Iterator[str]) -> Iterator[pa.Table]:
-        records = _records(lines, self.head.dialect)
+        records = _records(lines, self.head.dialect, len(self.head.header))
         while batch := list(itertools.islice(records, _PATIENT_ROWS)):
             yield _table(batch, len(self.head.header))
 
@@ -108,7 +111,7 @@ def open_delimited(
         text = file.read(_HEAD)
     if not text.strip():
         raise UnreadableFile("empty", name=name)
-    if _JSON.match(text) or text.lstrip().startswith(("BEGIN:VCARD", "<")):
+    if _JSON.match(text) or text.lstrip().startswith(("BEGIN:VCARD", "<", "{\\rtf")):
         raise UnreadableFile("not_delimited", name=name)
     head = read_head(text, delimiter=delimiter, header_row=header_row, known=known)
     if head is None and header_row:
@@ -116,6 +119,17 @@ def open_delimited(
     if head is None:
         raise NeedsAnswer("no_header", name=name)
     return Delimited(text_path, name, head, found)
+
+
+def _quotes_stand_right(data: bytes, before: int, beside: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:
+    """Whether each quotation mark opens behind, or closes before, a delimiter, a line end or another mark.
+
+    The first and the last byte of the data are not its own; `before` marks stood earlier in the file.
+    """
+    text = np.frombuffer(data, np.uint8)
+    at = np.flatnonzero(text[1:-1] == ord('"')) + 1
+    closes = (np.arange(len(at)) + before) % 2 == 1
+    return bool(np.isin(text[np.where(closes, at + 1, at - 1)], beside).all())
 
 
 def _skip_header(lines: Iterator[str], head: Head) -> None:
@@ -190,11 +204,12 @@ def _read_fast(data: bytes, head: Head) -> pa.Table | None:
     return table.append_column(PROBLEM, pa.nulls(table.num_rows, pa.string()))
 
 
-def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[list[str], str | None]]:
+def _records(lines: Iterator[str], dialect: Dialect, width: int) -> Iterator[tuple[list[str], str | None]]:
     """Each record with its problem.
 
     Lines that a never closed quote swallowed are given one by one, all with the problem: where the quote should
-    have closed is not known, so none of them is taken for a contact.
+    have closed is not known. Where it meets another mark, the lines between that are whole records by themselves are
+    taken.
     """
     while True:
         kept = _Kept(lines)
@@ -204,10 +219,21 @@ def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[list[str]
                 kept.lines.clear()
                 yield record, None
             return
-        except csv.Error:
-            code = "quote_unclosed" if len(kept.lines) > 1 else "column_count"
-            for line in kept.lines:
-                yield next(dialect.reader(iter([line]), strict=False)), code
+        except csv.Error as error:
+            closed = not str(error).startswith(_NEVER_CLOSED)
+            code = "quote_inside" if closed and len(kept.lines) == 1 else "quote_unclosed"
+            for place, line in enumerate(kept.lines):
+                whole = _whole_record(line, dialect, width) if place and closed else None
+                yield (whole, None) if whole else (next(dialect.reader(iter([line]), strict=False)), code)
+
+
+def _whole_record(line: str, dialect: Dialect, width: int) -> list[str] | None:
+    """The one record of a line, if it is one with as many cells as the header."""
+    try:
+        record = next(dialect.reader(iter([line]), strict=True), [])
+    except csv.Error:
+        return None
+    return record if len(record) == width > 1 else None
 
 
 class _Kept:
@@ -222,7 +248,7 @@ class _Kept:
 
     def __next__(self) -> str:
         if len(self.lines) >= _LONGEST_RECORD_LINES:
-            raise csv.Error("unexpected end of record")
+            raise csv.Error(f"{_NEVER_CLOSED} of record")
         line = next(self.source)
         self.lines.append(line)
         return line
@@ -277,7 +303,7 @@ def _marked_bad(table: pa.Table) -> pa.Table:
     """Rows with undecodable bytes or NUL get their code."""
     bad: dict[str, pa.ChunkedArray] = {}
     for name in table.column_names[1:-1]:
-        for code, mark in (("bad_encoding", BAD), ("control_character", "\0")):
+        for code, mark in (("bad_encoding", NO_TEXT), ("control_character", "\0")):
             if any(mark.encode() in text_bytes(chunk) for chunk in table[name].chunks):
                 hit = pc.match_substring(table[name], mark)
                 bad[code] = pc.or_(bad[code], hit) if code in bad else hit

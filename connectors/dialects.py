@@ -13,6 +13,7 @@ DELIMITERS = (",", ";", "\t", "|", "^", "\x1f", "||")
 _BACKSLASHED = re.compile(r'[^\\]\\"[^,;|\t\r\n]')
 _DOUBLED = re.compile(r'[^,;|\t\r\n"]""[^,;|\t\r\n"]')
 _SAMPLED = 60
+_SIGNS = set("~^;:|#*@&%$!/\\")
 csv.field_size_limit(1 << 30)
 
 
@@ -34,7 +35,7 @@ class Dialect:
         mark, delimiter = self.delimiter, self.delimiter
         if len(mark) > 1:
             lines, delimiter = (line.replace(mark, "\x1e") for line in lines), "\x1e"
-        return csv.reader(
+        records = csv.reader(
             lines,
             delimiter=delimiter,
             quotechar=self.quote,
@@ -43,6 +44,7 @@ class Dialect:
             skipinitialspace=self.spaces_before_quotes,
             strict=strict,
         )
+        return records if len(mark) == 1 else ([cell.replace("\x1e", mark) for cell in row] for row in records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,24 @@ def read_head(text: str, *, delimiter: str | None, header_row: int | None, known
     heads = [
         head for item in candidates if item and (head := _try(body, item, header_row, known, skipped_lines)) is not None
     ]
-    return max(heads, key=lambda pair: pair[0], default=(0, None))[1]
+    best = max(heads, key=lambda pair: pair[0], default=(0, None))[1]
+    longer = _longer_delimiter(best) if best and not (delimiter or said) else None
+    if longer is None:
+        return best
+    again = _try(body, longer, header_row, known, skipped_lines)
+    return again[1] if again else best
+
+
+def _longer_delimiter(head: Head) -> str | None:
+    """The delimiter with the signs that stand at every one of it, such as `~|~`."""
+    cells = [cell for cell in head.header if cell]
+    if len(cells) < 2 or head.dialect.delimiter == "\x1f":
+        return None
+    before = {cell[-1] for cell in cells[:-1]}
+    after = {cell[0] for cell in cells[1:]}
+    left = before.pop() if len(before) == 1 and before <= _SIGNS else ""
+    right = after.pop() if len(after) == 1 and after <= _SIGNS else ""
+    return f"{left}{head.dialect.delimiter}{right}" if left or right else None
 
 
 def _separator_line(text: str) -> tuple[int, str, str | None]:
@@ -95,20 +114,29 @@ def _try(
 
 
 def _widened(header: list[str], body: Sequence[list[str]]) -> list[str]:
-    """The header with nameless columns added where every row ends in empty cells that it does not name."""
+    """The header with as many nameless columns at its end as the rows have empty cells there."""
     if body and all(len(row) > len(header) and not any(row[len(header) :]) for row in body):
         return header + [""] * (min(map(len, body)) - len(header))
+    longest = max(map(len, body), default=len(header))
+    if longest < len(header) and not any(cell.strip() for cell in header[longest:]):
+        return header[:longest]
     return header
 
 
 def _dialect(text: str, delimiter: str) -> Dialect:
     spaced = text.count(f'{delimiter} "') > max(text.count(f'{delimiter}"'), 0)
-    opening, closing = text.count(f"{delimiter}'"), text.count(f"'{delimiter}")
     doubles = text.count(f'{delimiter}"') + text.count(f'"{delimiter}')
-    if min(opening, closing) * 2 >= max(opening, closing, 4) and not doubles:
+    if not doubles and _is_quoted_by_apostrophes(text, delimiter):
         return Dialect(delimiter, quote="'")
     escaped = bool(_BACKSLASHED.search(text)) and not _DOUBLED.search(text)
     return Dialect(delimiter, escape="\\" if escaped else None, spaces_before_quotes=spaced)
+
+
+def _is_quoted_by_apostrophes(text: str, delimiter: str) -> bool:
+    """Whether cells stand in apostrophes: with the delimiter inside, or in half of the lines."""
+    mark = re.escape(delimiter)
+    cells = re.findall(rf"(?:^|{mark})'([^'\r\n]*)'(?={mark}|\r?$)", text, re.MULTILINE)
+    return len(cells) >= 2 and (any(delimiter in cell for cell in cells) or len(cells) * 2 > text.count("\n"))
 
 
 def sample_records(text: str, dialect: Dialect, most_lines: int = _SAMPLED) -> tuple[list[list[str]], list[int]]:

@@ -119,12 +119,18 @@ def is_being_written(path: Path) -> bool:
 
 def claim_file(folder: DropFolder, path: Path) -> Claimed | None:
     """Take the file into `working/` under a name of its own; None if another claimer was first."""
-    target = folder.path / "working" / f"{uuid.uuid4().hex}{_MARK}{_shortened(path.name)}"
+    name = plain_name(path.name)
+    target = folder.path / "working" / f"{uuid.uuid4().hex}{_MARK}{_shortened(name)}"
     try:
         os.rename(path, target)
     except FileNotFoundError:
         return None
-    return Claimed(target, path.name)
+    return Claimed(target, name)
+
+
+def plain_name(name: str) -> str:
+    """A file's name as text, also where its bytes are in no encoding that the system knows."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _shortened(name: str) -> str:

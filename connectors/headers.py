@@ -24,9 +24,15 @@ def find_header(records: Sequence[Sequence[str]], known: Known) -> int | None:
     scored = [(score, index) for score, index in scored[:LOOKED_THROUGH] if not _is_data(records[index])]
     best = max(scored, key=lambda item: (item[0], -item[1]), default=(0, 0))
     if best[0]:
-        return best[1]
+        return None if _has_contacts_above(records, best[1]) else best[1]
     first = next((index for index, record in enumerate(records) if any(cell.strip() for cell in record)), None)
     return first if first is not None and _could_be_header(records[first]) else None
+
+
+def _has_contacts_above(records: Sequence[Sequence[str]], header: int) -> bool:
+    """Whether contacts stand above what looks like a header: then it is no header, and they would be lost."""
+    width = len(records[header])
+    return width > 1 and any(len(record) == width and _is_data(record) for record in records[:header])
 
 
 def _is_data(record: Sequence[str]) -> bool:

@@ -25,7 +25,7 @@ class JsonLines:
     def blocks(self) -> Iterator[RawFrame]:
         first = 1
         with self.path.open(encoding="utf-8-sig", errors="padron_bad") as file:
-            lines = (line for line in file if line.strip())
+            lines = (line for line in (item.strip("\0\x1a") for item in file) if line.strip())
             while batch := list(itertools.islice(lines, _ROWS)):
                 yield self._frame(batch, first)
                 first += len(batch)

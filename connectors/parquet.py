@@ -14,6 +14,11 @@ from schemas.frames import PROBLEM, ROW, RawFrame
 from schemas.refusals import UnreadableFile
 
 _ROWS = 65_536
+_BYTES = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
+_STRINGS = (types.is_string, types.is_large_string, types.is_string_view)
+_LISTS = (types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_map)
+_EXACT = {16: 2**11, 32: 2**24, 64: 1e15}
+"""From where on a float of so many bits has no whole number for sure."""
 
 
 class Parquet:
@@ -67,14 +72,18 @@ def _texts(column: pa.Array) -> pa.Array:
         return _texts(column.dictionary_decode())
     if isinstance(column, pa.ExtensionArray):
         return _python_texts(column)
-    if types.is_list(kind) or types.is_large_list(kind):
+    if any(test(kind) for test in _LISTS):
         return _joined(column)
     if types.is_floating(kind):
         return _floats(column)
     if types.is_boolean(kind):
         return pc.if_else(column, "TRUE", "FALSE").fill_null("")
-    if types.is_binary(kind) or types.is_large_binary(kind):
+    if any(test(kind) for test in _BYTES):
         return _decoded(column)
+    if types.is_decimal(kind):
+        return pc.replace_substring_regex(pc.cast(column, pa.string()), r"\.0+$", "").fill_null("")
+    if any(test(kind) for test in _STRINGS):
+        return _sound_texts(column)
     if types.is_timestamp(kind):
         return _timestamps(column)
     if types.is_null(kind):
@@ -85,11 +94,16 @@ def _texts(column: pa.Array) -> pa.Array:
 
 
 def _floats(column: pa.Array) -> pa.Array:
-    """Whole numbers without their `.0`, so that a phone kept as float is its digits."""
-    values = column.to_numpy(zero_copy_only=False)
-    whole = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 1e15)
+    """Whole numbers without their `.0`, so that a phone kept as float is its digits; rounded ones show it."""
+    exact = _EXACT[column.type.bit_width]
+    values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    whole = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < exact)
+    rounded = np.isfinite(values) & (np.abs(values) >= exact)
     integers = pc.cast(pa.array(np.where(whole, values, 0).astype("int64")), pa.string())
-    texts = pc.if_else(pa.array(whole), integers, pc.cast(column, pa.string()))
+    texts = pc.if_else(pa.array(whole), integers, pc.cast(column.cast(pa.float64()), pa.string()))
+    if rounded.any():
+        scientific = pa.array([f"{value:.5E}" if lost else None for value, lost in zip(values, rounded, strict=True)])
+        texts = pc.coalesce(scientific.cast(pa.string()), texts)
     return pc.if_else(pa.array(np.isnan(values)), "", texts).fill_null("")
 
 
@@ -101,7 +115,19 @@ def _timestamps(column: pa.Array) -> pa.Array:
 
 
 def _joined(column: pa.Array) -> pa.Array:
+    if types.is_map(column.type):
+        return pa.array(["" if cell is None else text_of(list(dict(cell).values())) for cell in column.to_pylist()])
     return pa.array([text_of(cell) for cell in column.to_pylist()], pa.string())
+
+
+def _sound_texts(column: pa.Array) -> pa.Array:
+    """Text; bytes in it that are none are marked, where a writer did not look."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        large = pc.cast(column, pa.large_binary()) if not types.is_string_view(column.type) else column
+        return _decoded(large)
+    return pc.cast(column, pa.string()).fill_null("")
 
 
 def _decoded(column: pa.Array) -> pa.Array:

@@ -83,9 +83,16 @@ def _is_workbook(path: Path) -> bool:
     return "[Content_Types].xml" in names or "mimetype" in names
 
 
+def _is_litter(inner: str) -> bool:
+    """What file managers leave in folders."""
+    return Path(inner).name in (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
 def _only_member(archive: zipfile.ZipFile, target: Path, name: str, most_bytes: int) -> tuple[Path, str]:
     members = [
-        member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/") and not _is_litter(member.filename)
     ]
     if len(members) != 1:
         raise UnreadableFile("packed_several", name=name, count=len(members))

@@ -24,13 +24,16 @@ from schemas.frames import CELL_ERROR
 
 _ROWS = 20_000
 _WIDEST = 5_000
-_CELL = re.compile(rb"<c\s([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
-_PLACE = re.compile(rb'\br="([A-Z]+)(\d+)"')
-_TEXTUAL = re.compile(rb'\bt="(?!n")')
-_STYLE = re.compile(rb'\bs="(\d+)"')
+_CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
+_PLACE = re.compile(rb"""\br=["']([A-Z]+)(\d+)["']""")
+_TEXTUAL = re.compile(rb"""\bt=["'](?!n["'])""")
+_ERROR = re.compile(rb"""\bt=["']e["']""")
+_CACHED_TEXT = re.compile(rb"""\bt=["']str["']""")
+_FORMULA = re.compile(rb"<(?:\w+:)?f\b")
+_STYLE = re.compile(rb"""\bs=["'](\d+)["']""")
 _SAMPLED = 60
 _DIGITS = re.compile(rb'\bformatCode="(\\?\+|&quot;\+&quot;)?(0+)"')
-_VALUE = re.compile(rb"<v>([^<]*)</v>|<is>")
+_VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]*)</(?:\w+:)?v>|<(?:\w+:)?is>|<(?:\w+:)?v\s*/>")
 
 
 def main(path: str, target: str, sheet: str, header_row: int, memory: int, seconds: int, known: list[str]) -> None:
@@ -166,7 +169,7 @@ def _cells_to_mend(path: Path, position: int) -> dict[int, dict[int, Mend]]:
             return {}
         data, formats = archive.read(part), _digit_formats(archive)
     found: dict[int, dict[int, Mend]] = {}
-    if not formats and b't="e"' not in data and b"<f" not in data:
+    if not formats and not _ERROR.search(data) and not _FORMULA.search(data):
         return found
     for match in _CELL.finditer(data):
         attributes, body = match.groups()
@@ -190,16 +193,19 @@ def _digit_formats(archive: zipfile.ZipFile) -> dict[int, Padded]:
         if number and code and (code.group(1) or len(code.group(2)) > 1):
             codes[int(number.group(1))] = Padded("+" if code.group(1) else "", len(code.group(2)))
     used = re.search(rb"<cellXfs.*?</cellXfs>", styles, re.DOTALL) if codes else None
-    chosen = re.findall(rb'<xf\s[^>]*?\bnumFmtId="(\d+)"', used.group(0)) if used else []
-    return {style: codes[int(number)] for style, number in enumerate(chosen) if int(number) in codes}
+    styles_used = re.findall(rb"<(?:\w+:)?xf\b[^>]*>", used.group(0)) if used else []
+    chosen = [re.search(rb"""\bnumFmtId=["'](\d+)["']""", style) for style in styles_used]
+    numbers = [int(found.group(1)) if found else 0 for found in chosen]
+    return {style: codes[number] for style, number in enumerate(numbers) if number in codes}
 
 
 def _broken(attributes: bytes, body: bytes) -> str | None:
     value = _VALUE.search(body)
-    if b't="e"' in attributes:
+    if _ERROR.search(attributes):
         return value.group(1).decode() if value and value.group(1) else "#ERROR"
-    has_value = value is not None and (value.group(1) or b't="str"' in attributes or value.group(0) == b"<is>")
-    if b"<f" in body and not has_value:
+    is_text = _CACHED_TEXT.search(attributes) is not None
+    has_value = value is not None and (value.group(1) or is_text or value.group(0).endswith(b"is>"))
+    if _FORMULA.search(body) and not has_value:
         return "#FORMULA"
     return None
 
@@ -208,7 +214,7 @@ def _sheet_part(archive: zipfile.ZipFile, position: int) -> str | None:
     names = set(archive.namelist())
     if "xl/workbook.xml" not in names or "xl/_rels/workbook.xml.rels" not in names:
         return None
-    sheets = re.findall(rb'<(?:\w+:)?sheet\s[^>]*?r:id="([^"]+)"', archive.read("xl/workbook.xml"))
+    sheets = re.findall(rb"""<(?:\w+:)?sheet\s[^>]*?\w+:id=["']([^"']+)["']""", archive.read("xl/workbook.xml"))
     relations = {
         identifier: target
         for relation in re.findall(rb"<Relationship\s[^>]*>", archive.read("xl/_rels/workbook.xml.rels"))

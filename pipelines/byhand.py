@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors.folders import plain_name
 from connectors.profiles import render_profile
 from connectors.sources import open_source
 from pipelines.drops import heartbeat
@@ -67,7 +68,7 @@ def rehearse(store: Any, job: Job, lease: Lease, actor: str, scratch: Path) -> R
 def _claim(store: Store, job: Job, lease: Lease, actor: str) -> Batch:
     now = lease.clock()
     text = render_profile(job.profile)
-    digest, path = file_sha256(job.path), str(job.path.absolute())
+    digest, path = file_sha256(job.path), plain_name(str(job.path.absolute()))
     with transaction(store) as connection:
         number = batches.unfinished_of(connection, digest, text, path)
         if number is None:

@@ -18,7 +18,7 @@ from pipelines.phones import match_form
 from pipelines.reach import promote, read_emails, read_phones
 from schemas.contacts import KEYS, MULTIPLE, contact_schema
 from schemas.fields import CUSTOM, FIELDS, FieldType
-from schemas.frames import CELL_ERROR, PROBLEM, ROW, CleanFrame, RawFrame, text_bytes
+from schemas.frames import CELL_ERROR, NO_TEXT, PROBLEM, ROW, CleanFrame, RawFrame, text_bytes
 from schemas.profiles import Profile
 from schemas.settings import Settings
 
@@ -68,6 +68,7 @@ def _broken_rows(raw: RawFrame, mapping: ColumnMap) -> tuple[pa.Array, pa.Table]
     for index in keys[:1]:
         repeats = pc.equal(pc.utf8_trim_whitespace(chunked(raw[f"c{index}"])), mapping.header[index].strip())
         problem = pc.if_else(pc.and_(repeats, pc.is_null(problem)), "repeated_header", problem)
+    problem = _with_marks(problem, raw, mapping)
     broken = pc.is_valid(problem)
     rows = raw.filter(broken)
     text = _NULL if not rows.num_rows else _row_text(rows)
@@ -82,6 +83,18 @@ def _broken_rows(raw: RawFrame, mapping: ColumnMap) -> tuple[pa.Array, pa.Table]
         NOTES,
     )
     return broken, notes
+
+
+def _with_marks(problem: pa.Array, raw: RawFrame, mapping: ColumnMap) -> pa.Array:
+    """Rows with bytes that are no text, or with NUL, in a cell that is taken."""
+    for index, target in enumerate(mapping.targets):
+        column = chunked(raw[f"c{index}"])
+        text = text_bytes(column) if target else b""
+        for code, mark in (("bad_encoding", NO_TEXT), ("control_character", "\0")):
+            if mark.encode() in text:
+                hit = pc.and_(pc.match_substring(column, mark), pc.is_null(problem)).fill_null(False)
+                problem = pc.if_else(hit, code, problem)
+    return problem
 
 
 def _without_cell_errors(block: Block) -> pa.Table:

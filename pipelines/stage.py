@@ -172,7 +172,7 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dic
     raw = raw.filter(pa.array(np.isin(raw[ROW].to_numpy(), rejected, invert=True)))
     columns = [as_read(raw[f"c{index}"]).to_pylist() for index in range(len(header))]
     named = [index for index, name in enumerate(header) if name or any(columns[index])]
-    return [{header[index]: columns[index][position] for index in named} for position in range(raw.num_rows)]
+    return [{header[index]: columns[index][position] for index in reversed(named)} for position in range(raw.num_rows)]
 
 
 # ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────

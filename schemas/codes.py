@@ -192,6 +192,13 @@ CODES: dict[str, Code] = {
             "Cierre la comilla, o escríbala doble si es parte del texto.",
         ),
         Code(
+            "quote_inside",
+            "A quotation mark inside a cell in quotes is not doubled.",
+            "Una comilla dentro de una celda entre comillas no está doblada.",
+            'Write it twice: "he said ""no"" again".',
+            'Escríbala dos veces: "dijo ""no"" ayer".',
+        ),
+        Code(
             "repeated_header",
             "The row repeats the header.",
             "La fila repite el encabezado.",

@@ -20,6 +20,8 @@ ROW = "row"
 PROBLEM = "problem"
 REPORT_COLUMNS = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")
 """The columns that a row report has beside the file's own."""
+NO_TEXT = "\ufdd0"
+"""Stands for bytes that are no text in a file's encoding."""
 CELL_ERROR = "\ufdd1"
 """Stands before the text of a spreadsheet cell that holds an error or a formula without a result."""
 

@@ -133,6 +133,61 @@ def test_what_an_unclosed_quote_swallows_is_reported_row_by_row_and_the_rows_bef
     assert found.rows[0] == ["Ana", "3001112233"]
 
 
+def test_two_unclosed_quotes_do_not_swallow_the_rows_between_them(tmp_path: Path) -> None:
+    found = _read(
+        tmp_path,
+        'name,email,company,city\nAna,a@x.org,"Acme,Lima\nBob,b@x.org,Foo,Cali\nEva,e@x.org,"Bar,Quito\nIvo,i@x.org,B,C\n',
+    )
+
+    assert found.problems == ["quote_unclosed", None, "quote_unclosed", None]
+    assert found.rows[1] == ["Bob", "b@x.org", "Foo", "Cali"]
+
+
+def test_a_quote_inside_a_quoted_cell_is_said_to_be_one(tmp_path: Path) -> None:
+    found = _read(tmp_path, 'name,note\nAna,"he said "no" again"\nEva,x\n')
+
+    assert found.problems == ["quote_inside", None]
+
+
+@pytest.mark.parametrize("mark", ["~|~", "|;", "||", "^|"])
+def test_a_delimiter_of_several_signs_is_found_out(tmp_path: Path, mark: str) -> None:
+    rows = [["name", "phone", "note"], ["Ana", "3001112233", "x"], ["Eva", "3104445566", "y"]]
+
+    found = _read(tmp_path, "".join(mark.join(row) + "\n" for row in rows))
+
+    assert (found.header, found.rows) == (rows[0], rows[1:])
+
+
+def test_a_delimiter_of_two_characters_inside_quotes_is_text(tmp_path: Path) -> None:
+    assert _read(tmp_path, 'name||note\nAna||"x||y"\n').rows == [["Ana", "x||y"]]
+
+
+def test_a_nameless_last_column_that_no_row_has_is_none(tmp_path: Path) -> None:
+    found = _read(tmp_path, "name,phone,\nAna,3001112233\nEva,3104445566\n")
+
+    assert (found.header, found.problems) == (["name", "phone"], [None, None])
+
+
+@pytest.mark.parametrize("end", ["\x1a\r\n", "\n\x1a\n", "\0" * 200 + "\n", "\0" * 50 + "\x1a"])
+def test_marks_behind_the_last_row_are_no_row(tmp_path: Path, end: str) -> None:
+    found = _read(tmp_path, f"name,phone\r\nAna,3001112233\r\n{end}".encode())
+
+    assert (found.rows, found.problems) == ([["Ana", "3001112233"]], [None])
+
+
+def test_names_with_apostrophes_are_not_quoted(tmp_path: Path) -> None:
+    found = _read(
+        tmp_path, "name,company,note\nVan,'t Hooft,x\nBob,'Joe',y\nEva,'Rob',z\nIvo,Acme,w\nLuz,Acme,v\nZoe,Acme,u\n"
+    )
+
+    assert [row[1] for row in found.rows[:3]] == ["'t Hooft", "'Joe'", "'Rob'"]
+
+
+def test_contacts_above_what_looks_like_a_header_make_it_none(tmp_path: Path) -> None:
+    with pytest.raises(NeedsAnswer, match="no header line"):
+        _read(tmp_path, "Ada,a@example.org\nTom,b@example.org\nname,email\nEva,c@example.org\n")
+
+
 def test_a_nul_marks_its_row_only(tmp_path: Path) -> None:
     found = _read(tmp_path, b"name,phone\nAna,3001112233\nLu\0is,3002223344\nEva,3003334455\n")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors import encodings
-from connectors.encodings import BAD, as_utf8, detect
+from connectors.encodings import as_utf8, detect
+from schemas.frames import NO_TEXT
 from schemas.refusals import NeedsAnswer, UnreadableFile
 from tests.connectors.reading import contents_of
 
@@ -100,7 +101,7 @@ def test_bytes_that_are_no_text_become_a_mark_and_the_rest_stays(tmp_path: Path)
     path, encoding = as_utf8(_file(tmp_path, content), tmp_path, None, "x.csv")
 
     assert encoding == "utf-8"
-    assert path.read_text(encoding="utf-8") == "ñandú,é\n" * 30 + f"Jos{BAD},x\n"
+    assert path.read_text(encoding="utf-8") == "ñandú,é\n" * 30 + f"Jos{NO_TEXT},x\n"
 
 
 @pytest.mark.parametrize("size", [300, 100_000])
@@ -109,3 +110,41 @@ def test_bytes_that_are_no_text_are_no_contact_file(tmp_path: Path, size: int) -
 
     with pytest.raises(UnreadableFile, match="is not a contact file"):
         contents_of(_file(tmp_path, noise))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("name,email\nŁukasz Żak,a@x.org\nPaweł,b@x.org\n", "cp1250"),
+        ("name,email\nŞükrü Yılmaz,a@x.org\n", "cp1254"),
+        ("name,email\n明,a@x.org\n李,b@x.org\n", "gb18030"),
+        ("name,email\nЯн,a@x.org\nЛи,b@x.org\n", "cp1251"),
+        ("name,email\nJosé,a@x.org\n", "mac_roman"),
+        ("name,email\nJosé,a@x.org\n", "cp850"),
+    ],
+)
+def test_a_file_in_another_encoding_is_asked_about_and_never_read_as_western(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    with pytest.raises(NeedsAnswer, match="encoding cannot be told"):
+        detect(_file(tmp_path, text.encode(encoding)), "contacts.csv")
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["José Núñez,Peña Ibáñez", "Müller,Größe", "Þór,Sigurðardóttir á", "Zoë,François d’Œuvre", "Şon,Ömer Šimić"],
+)
+def test_western_names_are_not_asked_about(tmp_path: Path, names: str) -> None:
+    content = f"name,last\n{names}\nJosé,María\nPeña,Ávila\n".encode("cp1252", "ignore")
+
+    assert detect(_file(tmp_path, content), "contacts.csv") == "cp1252"
+
+
+def test_a_file_of_two_encodings_is_never_western_throughout(tmp_path: Path) -> None:
+    mixed = "name,email\nJosé,a@x.org\n".encode() + "Zoë,b@x.org\nNúria,c@x.org\n".encode("latin-1")
+
+    found = contents_of(_file(tmp_path, mixed))
+
+    assert found.problems == [None, "bad_encoding", "bad_encoding"]
+    with pytest.raises(NeedsAnswer):
+        detect(_file(tmp_path, mixed + "Zoë,d@x.org\n".encode("latin-1") * 50), "contacts.csv")

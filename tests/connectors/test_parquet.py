@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.refusals import UnreadableFile
+from tests.conftest import Roll
 from tests.connectors.reading import contents_of
 
 
@@ -31,6 +32,11 @@ def _column(tmp_path: Path, column: pa.Array) -> list[str]:
         ([None, None], pa.null(), ["", ""]),
         ([date(2026, 4, 3), None], pa.date32(), ["2026-04-03", ""]),
         ([Decimal("12.50"), None], pa.decimal128(9, 2), ["12.50", ""]),
+        ([Decimal("447700900200.00")], pa.decimal128(14, 2), ["447700900200"]),
+        ([447700900200.0, 12.0, 1.5], pa.float32(), ["4.47701E+11", "12", "1.5"]),
+        ([b"Jos\xe9", b"Anna"], pa.binary(4), ["Jos\ufdd0", "Anna"]),
+        ([["a@x.co", "b@x.co"], None], pa.list_(pa.string(), 2), ["a@x.co; b@x.co", ""]),
+        ([[("work", "a@x.co")], None], pa.map_(pa.string(), pa.string()), ["a@x.co", ""]),
         ([["a@x.co", "b@x.co"], [], None], pa.list_(pa.string()), ["a@x.co; b@x.co", "", ""]),
         ([datetime(2026, 4, 3, 14, 30), None], pa.timestamp("us"), ["2026-04-03 14:30:00.000000", ""]),
         ([datetime(2026, 4, 3, tzinfo=UTC)], pa.timestamp("ns", "UTC"), ["2026-04-03 00:00:00.000000+00:00"]),
@@ -108,3 +114,14 @@ def test_damage_inside_the_pages_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableFile, match="damaged after row"):
         contents_of(path)
+
+
+def test_text_that_its_writer_did_not_look_at_is_marked_and_its_row_reported(roll: Roll, tmp_path: Path) -> None:
+    data = pa.array([b"Jos\xe9", b"Eva"], pa.binary())
+    names = pa.Array.from_buffers(pa.string(), 2, data.buffers())
+    path = tmp_path / "contacts.parquet"
+    pq.write_table(pa.table({"name": names, "email": ["a@x.org", "b@x.org"], "raw": [b"\xff" * 16] * 2}), path)
+
+    report = roll.import_path(path)
+
+    assert (report.status, report.created, report.row_errors) == ("imported", 1, (1,))
