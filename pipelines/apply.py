@@ -4,7 +4,7 @@ Everything here happens in the caller's transaction, so that a slice is applied 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from pipelines.fold import is_same
 from pipelines.further import change_further, insert_further
 from pipelines.groups import Flags, Longs
 from pipelines.history import insert_changes, review_pairs
-from pipelines.match import Decision, decide
+from pipelines.match import Decision, decide, keys_of
 from pipelines.merge import merge_contacts
 from pipelines.texts import search_text
 from schemas.frames import ROW, CleanFrame
@@ -87,15 +87,62 @@ def _apply_rows(
     connection: Connection, frame: CleanFrame, found: pa.Table, unasked: Flags, context: Context
 ) -> Applied:
     now = matches_now(connection, frame, found, unasked, context)
-    shared = context.shared
-    mine = {row: shared[row] for row in frame[ROW].to_pylist() if row in shared} if shared else {}
-    decision = decide(frame, now, context.profile, mine)
-    again = _repeats(decision.contact)
+    mine = _contended(frame, context)
+    decision = decide(frame, now, context.profile, {row: set(keys) for row, keys in mine.items()})
+    again = _repeats(decision.contact) | _depends(frame, now, decision, mine)
+    if context.profile.duplicates == "create":
+        _tighten_namesakes(connection, frame, now, context)
     applied = _apply(connection, _keep(frame, ~again), _part(decision, frame, ~again), context)
     if not again.any():
         return applied
     rest = _apply_rows(connection, _keep(frame, again), now, unasked[again], context)
     return _together(applied, rest)
+
+
+def _contended(frame: CleanFrame, context: Context) -> dict[int, dict[str, int]]:
+    """The keys of these rows that earlier rows of the file own, with those rows, unless they were not taken."""
+    shared, refused = context.shared, context.refused
+    if not shared:
+        return {}
+    mine = {row: shared[row] for row in frame[ROW].to_pylist() if row in shared}
+    return {row: {key: owner for key, owner in keys.items() if owner not in refused} for row, keys in mine.items()}
+
+
+def _depends(frame: CleanFrame, now: pa.Table, decision: Decision, mine: dict[int, dict[str, int]]) -> Flags:
+    """Rows that an earlier row of the slice may bear on: they are applied in a further round, asked for anew.
+
+    Either that row owns a key of theirs, or it goes to a contact that they have a key of.
+    """
+    rows = chunked(frame[ROW]).to_numpy()
+    depends = np.zeros(len(rows), bool)
+    inside = set(rows.tolist()) if mine else set()
+    for row, keys in mine.items():
+        depends[np.searchsorted(rows, row)] = not inside.isdisjoint(keys.values())
+    known = np.flatnonzero(decision.contact)
+    if now.num_rows and len(known):
+        contacts_, first = np.unique(decision.contact[known], return_index=True)
+        found, position = now["contact_id"].to_numpy(), np.searchsorted(rows, now["row"].to_numpy())
+        at = np.minimum(np.searchsorted(contacts_, found), len(contacts_) - 1)
+        chosen_before = (contacts_[at] == found) & (known[first[at]] < position)
+        depends[position[chosen_before]] = True
+    return depends
+
+
+def _tighten_namesakes(connection: Connection, frame: CleanFrame, now: pa.Table, context: Context) -> None:
+    """Where every row becomes a contact of its own, its opt-outs and blocks hold for its namesake's too."""
+    part = _keep(frame, _tightens(frame))
+    if part.num_rows and now.num_rows:
+        found = now.filter(pc.is_in(now["row"], chunked(part[ROW])))
+        decision = decide(part, found, replace(context.profile, duplicates="update"), {})
+        known = (decision.contact != 0) & ~_repeats(decision.contact)
+        if known.any():
+            _change(connection, _keep(part, known), _part(decision, part, known), "skip", context)
+
+
+def _tightens(frame: CleanFrame) -> Flags:
+    """Rows that block, or say something of consent."""
+    tightens = pc.or_(pc.equal(frame["status"], "blocked").fill_null(False), pc.is_valid(frame["consents"]))
+    return chunked(tightens).to_numpy(zero_copy_only=False)
 
 
 def _repeats(contact: Longs) -> Flags:
@@ -143,7 +190,8 @@ def _apply(connection: Connection, frame: CleanFrame, decision: Decision, contex
         if mask.any():
             part = _keep(frame, mask)
             changed, stays_blocked = _change(connection, part, _part(decision, frame, mask), policy, context)
-            applied.outcome[np.flatnonzero(mask)[changed]] = "updated"
+            where = np.flatnonzero(mask)[changed]
+            applied.outcome[where[applied.outcome[where] != "rejected"]] = "updated"
             applied.code[np.flatnonzero(mask)[stays_blocked]] = "stays_blocked"
     for at in np.flatnonzero(decision.renamed & (applied.outcome != "rejected")).tolist():
         applied.code[at] = applied.code[at] or "names_disagree"
@@ -156,13 +204,13 @@ def _changes(applied: Applied, frame: CleanFrame, old: Flags, context: Context) 
     """Which rows change their contact, and by which rule.
 
     A contact that an earlier row of the file went to already only has its gaps filled, so that rows which share no
-    key do not overwrite each other, and the same file again changes nothing. Skipped rows still tighten consent.
+    key do not overwrite each other, and the same file again changes nothing. Rows that are skipped, or refused as they
+    exist already, still tighten consent.
     """
     policy = context.profile.duplicates
     change = old & (applied.outcome != "rejected")
-    if policy == "skip":
-        tightens = pc.or_(pc.equal(frame["status"], "blocked").fill_null(False), pc.is_valid(frame["consents"]))
-        return [(change & chunked(tightens).to_numpy(zero_copy_only=False), "skip")]
+    if policy == "skip" or context.profile.mode == "create":
+        return [(old & _tightens(frame), "skip")]
     seen = change & context.seen.has(applied.contact)
     return [(change & ~seen, policy), (seen, "merge")]
 
@@ -220,19 +268,17 @@ def _remember_owners(frame: CleanFrame, decision: Decision, ids: Longs, context:
     if not (context.fresh and context.shared):
         return
     wanted = pa.array({key for keys in context.shared.values() for key in keys} - context.owners.keys(), _TEXT)
-    rows = chunked(frame[ROW])
-    free = np.zeros(len(ids), bool)
-    for kind, values, taken in (
-        ("phone", frame["phone_match"], decision.phone_taken),
-        ("email", frame["email"], decision.email_taken),
-        ("external_id", pc.binary_join_element_wise(context.source, frame["external_id"], ":"), free),
-    ):
-        keys = pc.binary_join_element_wise(kind, chunked(values), ":")
-        hits = pc.and_(pc.is_in(keys, wanted), pa.array(~taken)).fill_null(False).to_numpy(zero_copy_only=False)
-        for position in np.flatnonzero(hits).tolist():
-            key = keys[position].as_py()
-            if (rows[position].as_py(), key) not in decision.taken_further:
-                context.owners.setdefault(key, int(ids[position]))
+    keys = keys_of(frame, context.source)
+    names = pc.binary_join_element_wise(keys["kind"], keys["value"], ":")
+    hits = keys.append_column("name", names).filter(pc.is_in(names, wanted))
+    rows = chunked(frame[ROW]).to_numpy()
+    own = {"phone": chunked(frame["phone_match"]), "email": chunked(frame["email"])}
+    taken = {"phone": decision.phone_taken, "email": decision.email_taken}
+    for row, kind, value, name in zip(*(hits[column].to_pylist() for column in hits.column_names), strict=True):
+        at = int(np.searchsorted(rows, row))
+        is_own = kind in own and own[kind][at].as_py() == value
+        if not (taken[kind][at] if is_own else (row, name) in decision.taken_further):
+            context.owners.setdefault(name, int(ids[at]))
 
 
 # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────

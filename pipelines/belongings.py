@@ -15,6 +15,7 @@ from pipelines.fold import is_same
 from pipelines.groups import Flags, Longs
 from pipelines.merge import Diffs, as_json, clears, pick
 from pipelines.words import tag_form
+from schemas.consents import EVERY_CHANNEL
 from schemas.fields import CUSTOM, FieldType
 from schemas.frames import CleanFrame
 from schemas.profiles import Duplicates
@@ -225,18 +226,25 @@ class _Said:
     since: datetime
 
 
-def _consents_said(frame: CleanFrame, existing: dict[tuple[int, str], str], now: datetime) -> list[_Said]:
-    """What the rows change about consent; `out` is never turned back to `in` by a file."""
+def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: datetime) -> list[_Said]:
+    """What the rows change about consent; `out` is never turned back to `in` by a file.
+
+    An opt-out of every channel ends the opt-ins of single ones, and lets no new one in.
+    """
     column = chunked(frame["consents"])
     changes = []
     for at in np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False)).tolist():
         said = dict(part.split(":") for part in sorted(column[at].as_py().split(SEPARATOR)))
+        had = existing.get(at, {})
+        everywhere = said.get(EVERY_CHANNEL, "")
+        if everywhere.startswith("out") or had.get(EVERY_CHANNEL) == "out":
+            ends = {channel: everywhere for channel, state in had.items() if state == "in" and everywhere}
+            said = {**ends, **{channel: text for channel, text in said.items() if text.startswith("out")}}
         for channel, text in said.items():
-            had = existing.get((at, channel))
             state, _, microseconds = text.partition("@")
-            if had != state and had != "out":
+            if had.get(channel) not in (state, "out"):
                 since = EPOCH + timedelta(microseconds=int(microseconds)) if microseconds else now
-                changes.append(_Said(at, channel, had, state, since))
+                changes.append(_Said(at, channel, had.get(channel), state, since))
     return changes
 
 
@@ -262,8 +270,10 @@ def _insert_consents(connection: Connection, frame: CleanFrame, ids: Longs, cont
 def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diffs: Diffs, context: Context) -> None:
     if frame["consents"].null_count == frame.num_rows:
         return
-    found = roll.slice_consents(connection).to_pylist()
-    said = _consents_said(frame, {(row["position"], row["channel"]): row["state"] for row in found}, context.at)
+    existing: dict[int, dict[str, str]] = {}
+    for row in roll.slice_consents(connection).to_pylist():
+        existing.setdefault(row["position"], {})[row["channel"]] = row["state"]
+    said = _consents_said(frame, existing, context.at)
     if said:
         bulk.replace_rows(connection, consents, _consent_rows(said, ids, context))
     for item in said:

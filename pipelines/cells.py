@@ -23,6 +23,7 @@ _NULL = pa.scalar(None, _TEXT)
 _STAMP = pa.timestamp("us", "UTC")
 _PLAIN = ("company", "city", "country", "photo_url", "language")
 _ADDRESS = ("street", "address", "postal_code", "region")
+_NAMES = ("first_name", "last_name", "display_name")
 _NAME_PARTS = {"first_name": ("first_name", "middle_name"), "last_name": ("last_name", "second_last_name")}
 
 
@@ -268,7 +269,8 @@ def _clear(block: Block) -> None:
     """Note which fields each row empties, and take the clear marker out of the cells.
 
     A field is emptied where all its columns are blank and one of them held the marker, or the profile says that
-    blanks clear. Phones, e-mails, ids, tags, notes and statuses are never emptied by a file.
+    blanks clear; names only by the marker, as they tell whose a shared phone is. Phones, e-mails, ids, tags, notes and
+    statuses are never emptied by a file.
     """
     marker = block.profile.clear_marker
     blanks = block.profile.blank == "clear" or block.profile.duplicates == "overwrite"
@@ -283,7 +285,7 @@ def _clear(block: Block) -> None:
         any_mark = marked[0]
         for one, other in zip(blank[1:], marked[1:], strict=True):
             hit, any_mark = pc.and_(hit, one), pc.or_(any_mark, other)
-        hit = hit if blanks else pc.and_(hit, any_mark)
+        hit = hit if blanks and name not in _NAMES else pc.and_(hit, any_mark)
         parts.append(pc.if_else(hit, pa.scalar(name), _NULL))
     block.columns["clear"] = joined(parts, SEPARATOR, block.count)
     if marker:

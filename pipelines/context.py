@@ -69,7 +69,7 @@ class Context:
     version: str
     custom: Mapping[str, FieldType]
     field_ids: Mapping[str, int]
-    shared: dict[int, set[str]]
+    shared: dict[int, dict[str, int]]
     fresh: bool = False
     standing: Standing | None = None
     owners: dict[str, int] = field(default_factory=dict)

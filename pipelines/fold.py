@@ -15,7 +15,7 @@ from pipelines.words import tag_form
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
 
-_UNITED = ("tags", "more_phones", "more_emails", "more_ids", "clear")
+_UNITED = ("consents", "tags", "more_phones", "more_emails", "more_ids", "clear")
 _KEYS = (("phone", "more_phones"), ("email", "more_emails"), ("external_id", "more_ids"))
 _NAMES = ("first_name", "last_name", "display_name")
 _Pick = Callable[[Longs, pa.Array], pa.Array]
@@ -24,8 +24,8 @@ _Pick = Callable[[Longs, pa.Array], pa.Array]
 def fold_rows(frame: CleanFrame, leaders: Longs, profile: Profile) -> CleanFrame:
     """One row for each leader, sorted by leader; `leaders` stands in the order of the frame's rows.
 
-    `update` lets later cells win, `merge` and `skip` earlier ones, `overwrite` the last row. Tags and further keys are
-    united; a phone or e-mail that does not win is kept as a further one; blocked stays blocked.
+    `update` lets later cells win, `merge` and `skip` earlier ones, `overwrite` the last row; of names the fullest wins.
+    Tags and further keys are united; a phone or e-mail that does not win is kept as a further one; blocked stays.
     """
     order = np.lexsort((chunked(frame[ROW]).to_numpy(), leaders))
     rows = frame.take(pa.array(order)).combine_chunks()
@@ -33,18 +33,15 @@ def fold_rows(frame: CleanFrame, leaders: Longs, profile: Profile) -> CleanFrame
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     pick = _picker(profile, len(ordered))
     columns = {name: pick(starts, chunked(rows[name])) for name in rows.column_names}
-    columns["consents"] = _united(starts, chunked(rows["consents"]))
-    if profile.duplicates == "update":
-        columns |= _fullest_names(starts, rows)
-    if profile.duplicates != "skip":
-        for name in _UNITED:
-            columns[name] = _united(starts, chunked(rows[name]))
-        columns["note"] = _joined(starts, chunked(rows["note"]))
-        for key, more in _KEYS:
-            if profile.duplicates == "overwrite":
-                columns[key] = _last_filled(starts, chunked(rows[key]))
-            columns[more] = _with_losers(starts, chunked(rows[key]), columns[key], columns[more])
-        columns["clear"] = _still_empty(columns)
+    columns |= _fullest_names(starts, rows)
+    for name in _UNITED:
+        columns[name] = _united(starts, chunked(rows[name]))
+    columns["note"] = _joined(starts, chunked(rows["note"]))
+    for key, more in _KEYS:
+        if profile.duplicates == "overwrite":
+            columns[key] = _last_filled(starts, chunked(rows[key]))
+        columns[more] = _with_losers(starts, chunked(rows[key]), columns[key], columns[more])
+    columns["clear"] = _still_empty(columns)
     columns["status"] = _status(starts, chunked(rows["status"]), columns["status"])
     columns["last_interaction_at"] = _latest(starts, chunked(rows["last_interaction_at"]))
     columns["created_at"] = _earliest(starts, chunked(rows["created_at"]))
@@ -54,13 +51,11 @@ def fold_rows(frame: CleanFrame, leaders: Longs, profile: Profile) -> CleanFrame
 
 
 def _picker(profile: Profile, count: int) -> _Pick:
-    """How a group's cell is chosen: the last or first filled one, or the last or first row's."""
+    """How a group's cell is chosen: the last or first filled one, or the last row's."""
     match profile.duplicates:
         case "overwrite":
             return lambda starts, column: column.take(pa.array(np.r_[starts[1:], count] - 1))
-        case "skip":
-            return lambda starts, column: column.take(pa.array(starts))
-        case "merge":
+        case "skip" | "merge":
             return _first_filled
         case _:
             return _last_filled

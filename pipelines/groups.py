@@ -28,13 +28,14 @@ _EMPTY: Longs = np.empty(0, np.int64)
 class Groups:
     """`member[i]` belongs to the group whose first row is `leader[i]`, sorted by leader.
 
-    `shared` holds, for the first rows of groups, the keys that an earlier group of the file owns; `renamed` the
+    `shared` holds, for the first rows of groups, the keys that an earlier group of the file owns, with its
+    first row; `renamed` the
     members that share an external id with their first row, and not its name.
     """
 
     member: Longs
     leader: Longs
-    shared: dict[int, set[str]]
+    shared: dict[int, dict[str, int]]
     renamed: frozenset[int] = frozenset()
 
 
@@ -209,13 +210,13 @@ def _members(rows: Longs, leaders: Longs) -> tuple[Longs, Longs]:
     return member[order], leader[order]
 
 
-def _shared(keys: Longs, leaders: Longs, texts: pa.ChunkedArray) -> dict[int, set[str]]:
-    """Keys that stand in several groups: for every group but the first, that it does not own the key."""
+def _shared(keys: Longs, leaders: Longs, texts: pa.ChunkedArray) -> dict[int, dict[str, int]]:
+    """Keys that stand in several groups: for every group but the first, which group owns the key."""
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
     owner = np.repeat(np.minimum.reduceat(leaders, starts), np.diff(np.r_[starts, len(keys)]))
-    shared: dict[int, set[str]] = {}
+    shared: dict[int, dict[str, int]] = {}
     for index in np.flatnonzero(owner != leaders):
-        shared.setdefault(int(leaders[index]), set()).add(texts[int(index)].as_py())
+        shared.setdefault(int(leaders[index]), {})[texts[int(index)].as_py()] = int(owner[index])
     return shared
 
 

@@ -63,15 +63,18 @@ def keys_of(frame: CleanFrame, source: str) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def of_source(shared: dict[int, set[str]], source: str) -> dict[int, set[str]]:
+def of_source(shared: dict[int, dict[str, int]], source: str) -> dict[int, dict[str, int]]:
     """Keys as a file names them, with the source before external ids, as the store keeps them.
 
-    >>> of_source({3: {"external_id:7"}}, "crm")
-    {3: {'external_id:crm:7'}}
+    >>> of_source({3: {"external_id:7": 1}}, "crm")
+    {3: {'external_id:crm:7': 1}}
     """
     kind = "external_id:"
     return {
-        row: {f"{kind}{source}:{key.removeprefix(kind)}" if key.startswith(kind) else key for key in keys}
+        row: {
+            f"{kind}{source}:{key.removeprefix(kind)}" if key.startswith(kind) else key: owner
+            for key, owner in keys.items()
+        }
         for row, keys in shared.items()
     }
 

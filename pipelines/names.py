@@ -40,6 +40,8 @@ _PARTICLES = frozenset(
     ]
 )
 _CLOSE = 0.93
+_ENDINGS = "aeo"
+"""What tells Daniel from Daniela and Luis from Luisa, who are two people."""
 
 
 @lru_cache(maxsize=100_000)
@@ -93,4 +95,6 @@ def _same_word(one: str, other: str) -> bool:
         return True
     if len(one) == 1 or len(other) == 1:
         return one[0] == other[0]
+    if one.rstrip(_ENDINGS) == other.rstrip(_ENDINGS):
+        return False
     return min(len(one), len(other)) >= 4 and JaroWinkler.similarity(one, other) >= _CLOSE

@@ -51,7 +51,10 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
 
 @dataclass(frozen=True, slots=True)
 class _Undo:
-    """`later` are the contacts that rows of later imports went to: those may have said a block or opt-out again."""
+    """`later` are the contacts that rows of later imports went to.
+
+    Those may have said the same again, so that such a contact, its keys, tags, block and opt-outs stay.
+    """
 
     batch_id: int
     actor: str
@@ -69,10 +72,10 @@ def _undo(connection: Connection, changes: list[Any], context: _Undo) -> tuple[i
         if not contact or contact["deleted_at"] is not None:
             continue
         if operation == "create":
-            (kept if newer else creates).append(contact_id)
+            (kept if newer or contact_id in context.later else creates).append(contact_id)
             continue
         back = _restore(connection, contact, diff or {}, context)
-        if len(back) < len(diff or {}):
+        if set(diff or {}) - set(back):
             kept.append(contact_id)
         if back:
             restored += 1
@@ -99,12 +102,12 @@ def _restore(
         if name == "keys":
             continue
         if name in contact:
-            if _may_go_back(connection, contact, name, (old, new), context):
-                values |= _field(contact, name, old)
+            if _may_go_back(contact, name, (old, new), context):
+                values |= _field(connection, contact, name, old)
                 back[name] = [new, old]
         elif _restore_other(connection, contact["id"], name, (old, new), context):
             back[name] = [new, old]
-    dropped = _dropped_keys(diff, back)
+    dropped = [] if contact["id"] in context.later else _dropped_keys(diff, back)
     if dropped:
         undo.drop_keys(connection, contact["id"], dropped)
         back["keys"] = [[f"{kind}:{value}" for kind, value in dropped], []]
@@ -114,14 +117,11 @@ def _restore(
     return back
 
 
-def _may_go_back(
-    connection: Connection, contact: dict[str, Any], name: str, change: tuple[Any, Any], context: _Undo
-) -> bool:
-    """Whether a field still is what the import made it, and what it was before can be taken again."""
-    old, new = change
-    if name == "status" and new == "blocked" and contact["id"] in context.later:
-        return False
-    return bool(_as_json(contact[name]) == new) and _free(connection, contact["id"], name, old)
+def _may_go_back(contact: dict[str, Any], name: str, change: tuple[Any, Any], context: _Undo) -> bool:
+    """Whether a field still is what the import made it, and no later import may have said it again."""
+    new = change[1]
+    said_again = name in _FORMS or (name == "status" and new == "blocked")
+    return bool(_as_json(contact[name]) == new) and not (said_again and contact["id"] in context.later)
 
 
 def _dropped_keys(diff: dict[str, list[Any]], back: dict[str, list[Any]]) -> list[tuple[str, str]]:
@@ -145,26 +145,24 @@ def _as_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _free(connection: Connection, contact_id: int, name: str, old: Any) -> bool:
-    """Whether a phone or e-mail can go back: nobody else owns it by now."""
-    if name not in _FORMS or old is None:
-        return True
-    return undo.owner_of(connection, _FORMS[name], key_form(name, old)) in (None, contact_id)
-
-
-def _field(contact: dict[str, Any], name: str, old: Any) -> dict[str, Any]:
+def _field(connection: Connection, contact: dict[str, Any], name: str, old: Any) -> dict[str, Any]:
+    """The columns that put a field back; a phone or e-mail is the contact's own key only if it is free by now."""
     if name in _TIMES:
         return {name: datetime.fromisoformat(old) if old else None}
     if name == "status" and contact["status"] == "blocked":
         return {name: old, "blocked_at": None, "blocked_reason": None}
     if name in _FORMS:
-        return {name: old, _FORMS[name]: key_form(name, old) if old else None}
+        form = key_form(name, old) if old else None
+        free = form is not None and undo.is_free(connection, contact["id"], name, _FORMS[name], form)
+        return {name: old, _FORMS[name]: form if free else None}
     return {name: old}
 
 
 def _restore_other(connection: Connection, contact_id: int, name: str, change: tuple[Any, Any], context: _Undo) -> bool:
     old, new = change
     if name == "tags":
+        if contact_id in context.later:
+            return False
         undo.drop_tags(connection, contact_id, new)
         return True
     if name == "note":
@@ -173,7 +171,7 @@ def _restore_other(connection: Connection, contact_id: int, name: str, change: t
     if name.startswith("consent."):
         if new == "out" and contact_id in context.later:
             return False
-        return undo.set_consent(connection, contact_id, name.removeprefix("consent."), (old, new), context.batch_id)
+        return undo.set_consent(connection, contact_id, name.removeprefix("consent."), (old, new))
     return _restore_value(connection, contact_id, name.removeprefix(CUSTOM), change, context)
 
 

@@ -68,10 +68,16 @@ def current(connection: Connection, contact_id: int) -> dict[str, Any]:
     return dict(row) if row else {}
 
 
-def owner_of(connection: Connection, column: str, value: str) -> int | None:
-    """The living contact that owns this phone or e-mail as its own."""
-    query = select(contacts.c.id).where(contacts.c[column] == value, contacts.c.deleted_at.is_(None))
-    return connection.execute(query).scalar()
+def is_free(connection: Connection, contact_id: int, kind: str, column: str, value: str) -> bool:
+    """Whether a contact can own this phone or e-mail: nobody else does, and it does not hold it as shared."""
+    c, k = contacts.c, contact_keys.c
+    own = select(c.id).where(c[column] == value, c.deleted_at.is_(None), c.id != contact_id)
+    held = select(k.contact_id).where(
+        k.value == value,
+        k.kind == kind,
+        ((k.contact_id != contact_id) & (k.role == "owner")) | ((k.contact_id == contact_id) & (k.role != "owner")),
+    )
+    return connection.execute(own).first() is None and connection.execute(held).first() is None
 
 
 def set_contact(connection: Connection, contact_id: int, values: dict[str, Any]) -> None:
@@ -111,13 +117,11 @@ def set_value(connection: Connection, contact_id: int, field_id: int, slot: str,
         connection.execute(contact_values.insert().values(**row))
 
 
-def set_consent(
-    connection: Connection, contact_id: int, channel: str, change: tuple[str | None, str], batch_id: int
-) -> bool:
-    """Put a consent back as it was, unless it is no longer as this batch left it."""
+def set_consent(connection: Connection, contact_id: int, channel: str, change: tuple[str | None, str]) -> bool:
+    """Put a consent back as it was, unless it is no longer as the change left it."""
     c = consents.c
     old, new = change
-    where = (c.contact_id == contact_id) & (c.channel == channel) & (c.state == new) & (c.batch_id == batch_id)
+    where = (c.contact_id == contact_id) & (c.channel == channel) & (c.state == new)
     statement = delete(consents).where(where) if old is None else update(consents).where(where).values(state=old)
     return connection.execute(statement.returning(c.channel)).first() is not None
 

@@ -1,5 +1,9 @@
 """Nothing may lower consent."""
 
+from datetime import UTC, datetime
+
+import pytest
+
 from tests.conftest import Roll
 
 
@@ -86,3 +90,46 @@ def test_every_column_of_statuses_is_read(store: Roll) -> None:
     assert _consents(store) == [("ana@example.org", "all", "out")]
     assert store.living("status") == [("active",), ("blocked",), ("inactive",), ("inactive",)]
     assert report.warnings == 2
+
+
+def test_an_opt_out_of_every_channel_ends_opt_ins_and_lets_no_new_one_in(store: Roll) -> None:
+    store.import_text("email,email opt in\nana@example.org,si\n")
+    store.import_text("email,no contactar,email opt in\nana@example.org,si,si\n")
+    store.import_text("email,email opt in\nana@example.org,si\n")
+
+    assert _consents(store) == [("ana@example.org", "all", "out"), ("ana@example.org", "email", "out")]
+
+
+@pytest.mark.parametrize("profile", [{"mode": "create"}, {"duplicates": "create"}, {"duplicates": "skip"}], ids=str)
+def test_an_opt_out_holds_for_the_contact_that_exists_whatever_the_profile(
+    store: Roll, profile: dict[str, str]
+) -> None:
+    store.import_text("nombre,correo\nAna,a@x.org\n")
+
+    store.import_text("nombre,correo,email opt out,estado\nAna,a@x.org,si,bloqueado\n", **profile)
+
+    assert store.one("SELECT state FROM consents WHERE contact_id = 1") == "out"
+    assert store.one("SELECT status FROM contacts WHERE id = 1") == "blocked"
+
+
+def test_a_consent_is_kept_with_the_time_that_the_file_says(store: Roll) -> None:
+    store.import_text("email,UNSUB_TIME,CONFIRM_TIME\na@x.org,2024-05-10 09:30:00,\nb@x.org,,2023-01-02\n")
+
+    at = [moment for (moment,) in store.rows("SELECT at FROM consents ORDER BY contact_id")]
+    if store.engine.dialect.name == "sqlite":
+        at = [datetime.fromtimestamp(moment / 1_000_000, UTC) for moment in at]
+    assert at == [datetime(2024, 5, 10, 9, 30, tzinfo=UTC), datetime(2023, 1, 2, tzinfo=UTC)]
+
+
+def test_leave_to_keep_data_is_no_leave_to_write_and_its_refusal_is(store: Roll) -> None:
+    store.import_text("email,Autoriza habeas data\na@x.org,Sí\nb@x.org,No\n")
+
+    assert _consents(store) == [("b@x.org", "all", "out")]
+
+
+def test_a_blank_name_takes_nobody_s_name_away(store: Roll) -> None:
+    store.import_text("nombre,telefono,correo\nAna,3001112222,ana@x.org\n")
+    store.import_text("nombre,telefono\n,3001112222\n", blank="clear")
+
+    assert store.import_text("nombre,telefono\nEva,3001112222\n").created == 1
+    assert store.living("display_name") == [("Ana",), ("Eva",)]

@@ -1,8 +1,10 @@
 """Which rows are one person, inside a file and against the roll."""
 
 import csv
+import hashlib
 import io
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines import imports
 from schemas.reports import ImportReport
 from tests.conftest import Roll
 from warehouse.store import open_store
@@ -331,9 +334,85 @@ def test_a_row_that_agrees_with_two_people_makes_no_one_of_them(store: Roll, row
     assert _counts(store.import_text(text)) == (0, 0, 2, 1, 0)
 
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
 def test_a_phone_of_many_namesakes_is_grouped_in_time(roll: Roll) -> None:
-    rows = "".join(f"María Apellido{number:05d},3001112233\n" for number in range(3_000))
+    words = (hashlib.md5(str(number).encode()).hexdigest() for number in range(3_000))
+    rows = "".join(f"María {word.translate(_LETTERS)},3001112233\n" for word in words)
 
     report = roll.import_text(f"nombre,teléfono\nMaría,3001112233\n{rows}")
 
-    assert (report.rows, report.created + report.merged) == (3_001, 3_001)
+    assert (report.rows, report.rejected) == (3_001, 0)
+    assert report.created > 500
+
+
+# ── who is somebody else ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Daniel", "Daniela"), ("Luis", "Luisa"), ("Juan", "Juana"), ("Fernando", "Fernanda")]
+)
+def test_names_that_differ_by_their_ending_are_two_people(store: Roll, one: str, other: str) -> None:
+    report = store.import_text(f"nombre,teléfono\n{one} Gómez,3001112222\n{other} Gómez,3001112222\n")
+
+    assert _counts(report) == (2, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("duplicates", ["update", "merge", "overwrite", "skip"])
+def test_a_group_is_compared_by_its_fullest_name(store: Roll, duplicates: str) -> None:
+    store.import_text("nombre,telefono\nAna Gil,3001112222\n")
+
+    report = store.import_text(
+        "nombre,telefono,correo\nAna Pérez,3001112222,ap@x.org\nAna,3001112222,\n,3001112222,\n", duplicates=duplicates
+    )
+
+    assert _counts(report) == (1, 0, 0, 2, 0)
+    assert store.living("display_name, email") == [("Ana Gil", None), ("Ana Pérez", "ap@x.org")]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.parametrize(
+    ("before", "text", "profile", "living"),
+    [
+        (
+            "id externo,nombre\nX1,Ana\n",
+            "id externo,nombre,telefono\nX1,,3001112221\nX1,Eva,\n,Ana Pérez,3001112221\n",
+            {"duplicates": "merge"},
+            1,
+        ),
+        (
+            "id externo,nombre,telefono\nX2,Ana,3001112222\n",
+            "id externo,nombre,telefono\nX2,Luis,\n,Luis,3001112222\n",
+            {},
+            1,
+        ),
+        (
+            "nombre,telefono\nAna,3001112222\n",
+            "nombre,telefono,correo\nLuis,3001112229,e@x.org\nAna,3001112222,e@x.org\n",
+            {"mode": "update"},
+            1,
+        ),
+    ],
+    ids=["merge", "renamed by an earlier row", "a key of a row that was refused"],
+)
+def test_the_size_of_slices_decides_nothing(
+    store: Roll, slices: Callable[[int], None], size: int, before: str, text: str, profile: dict[str, Any], living: int
+) -> None:
+    store.import_text(before, **profile | ({"mode": "upsert"} if "mode" in profile else {}))
+    slices(size)
+
+    store.import_text(text, **profile)
+
+    assert len(store.living()) == living
+    if "mode" in profile:
+        assert store.living("email, email_match") == [("e@x.org", "e@x.org")]
+
+
+def test_pairs_of_further_phones_are_noted_in_a_first_load_too(store: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)
+
+    report = store.import_text("nombre,telefono\nAna,3001112221 / 3001112223\nLuis,3001112229 / 3001112223\n")
+
+    assert report.created == 2
+    assert _pairs(store) == [(1, 2, "key_shared")]

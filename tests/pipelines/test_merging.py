@@ -47,7 +47,7 @@ def test_the_rule_for_duplicates_says_which_cells_win(
     [
         ("update", "Beta", "Cali"),
         ("merge", "Acme", "Cali"),
-        ("skip", "Acme", None),
+        ("skip", "Acme", "Cali"),
         ("overwrite", "Beta", None),
     ],
 )

@@ -119,7 +119,10 @@ def test_no_phone_is_lost_when_an_import_between_two_is_taken_back(store: Roll) 
     _undo(store, 2)
 
     assert store.living("phone") == [("+573003334455",)]
-    assert store.rows("SELECT value, role FROM contact_keys WHERE kind = 'phone'") == [("+573001112233", "owner")]
+    assert store.rows("SELECT value, role FROM contact_keys WHERE kind = 'phone'") == [
+        ("+573001112233", "owner"),
+        ("+573002223344", "owner"),
+    ]
     assert store.import_text("nombre,teléfono\nAna,3001112233\n").created == 0
 
 
@@ -131,3 +134,56 @@ def test_the_text_that_is_searched_goes_back_too(store: Roll) -> None:
     _undo(store, 2)
 
     assert store.one("SELECT search_text FROM contacts") == before == "ana perez ana@example.org"
+
+
+def test_what_a_later_import_said_again_stays_with_all_its_keys(store: Roll) -> None:
+    store.import_text("nombre,telefono\nAna,3001112222\n")
+    store.import_text("id externo,nombre,telefono,correo,etiquetas\n7,Ana,3001112222,e@x.org,vip\n")
+    store.import_text("id externo,nombre,telefono,correo,etiquetas,ciudad\n7,Ana,3001112222,e@x.org,vip,Cali\n")
+
+    assert _undo(store, 2)[2] == 1
+    assert store.living("email, email_match, city") == [("e@x.org", "e@x.org", "Cali")]
+    assert store.rows("SELECT value FROM contact_keys") == [("default:7",)]
+    assert len(store.rows("SELECT * FROM contact_tags")) == 1
+
+
+def test_a_contact_that_a_later_import_has_unchanged_stays(store: Roll) -> None:
+    text = "nombre,correo,email opt out,estado\nAna,a@x.org,si,bloqueado\n"
+    store.import_text(text)
+    store.import_text(text)
+
+    assert _undo(store, 1) == (0, 0, 1)
+    assert store.living("email, status") == [("a@x.org", "blocked")]
+    assert store.rows("SELECT state FROM consents") == [("out",)]
+
+
+def test_a_phone_that_another_owns_by_now_goes_back_without_becoming_a_second_owner_s(store: Roll) -> None:
+    head = "id externo,nombre,telefono\n"
+    store.import_text(head + "1,Ana,3001112222\n")
+    store.import_text(head + "1,Ana,3001112223\n")
+    store.import_text(head + "2,Luis,3001112222\n")
+    store.import_text(head + "2,Luis,3001112229\n")
+
+    _undo(store, 4)
+
+    assert store.living("phone, phone_match") == [("+573001112223", "+573001112223"), ("+573001112222", None)]
+
+
+def test_a_shared_phone_goes_back_as_a_shared_one(store: Roll) -> None:
+    store.import_text("id externo,nombre,telefono\n1,Ana,3001112222\n2,Luis,3001112222\n")
+    before = store.living("id, phone, phone_match")
+    store.import_text("id externo,nombre,telefono\n2,Luis,3001112229\n")
+
+    assert _undo(store, 2) == (0, 1, 0)
+    assert store.living("id, phone, phone_match") == before
+
+
+def test_an_opt_in_goes_when_the_opt_out_after_it_and_then_itself_are_taken_back(store: Roll) -> None:
+    store.import_text("nombre,correo\nAna,a@x.org\n")
+    store.import_text("nombre,correo,email opt in\nAna,a@x.org,si\n")
+    store.import_text("nombre,correo,email opt out\nAna,a@x.org,si\n")
+
+    _undo(store, 3)
+    assert store.rows("SELECT state FROM consents") == [("in",)]
+    _undo(store, 2)
+    assert store.rows("SELECT state FROM consents") == []
