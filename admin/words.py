@@ -4,6 +4,8 @@ import re
 
 from typer._click.exceptions import BadParameter, MissingParameter, NoSuchOption, UsageError
 
+from schemas.reports import STATES
+
 _WORDS: dict[str, dict[str, str]] = {
     "en": {
         "rows": "Rows",
@@ -71,16 +73,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "setting": "Setting",
         "value": "Value",
         "meaning": "Meaning",
-        "waiting": "waiting",
-        "running": "running",
-        "applied": "applied, file to be moved",
-        "refused_state": "refused, file to be moved",
-        "parked": "needs a mapping, file to be moved",
-        "done": "done",
-        "rejected_state": "rejected",
-        "needs_mapping_state": "needs a mapping",
-        "undoing": "being taken back",
-        "undone": "taken back",
     },
     "es": {
         "rows": "Filas",
@@ -148,16 +140,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "setting": "Ajuste",
         "value": "Valor",
         "meaning": "Qué es",
-        "waiting": "en espera",
-        "running": "en curso",
-        "applied": "aplicado, falta mover el archivo",
-        "refused_state": "rechazado, falta mover el archivo",
-        "parked": "sin correspondencia, falta mover el archivo",
-        "done": "terminado",
-        "rejected_state": "rechazado",
-        "needs_mapping_state": "falta indicar las columnas",
-        "undoing": "deshaciéndose",
-        "undone": "deshecho",
     },
 }
 
@@ -171,18 +153,16 @@ def say(language: str, key: str, **values: object) -> str:
     return _WORDS[language][key].format(**values) if values else _WORDS[language][key]
 
 
-_STATES = {"rejected": "rejected_state", "needs_mapping": "needs_mapping_state", "refused": "refused_state"}
-
-
 def say_state(language: str, state: str) -> str:
     """The words for a batch's state.
 
     >>> say_state("es", "needs_mapping")
     'falta indicar las columnas'
     """
-    return say(language, _STATES.get(state, state))
+    return STATES[state][language == "es"]
 
 
+_PLACES = {"FILE": "ARCHIVO", "NUMBER": "NÚMERO", "OUTPUT": "SALIDA"}
 _WRONG_USE = (
     (r"No such command (\S+)\. Did you mean (.+)\?", "no existe la orden {0} (¿{1}?)"),
     (r"No such command (.+)", "no existe la orden {0}"),
@@ -206,14 +186,15 @@ def wrong_use(error: UsageError, language: str | None) -> str:
             return f"{said} ({near}?)." if near else f"{said}."
         case MissingParameter():
             name = (error.param.name or "").upper() if error.param else ""
-            return f"falta {name}." if spanish else f"{name} is missing."
+            return f"falta {_PLACES.get(name, name)}." if spanish else f"{name} is missing."
     message = error.message.rstrip(".")
     if spanish:
         found = ((re.fullmatch(english, message, re.DOTALL), said) for english, said in _WRONG_USE)
         message = next((said.format(*match.groups()) for match, said in found if match), f"uso equivocado: {message}")
     if isinstance(error, BadParameter) and error.param and error.param.opts:
         name = error.param.opts[0]
-        message = f"{name if name.startswith('-') else name.upper()}: {message}"
+        shown = name if name.startswith("-") else name.upper()
+        message = f"{_PLACES.get(shown, shown) if spanish else shown}: {message}"
     return f"{message}."
 
 

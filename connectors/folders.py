@@ -19,6 +19,7 @@ from schemas.errors import SetupError
 
 PLACES = ("incoming", "working", "done", "rejected")
 _UNFINISHED = (".part", ".tmp", ".temp", ".crdownload", ".filepart", ".partial", ".download", ".swp")
+_WORDS = ("summary.json", "message.txt")
 _MARK = "__"
 _LONGEST_NAME = 160
 
@@ -167,12 +168,18 @@ def finish_file(claimed: Path, target: Path, summary: Mapping[str, object]) -> N
     if report_of(claimed).exists():
         os.replace(report_of(claimed), report_of(target))
     document = {**summary, "reject_file": str(report_of(target)) if report_of(target).exists() else None}
-    _write(target.with_name(f"{target.name}.summary.json"), json.dumps(document, ensure_ascii=False, indent=1))
+    _write(target.with_name(f"{target.name}.{_WORDS[0]}"), json.dumps(document, ensure_ascii=False, indent=1))
     message = str(summary.get("message") or "")
     if message:
-        _write(target.with_name(f"{target.name}.message.txt"), message + "\n")
+        _write(target.with_name(f"{target.name}.{_WORDS[1]}"), message + "\n")
     if claimed.exists():
         os.replace(claimed, target)
+
+
+def remove_words(target: Path) -> None:
+    """Take away what was said beside a file that leaves its place."""
+    for path in (report_of(target), *(target.with_name(f"{target.name}.{kind}") for kind in _WORDS)):
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from connectors.profiles import render_profile
 from connectors.sources import open_source
 from pipelines.drops import heartbeat
 from pipelines.imports import Job, Lease, file_sha256, import_batch, known_fields
-from pipelines.mapping import Proposal, propose
+from pipelines.mapping import Proposal, map_columns, propose, source_of
 from schemas.errors import InputError
 from schemas.fields import IGNORE
 from schemas.headers import header_form
@@ -158,9 +158,10 @@ def preview(store: Store, job: Job) -> tuple[list[Proposal], Profile]:
                 f"{job.name} has a header and no rows, so there is nothing to preview.",
                 f"{job.name} tiene encabezado y ninguna fila, así que no hay nada que mostrar.",
             )
-        proposals = propose(opened.header, sample, job.profile, known)
+        header, proposals = opened.header, propose(opened.header, sample, job.profile, known)
     columns: dict[str, str] = {}
     for item in proposals:
         if item.reason != "empty" and item.column.strip() and columns.get(item.column, IGNORE) == IGNORE:
             columns[item.column] = item.target
-    return proposals, job.profile.with_columns(columns)
+    source = source_of(map_columns(header, job.profile, known), job.profile)
+    return proposals, replace(job.profile, columns=columns, source=source if source != "default" else "")

@@ -20,7 +20,7 @@ from pipelines.imports import Clock, Job, Lease, file_sha256, import_batch
 from schemas.errors import InputError
 from schemas.profiles import Profile
 from schemas.refusals import refusal
-from schemas.reports import OUTCOMES, ImportReport
+from schemas.reports import OUTCOMES, STATES, ImportReport
 from schemas.settings import Settings
 from warehouse import batches, bulk
 from warehouse.batches import FILING, Batch, LeaseLost
@@ -123,6 +123,7 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
         parse_profile(batch.profile_text or "", batch.profile),
         folders.report_of(path),
         language=language,
+        shown_path=str(Path(batch.folder or ".") / "rejected" / batch.file),
         limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
         most_bytes=settings.max_file_bytes,
     )
@@ -133,7 +134,7 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     if report.status != "needs_mapping":
         return report
     hint = refusal("parked", job.profile.language or language, batch=batch.id)
-    return replace(report, message=f"{report.message} {hint}")
+    return replace(report, message=f"{report.message}{hint}")
 
 
 def _working(batch: Batch) -> Path:
@@ -212,8 +213,9 @@ def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> 
     path = Path(batch.path)
     if batch.state not in ("rejected", "needs_mapping") or batch.folder is None:
         raise InputError(
-            f"Batch {number} is {batch.state}: only rejected or parked files of a drop folder are retried.",
-            f"El lote {number} está {batch.state}: solo se reintentan archivos rechazados o aparcados de una carpeta.",
+            f"Batch {number} is {STATES[batch.state][0]}: only rejected or parked files of a drop folder are retried.",
+            f"El lote {number} está {STATES[batch.state][1]}: solo se reintentan archivos rechazados o "
+            "aparcados de una carpeta.",
         )
     if not path.exists():
         raise InputError(
@@ -238,6 +240,7 @@ def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> 
             clock(),
         )
         os.replace(path, working)
+        folders.remove_words(path)
     if new is None:
         raise InputError(f"Batch {number} is being retried already.", f"El lote {number} ya se está reintentando.")
     return new

@@ -5,6 +5,7 @@ outcomes and the batch's progress, so that a run that was cut off goes on where 
 """
 
 import hashlib
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,7 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     most_bytes: int = 20_000_000_000
     keep_values: bool = False
+    shown_path: str = ""
     progress: Progress = lambda rows, rejected: None
 
 
@@ -162,7 +164,7 @@ def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> Non
 
 def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
     mapping = map_columns(opened.header, job.profile, known_fields(store))
-    require_keys(mapping, job.name)
+    require_keys(mapping, job.name, shlex.quote(job.shown_path or str(job.path)))
     return mapping
 
 

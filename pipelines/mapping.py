@@ -110,11 +110,11 @@ def source_of(mapping: ColumnMap, profile: Profile) -> str:
     return mapping.layout.source
 
 
-def require_keys(mapping: ColumnMap, name: str) -> None:
-    """Ask for a mapping where no column says who a contact is."""
+def require_keys(mapping: ColumnMap, name: str, path: str) -> None:
+    """Ask for a mapping where no column says who a contact is; `path` is where a person finds the file."""
     if not any(target in KEY_TARGETS for target in mapping.targets):
         shown = ", ".join(repr(column) for column in mapping.header[:12] if column.strip())
-        raise NeedsAnswer("no_keys", name=name, columns=shown)
+        raise NeedsAnswer("no_keys", name=name, path=path, columns=shown)
 
 
 def _target(

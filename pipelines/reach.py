@@ -8,6 +8,7 @@ import numpy as np
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
+from phonenumbers import PhoneNumberType
 
 from pipelines.cells import Block, first, note_cells, put_first
 from pipelines.columns import SEPARATOR, Normalised, chunked, holds
@@ -22,6 +23,7 @@ _LOCAL = r"^['=(\s]*(?:\+|tel:)"
 _NUMBER = r"(?:\d[^\d,;|/\n]{0,3}){7,}"
 _SEVEN = r"\W{0,3}(?:\d\D{0,3}){7,}"
 _MOBILE = r"(?i)mobile|m[oó]vil|cell|celular|handy|whatsapp|iphone"
+_EXTENSION = r"(?i)\d\W*(?:ext(?:ensi[oó]n)?|x|anexo|int|#)\W{0,3}\d{1,7}\W*$"
 _SHORTEST_TWO = 15
 """As long as the shortest cell that holds two phones or e-mails with nothing but a space between them."""
 
@@ -41,6 +43,16 @@ class _Kind:
 
 def read_phones(block: Block) -> None:
     _read(block, _PHONES)
+    for at in block.mapping.columns_of("phone"):
+        _note_extensions(block, at)
+
+
+def _note_extensions(block: Block, at: int) -> None:
+    """Say where a phone was taken without its extension."""
+    raw = chunked(block.raw[f"c{at}"])
+    if holds(text_bytes(raw), b"x", b"X", b"#", b"nexo", b"int"):
+        hit = pc.and_(pc.match_substring_regex(raw, _EXTENSION), pc.is_valid(block.columns["phone"]))
+        note_cells(block, pc.if_else(hit.fill_null(False), "phone_extension", _NULL), raw, block.mapping.header[at])
 
 
 def read_emails(block: Block) -> None:
@@ -50,11 +62,32 @@ def read_emails(block: Block) -> None:
 def _phone_column(block: Block, raw: pa.Array) -> Normalised:
     """A column of phones: in the country its own column names, else the profile's, else the contact's country."""
     result = normalise_phones(raw, block.profile.default_country, valid_only=block.profile.phones == "valid")
+    result = _own_prefix(block, raw, result)
     if not block.cells("phone_country", "country"):
         return result
     local = pc.invert(pc.match_substring_regex(pc.utf8_trim_whitespace(raw), _LOCAL))
     result = _in_countries(block, raw, result, "phone_country", local)
     return _in_countries(block, raw, result, "country", pc.and_(local, pc.is_valid(result.problem)))
+
+
+def _own_prefix(block: Block, raw: pa.Array, result: Normalised) -> Normalised:
+    """00 and the country's own prefix mean that country, also where the library takes a part of it for a carrier.
+
+    From Colombia 005 leads abroad by the carrier 5, so that it reads 0057300… as Russian +7300….
+    """
+    region = block.profile.default_country
+    code = phonenumbers.country_code_for_region(region) if region else 0
+    if not code or b"00" not in text_bytes(raw):
+        return result
+    spelled = r"\W*".join(str(code))
+    hit = pc.match_substring_regex(raw, rf"^\W*0\W*0\W*{spelled}").fill_null(False)
+    hit = pc.and_not(hit, pc.starts_with(result.value, f"+{code}").fill_null(False))
+    if not pc.any(hit).as_py():
+        return result
+    plain = pc.replace_substring_regex(raw.filter(hit), r"^\W*0\W*0", "+", max_replacements=1)
+    again = normalise_phones(plain, region, valid_only=block.profile.phones == "valid")
+    value = pc.replace_with_mask(result.value, hit, again.value)
+    return Normalised(value, pc.replace_with_mask(result.problem, hit, again.problem))
 
 
 def _in_countries(block: Block, raw: pa.Array, result: Normalised, target: str, where: pa.Array) -> Normalised:
@@ -151,18 +184,30 @@ def _unpack(
     bad = pa.array(solved & ~good & is_one)
     mine = Block(block.raw.take(pa.array(owners)), block.mapping, block.profile, notes=block.notes)
     note_cells(mine, pc.if_else(bad, answers.problem, _NULL), parts, header)
-    firsts, position = np.unique(owners[good], return_index=True)
-    values = answers.value.filter(pa.array(good)).take(pa.array(position)).to_pylist()
-    return _mended(whole, firsts, values)
+    found: dict[int, list[str]] = {}
+    for at, value in zip(owners[good].tolist(), answers.value.filter(pa.array(good)).to_pylist(), strict=True):
+        found.setdefault(at, []).append(value)
+    bad_cells = pc.is_valid(whole.problem).to_numpy(zero_copy_only=False)
+    best = {at: _best(values, kind.key) for at, values in found.items()}
+    return _mended(whole, {at: best[at] for at, values in found.items() if bad_cells[at] or best[at] != values[0]})
 
 
-def _mended(whole: Normalised, where: Longs, values: list[str]) -> Normalised:
-    """The column with these values at these positions, in so far as the cells there were bad."""
+def _best(values: list[str], key: str) -> str:
+    """The first of several, but a mobile before a landline."""
+    if key == "email" or _kind_of_line(values[0]) != PhoneNumberType.FIXED_LINE:
+        return values[0]
+    return next((value for value in values if _kind_of_line(value) == PhoneNumberType.MOBILE), values[0])
+
+
+def _kind_of_line(phone: str) -> int:
+    return int(phonenumbers.number_type(phonenumbers.parse(phone)))
+
+
+def _mended(whole: Normalised, values: dict[int, str]) -> Normalised:
+    """The column with these values at these positions."""
     mask = np.zeros(len(whole.value), bool)
-    mask[where] = True
-    bad = pc.is_valid(whole.problem).to_numpy(zero_copy_only=False)
-    kept = pa.array([value for at, value in zip(where.tolist(), values, strict=True) if bad[at]], _TEXT)
-    hit = pa.array(mask & bad)
+    mask[list(values)] = True
+    kept, hit = pa.array([values[at] for at in sorted(values)], _TEXT), pa.array(mask)
     return Normalised(pc.replace_with_mask(whole.value, hit, kept), pc.if_else(hit, _NULL, whole.problem))
 
 

@@ -25,6 +25,7 @@ _WORDS = {
     "es": {"status": "activo", "note": "Prefiere la tarde", "boolean": "sí", "text": "texto"},
     "en": {"status": "active", "note": "Prefers afternoons", "boolean": "yes", "text": "text"},
 }
+_OPT_OUT = {"es": "No contactar", "en": "Do not contact"}
 _CUSTOM = {
     "number": "12.5",
     "date": "2026-04-03",
@@ -36,17 +37,21 @@ def template_rows(custom: Mapping[str, FieldType], language: str) -> tuple[list[
     """The header and the example row."""
     shown = [field for field in FIELDS if field.template]
     words = _WORDS[language]
-    header = [field.label(language) for field in shown] + [f"Field: {key}" for key in sorted(custom)]
-    example = [_EXAMPLE.get(field.key) or words.get(field.key, "") for field in shown]
+    header = (
+        [field.label(language) for field in shown] + [_OPT_OUT[language]] + [f"Field: {key}" for key in sorted(custom)]
+    )
+    example = [_EXAMPLE.get(field.key) or words.get(field.key, "") for field in shown] + ["no"]
     kinds = (custom[key].removeprefix("long_") for key in sorted(custom))
     example += [_CUSTOM.get(kind) or words[kind] for kind in kinds]
     return header, example
 
 
 def write_template(path: Path, custom: Mapping[str, FieldType], language: str) -> None:
-    """Write it as CSV or, by the name's ending, as an Excel workbook whose cells are all text."""
+    """Write it as CSV or, by the name's ending, as an Excel workbook whose cells are all text; raises OSError."""
     rows = template_rows(custom, language)
     if path.suffix.lower() == ".xlsx":
+        with path.open("wb"):
+            pass
         workbook = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_numbers": False})
         text = workbook.add_format({"num_format": "@"})
         sheet = workbook.add_worksheet("Contactos" if language == "es" else "Contacts")

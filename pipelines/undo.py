@@ -13,7 +13,7 @@ from pipelines.keys import key_form
 from pipelines.texts import search_text
 from schemas.errors import InputError
 from schemas.fields import CUSTOM, FieldType
-from schemas.reports import UndoReport
+from schemas.reports import STATES, UndoReport
 from warehouse import batches, bulk, roll, undo
 from warehouse.engines import reading, transaction
 
@@ -30,8 +30,8 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
         later = undo.contacts_of_later(connection, number)
     if batch.state not in ("done", "undoing"):
         raise InputError(
-            f"Batch {number} is {batch.state}: only a finished import can be taken back.",
-            f"El lote {number} está {batch.state}: solo se deshace una importación terminada.",
+            f"Batch {number} is {STATES[batch.state][0]}: only a finished import can be taken back.",
+            f"El lote {number} está {STATES[batch.state][1]}: solo se deshace una importación terminada.",
         )
     with transaction(engine) as connection:
         batches.set_batch(connection, number, {"state": "undoing"})

@@ -34,6 +34,8 @@ _CHANNEL_OF = {word: channel for channel, words in _CHANNELS.items() for word in
 _TAG_SPLIT = re.compile(r"\s*(?::::|[;|\n])\s*")
 _TAG_SPLIT_COMMA = re.compile(r"\s*(?::::|[;|,\n])\s*")
 _TAG_LIMIT = 100
+_SYSTEM_GROUPS = ("myContacts", "starred")
+"""Groups that Google puts everybody into."""
 
 
 def normalise_statuses(column: pa.Array) -> Normalised:
@@ -90,7 +92,7 @@ def split_tags(text: str, separator: str | None = None) -> list[str]:
     """The tags in a cell, each once.
 
     >>> split_tags('"VIP","early adopter"'), split_tags("* myContacts ::: VIP,early", ":::")
-    (['VIP', 'early adopter'], ['myContacts', 'VIP,early'])
+    (['VIP', 'early adopter'], ['VIP,early'])
     """
     if separator and separator not in ":::;|":
         parts = text.split(separator)
@@ -99,7 +101,7 @@ def split_tags(text: str, separator: str | None = None) -> list[str]:
     tags: dict[str, str] = {}
     for part in parts:
         tag = " ".join(part.strip().strip('"').removeprefix("* ").split())[:_TAG_LIMIT]
-        if tag and tag != "*":
+        if tag and tag != "*" and not (part.strip().startswith("* ") and tag in _SYSTEM_GROUPS):
             tags.setdefault(tag_form(tag), tag)
     return list(tags.values())
 

@@ -42,8 +42,9 @@ def header_forms(text: str) -> tuple[str, ...]:
 
 
 _NAMES: dict[str, str] = {
-    "external_id": "external id|id externo|identifier|identificador|external key|contact uuid|uuid|contact id|record id"
-    "|person id|crm id|id contacto|id de contacto|codigo cliente|id cliente|customer id|client id|id do cliente",
+    "external_id": "external id|id externo|identifier|identificador|external key|contact uuid|uuid|contact id"
+    "|record id|person id|crm id|id contacto|id de contacto|codigo cliente|id cliente|customer id|client id"
+    "|id do cliente",
     "first_name": "first name|firstname|given name|nombre|nombres|primer nombre|nome|primeiro nome|prenom|vorname"
     "|first|fname|nombre de pila|name first|name given",
     "middle_name": "middle name|middlename|additional name|segundo nombre|nome do meio|second name",
@@ -61,8 +62,10 @@ _NAMES: dict[str, str] = {
     "|home phone|work phone|business phone|telefono fijo|telefono casa|telefono trabajo|phone home|phone work"
     "|phone mobile|phone other|phone e164|msisdn|wa id|numero de contacto|other phone|phone 2|telefono 2"
     "|mobile phone number|whatsapp phone number|whatsapp phone|numero de telefono de whatsapp|telefono whatsapp"
-    "|landline|landline number|landline phone|fijo|numero fijo|telefone fixo|numero de telefono movil|phones|telefonos"
-    "|celulares|phone numbers|mobiles|telefones|telefono alternativo|telefono secundario|secondary phone",
+    "|landline|landline number|landline phone|fijo|numero fijo|telefone fixo|numero de telefono movil|phones"
+    "|telefonos|celulares|phone numbers|mobiles|telefones|telefono del trabajo|telefono particular|telefono oficina"
+    "|telefono de la oficina|telefono del trabajo 2|telefono particular 2|otro telefono|telefono principal"
+    "|telefono alternativo|telefono secundario|secondary phone",
     "phone_country": "country code|phone country|phone country code|codigo de pais|codigo pais|indicativo"
     "|codigo do pais|prefijo|calling code",
     "email": "email|e mail|mail|email address|e mail address|correo|correo electronico|direccion de correo"
@@ -70,27 +73,33 @@ _NAMES: dict[str, str] = {
     "|e mail adresse|email work|email home|work email|primary email|personal email|email id|urn mailto|email 2"
     "|correo 1|correo 2|adresse email|email other|secondary email|correo secundario|correo alternativo|correos"
     "|correos electronicos|email addresses|alternate email|alternative email|mails",
-    "company": "company|company name|organization|organisation|organization name|empresa|compania|nombre de empresa"
-    "|nombre de la empresa|razon social|societe|entreprise|firma|account name|primary company|associated company",
-    "street": "street|street address|calle|rua|strasse|mailing street|street 2|street2|colonia|barrio|bairro",
+    "company": "company|company name|organization|organisation|organization name|empresa|compania|organizacion"
+    "|organizacao|nombre de empresa|nombre de la empresa|razon social|societe|entreprise|firma|account name"
+    "|primary company|associated company",
+    "street": "calle del trabajo|calle de trabajo|calle particular|street|street address|calle|rua|strasse"
+    "|mailing street|street 2|street2|colonia|barrio|bairro",
     "address": "address|direccion|endereco|domicilio|adresse|direccion completa|full address|anschrift|morada",
-    "region": "state|region|province|state province|estado o provincia|provincia|departamento"
-    "|mailing state province|mailing state|entidad federativa",
-    "postal_code": "zip|zip code|postal code|postcode|codigo postal|cp|cep|plz|code postal"
-    "|mailing zip postal code|mailing postal code|mailing zip|zip postal code",
-    "city": "city|ciudad|cidade|ville|ort|stadt|town|mailing city|localidad|municipio|poblacion",
-    "country": "country|pais|pays|land|mailing country|country region",
+    "region": "state|region|province|state province|estado o provincia|provincia|departamento|mailing state province"
+    "|mailing state|entidad federativa|state region|estado region|estado de trabajo|estado del trabajo",
+    "postal_code": "zip|zip code|postal code|postcode|codigo postal|cp|cep|plz|code postal|mailing zip postal code"
+    "|mailing postal code|mailing zip|zip postal code",
+    "city": "ciudad del trabajo|ciudad de trabajo|ciudad particular|city|ciudad|cidade|ville|ort|stadt|town"
+    "|mailing city|localidad|municipio|poblacion",
+    "country": "country|pais|pays|land|mailing country|country region|pais region|pais o region|pais del trabajo"
+    "|pais o region del trabajo",
     "photo_url": "photo|photo url|foto|foto de perfil|avatar|avatar url|picture|profile picture|imagen|url foto",
     "channel": "channel|canal|main channel|canal principal|canal de comunicacion|chat channel",
     "status": "status|estado|estatus|situacao|contact status|estado del contacto|state of contact",
     "blocked": "blocked|bloqueado|blacklisted|is blocked|esta bloqueado",
-    "language": "language|idioma|lenguaje|lingua|langue|sprache|locale|lang|preferred language",
-    "created_at": "created|created at|create date|creation date|date created|created on|created time|fecha de creacion"
-    "|created date|fecha creacion|creado|creado el|fecha de alta|fecha alta|alta|data de criacao|criado em|added time"
-    "|create time|creation",
+    "language": "language|idioma|lenguaje|lingua|langue|sprache|locale|lang|preferred language|idioma preferido"
+    "|idioma de preferencia",
+    "created_at": "created|created at|create date|creation date|date created|created on|created time"
+    "|fecha de creacion|created date|fecha creacion|creado|creado el|fecha de alta|fecha alta|alta|data de criacao"
+    "|criado em|added time|create time|creation",
     "last_interaction_at": "last interaction|last interaction at|last activity|last activity at|last activity date"
     "|ultima interaccion|ultimo contacto|ultima actividad|last seen|last contacted|ultima interacao|last message at"
-    "|fecha ultima interaccion|fecha de ultima interaccion",
+    "|fecha de la ultima actividad|fecha de ultima actividad|fecha ultima actividad|fecha ultima interaccion"
+    "|fecha de ultima interaccion",
     "tags": "tags|tag|labels|label|etiquetas|etiqueta|marcadores|grupos|groups|group|group membership|categories"
     "|categorias|segments|listas|person label|etiquettes",
     "note": "notes|note|notas|nota|observaciones|observacion|comentarios|comentario|comments|comment|observacoes"
@@ -99,16 +108,18 @@ _NAMES: dict[str, str] = {
 ALIASES: dict[str, str] = {alias: target for target, names in _NAMES.items() for alias in names.split("|")}
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(e ?mail|correo( electronico)?) \d+( value| address)?|e mail \d+ address"), "email"),
+    (re.compile(r"(e ?mail|(direccion de )?correo( electronico)?) \d+( value| address)?|e mail \d+ address"), "email"),
     (re.compile(r"(phone|telefono|telefone|celular|movil|mobile) \d+( value)?"), "phone"),
     (re.compile(r"(phones?|telefonos?) (mobile|movil|celular|home|casa|work|trabajo|other|otro|whatsapp)"), "phone"),
-    (re.compile(r"(e ?mails?|correos?) (home|personal|work|trabajo|other|otro)"), "email"),
+    (re.compile(r"(e ?mails?|correos?( electronicos?)?) (home|personal|work|trabajo|other|otro)"), "email"),
     (re.compile(r"address \d+ formatted"), "address"),
     (re.compile(r"organization \d+ name"), "company"),
     (re.compile(r"address \d+ city"), "city"),
     (re.compile(r"address \d+ country"), "country"),
 )
 _ADDRESS_PARTS = ("street", "city", "region", "postal_code", "country")
+_OF_A_PERSON = ("person ", "persona ", "pessoa ")
+"""What Pipedrive puts before the names of its columns."""
 _LONGEST = 300
 """No header that means something is longer; cells of data, which are tried too, can be."""
 _OWN_FIELD = re.compile(r"\s*field\s*:\s*(\S.*)", re.IGNORECASE | re.DOTALL)
@@ -139,6 +150,8 @@ def _meaning(form: str) -> str | None:
     inner = ALIASES.get(form.removeprefix("address ").removeprefix("direccion "))
     if inner in _ADDRESS_PARTS:
         return inner
+    if form.startswith(_OF_A_PERSON):
+        return _meaning(form.partition(" ")[2])
     return next((target for pattern, target in _PATTERNS if pattern.fullmatch(form)), None)
 
 

@@ -72,6 +72,14 @@ _PIPEDRIVE = {
     "marketing status": "opt_in.email",
     "person last activity date": "last_interaction_at",
 }
+_PIPEDRIVE_ES = {
+    "persona id": "external_id",
+    "persona nombre": "display_name",
+    "persona etiqueta": "tags",
+    "persona etiquetas": "tags",
+    "persona fecha de creacion": "created_at",
+    "persona estado de marketing": "opt_in.email",
+}
 
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
@@ -128,6 +136,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("salesforce_api", "salesforce", ("id", "account id", "last name"), _SALESFORCE),
     Layout("salesforce_api_owner", "salesforce", ("id", "owner id", "last name"), _SALESFORCE),
     Layout("pipedrive", "pipedrive", ("person id", "person name"), _PIPEDRIVE, ","),
+    Layout("pipedrive_es", "pipedrive", ("persona id", "persona nombre"), _PIPEDRIVE_ES, ","),
     Layout("pipedrive_short", "pipedrive", ("id", "name", "email work", "phone work"), _PIPEDRIVE, ","),
     Layout(
         "zoho",

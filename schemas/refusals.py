@@ -54,9 +54,11 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "no_keys": (
         "{name} has no column that is known to be a phone, an e-mail or an external id (its columns: {columns}). "
-        "See a proposed mapping with: padron import --preview {name}",
+        "A profile can say what they are; this proposes one and keeps it: "
+        "padron import {path} --preview --save-profile NAME",
         "{name} no tiene una columna que se sepa de teléfono, correo o id externo (sus columnas: {columns}). "
-        "Vea una correspondencia propuesta con: padron import --preview {name}",
+        "Un perfil puede decir qué son; esto propone uno y lo guarda: "
+        "padron import {path} --preview --save-profile NOMBRE",
     ),
     "json_encoding": (
         "{name} is not UTF-8 text. JSON lines are always UTF-8.",
@@ -121,8 +123,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "{name} ya no está en {path}, así que no se importó. Déjelo de nuevo.",
     ),
     "parked": (
-        "Once a profile says so, send it again with: padron batches retry {batch} --profile NAME",
-        "Cuando un perfil lo indique, envíelo de nuevo con: padron batches retry {batch} --profile NOMBRE",
+        " – and then send the file again: padron batches retry {batch} --profile NAME",
+        " – y después envíe el archivo de nuevo: padron batches retry {batch} --profile NOMBRE",
     ),
     "given_up": (
         "{name} was given up after {attempts} attempts in which the worker died or failed. "

@@ -42,6 +42,19 @@ class ImportReport:
         return document
 
 
+STATES: dict[str, tuple[str, str]] = {
+    "waiting": ("waiting", "en espera"),
+    "running": ("running", "en curso"),
+    "applied": ("applied, its file is still to be moved", "aplicado, falta mover su archivo"),
+    "refused": ("refused, its file is still to be moved", "rechazado, falta mover su archivo"),
+    "parked": ("without a mapping, its file is still to be moved", "sin correspondencia, falta mover su archivo"),
+    "done": ("done", "terminado"),
+    "rejected": ("rejected", "rechazado"),
+    "needs_mapping": ("without a mapping", "falta indicar las columnas"),
+    "undoing": ("being taken back", "deshaciéndose"),
+    "undone": ("taken back", "deshecho"),
+}
+"""What the states of a batch are called, in English and Spanish."""
 _NAMED = 20
 
 
@@ -49,7 +62,7 @@ def say_not_taken(columns: Sequence[str], language: str) -> str:
     """The columns of a file that went nowhere, in a sentence; empty where there are none.
 
     >>> say_not_taken(["Cargo"], "es")
-    'Columnas no tomadas: «Cargo». Llévelas a un campo en un perfil, o use unmapped = "custom".'
+    'Columnas no tomadas: «Cargo». Llévelas a campos con: padron import ARCHIVO --preview --save-profile NOMBRE'
     """
     if not columns:
         return ""
@@ -58,8 +71,9 @@ def say_not_taken(columns: Sequence[str], language: str) -> str:
     if len(columns) > _NAMED:
         shown += f" {'y' if spanish else 'and'} {len(columns) - _NAMED} {'más' if spanish else 'more'}"
     if spanish:
-        return f'Columnas no tomadas: {shown}. Llévelas a un campo en un perfil, o use unmapped = "custom".'
-    return f'Columns not taken: {shown}. Map them to a field in a profile, or set unmapped = "custom".'
+        how = "padron import ARCHIVO --preview --save-profile NOMBRE"
+        return f"Columnas no tomadas: {shown}. Llévelas a campos con: {how}"
+    return f"Columns not taken: {shown}. Map them to fields with: padron import FILE --preview --save-profile NAME"
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ def test_wrong_use_ends_with_2_and_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["import"], "falta FILE. → padron import --help"),
+        (["import"], "falta ARCHIVO. → padron import --help"),
         (["import", "nada.csv"], "no existe el archivo nada.csv"),
         (["import", "{people}", "--tagg", "x"], "no existe la opción --tagg (--tag?)"),
         (["import", "{people}", "--profile", "nada"], "Perfil 'nada': no existe en"),
@@ -200,7 +200,7 @@ def test_wrong_use_ends_with_2_and_one_sentence(
         (["template", "contactos.txt"], "debe terminar en .csv o .xlsx"),
         (["template", "--language", "fr"], "no es uno de es, en"),
         (["batches", "undo", "99"], "No hay un lote 99"),
-        (["batches", "undo", "uno"], "NUMBER: debe ser un número entero. → padron batches undo --help"),
+        (["batches", "undo", "uno"], "NÚMERO: debe ser un número entero. → padron batches undo --help"),
         (["batches", "list", "--limit", "0"], "--limit: debe ser 1 o más."),
         (["batches", "list", "--limit", "1001"], "--limit: debe ser 1000 o menos."),
         (["impor", "x"], "no existe la orden 'impor' (¿'import'?)."),
@@ -300,7 +300,7 @@ def test_batches_are_listed_shown_and_taken_back(run: Run, people: Path, tmp_pat
     assert re.search(rf"\s{number}\s+people\.csv\s+done\s+4\s+2\s", listed.stdout), listed.stdout
     assert "State: done" in shown.stdout
     assert "2 contacts removed, 0 restored" in undone.stdout
-    assert (again.returncode, "Batch 1 is undone" in again.stderr) == (2, True)
+    assert (again.returncode, "Batch 1 is taken back" in again.stderr) == (2, True)
 
 
 def test_a_batch_that_is_not_there_ends_with_2(run: Run, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_the_columns_of_a_row_report_are_never_taken() -> None:
 
 def test_a_file_without_a_key_column_is_asked_about() -> None:
     with pytest.raises(NeedsAnswer, match="'nombre', 'ciudad'"):
-        require_keys(map_columns(["nombre", "ciudad"], Profile(), {}), "contacts.csv")
+        require_keys(map_columns(["nombre", "ciudad"], Profile(), {}), "contacts.csv", "contacts.csv")
 
 
 @pytest.mark.parametrize(

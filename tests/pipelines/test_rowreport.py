@@ -128,7 +128,7 @@ def test_the_columns_that_went_nowhere_are_named_in_the_language_of_the_file(rol
 
     assert report.columns_not_taken == ("Cargo",)
     assert report.message == (
-        'Columnas no tomadas: «Cargo». Llévelas a un campo en un perfil, o use unmapped = "custom".'
+        "Columnas no tomadas: «Cargo». Llévelas a campos con: padron import ARCHIVO --preview --save-profile NOMBRE"
     )
     assert roll.one("SELECT message FROM batches") == report.message
 
