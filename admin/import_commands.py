@@ -156,6 +156,7 @@ def _show(run: Run, language: str, *, dry_run: bool) -> None:
         console.print(report.message, highlight=False, markup=False, soft_wrap=True)
     if dry_run:
         console.print(f"[bold]{say(language, 'dry_run')}[/]")
+        _show_said(run, language)
         _show_contacts(run, language)
 
 
@@ -171,6 +172,18 @@ def show_report(report: ImportReport, language: str) -> None:
     console.print(table)
     if report.reject_file:
         console.print(f"{say(language, 'report')}: {report.reject_file}", highlight=False, soft_wrap=True)
+
+
+def _show_said(run: Run, language: str) -> None:
+    """The first rows that something is said of, and what."""
+    if not run.said:
+        return
+    table = Table(title=say(language, "said"))
+    for name in ("row", "column", "value", "message"):
+        table.add_column(say(language, name), overflow="fold")
+    for line in run.said:
+        table.add_row(*(escape(line[f"_{name}"]) for name in ("row", "field", "value", "message")))
+    console.print(table)
 
 
 def _show_contacts(run: Run, language: str) -> None:

@@ -3,6 +3,9 @@
 It is a CSV file that can be mended and dropped again: the extra columns begin with `_` and are ignored on import.
 """
 
+import csv
+import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,3 +89,12 @@ def _one_line_each(notes: pa.Table) -> pa.Table:
     grouped = notes.group_by("row", use_threads=False).aggregate([(name, "list") for name in names])
     texts = [pc.binary_join(grouped[f"{name}_list"], "; ").combine_chunks() for name in names]
     return pa.Table.from_arrays([grouped["row"].combine_chunks(), *texts], names=["row", *names])
+
+
+def first_lines(path: Path, count: int) -> list[dict[str, str]]:
+    """The first lines of a report, by column."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        between = re.search(r'_row"?(.)"?_status', file.readline())
+        delimiter = between.group(1) if between else ","
+        file.seek(0)
+        return list(itertools.islice(csv.DictReader(file, delimiter=delimiter), count))

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from connectors.folders import plain_name
 from connectors.profiles import render_profile
+from connectors.rowreports import first_lines
 from connectors.sources import open_source
 from pipelines.drops import heartbeat
 from pipelines.imports import Job, Lease, file_sha256, import_batch, known_fields
@@ -35,11 +36,15 @@ class AlreadyRunning(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run: its report, the cells kept, and (after a rehearsal) the first contacts as they would stand."""
+    """A finished run: its report and the cells kept.
+
+    After a rehearsal also the first contacts as they would stand, and the first lines of the row report.
+    """
 
     report: ImportReport
     values: list[dict[str, str]]
-    contacts: list[dict[str, Any]]
+    contacts: list[dict[str, Any]] = field(default_factory=list)
+    said: list[dict[str, str]] = field(default_factory=list)
 
 
 def import_by_hand(store: Store, job: Job, lease: Lease, actor: str) -> Run:
@@ -52,7 +57,7 @@ def import_by_hand(store: Store, job: Job, lease: Lease, actor: str) -> Run:
             lease.hold(connection, batch.id)
             found = {"message": report.message or None, "reject_file": report.reject_file}
             batches.finish(connection, batch.id, state, lease.clock(), found)
-    return Run(report, values, [])
+    return Run(report, values)
 
 
 def rehearse(store: Any, job: Job, lease: Lease, actor: str, scratch: Path) -> Run:
@@ -62,7 +67,8 @@ def rehearse(store: Any, job: Job, lease: Lease, actor: str, scratch: Path) -> R
         batch = _claim(rehearsal, job, lease, actor)
         report, values = import_batch(rehearsal, batch, job, lease)
         contacts = _first_contacts(rehearsal, batch.id)
-    return Run(replace(report, reject_file=None, batch_id=None), values, contacts)
+    said = first_lines(Path(report.reject_file), _SHOWN) if report.reject_file else []
+    return Run(replace(report, reject_file=None, batch_id=None), values, contacts, said)
 
 
 def _claim(store: Store, job: Job, lease: Lease, actor: str) -> Batch:

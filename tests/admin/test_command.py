@@ -367,3 +367,21 @@ def test_the_environment_of_these_tests_has_no_setting_of_the_caller(
     monkeypatch.setenv("PADRON_LANGUAGE", "es")
 
     assert "PADRON_LANGUAGE" not in environment(tmp_path)
+
+
+def test_a_dry_run_says_what_is_wrong_with_the_first_rows(run: Run, people: Path, tmp_path: Path) -> None:
+    shown = run(tmp_path / "home", "import", str(people), "--dry-run", PADRON_LANGUAGE="es").stdout
+
+    assert "Las primeras filas con algo que decir" in shown
+    assert "sin arroba" in shown
+
+
+def test_a_folder_a_missing_file_and_a_place_that_cannot_be_written_are_one_sentence(
+    run: Run, people: Path, tmp_path: Path
+) -> None:
+    folder = run(tmp_path / "home", "import", str(tmp_path), PADRON_LANGUAGE="es")
+    nowhere = run(tmp_path / "home", "template", str(tmp_path / "no" / "t.xlsx"), PADRON_LANGUAGE="es")
+
+    assert (folder.returncode, "es una carpeta: indique un archivo" in folder.stderr) == (2, True)
+    assert (nowhere.returncode, "Revise los permisos y el espacio libre" in nowhere.stderr) == (2, True)
+    assert "Traceback" not in nowhere.stderr

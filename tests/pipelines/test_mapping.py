@@ -288,3 +288,23 @@ def test_a_saved_preview_leaves_columns_open_that_are_empty_in_its_sample(tmp_pa
 def test_a_long_cell_is_no_header_and_costs_no_time(text: str) -> None:
     assert header_target(text) is None
     assert header_target(text[:290]) is None
+
+
+def test_the_profile_of_a_known_layout_keeps_whose_ids_they_are(tmp_path: Path, roll: Roll) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text("Record ID,First Name,Last Name,Email\n7,Ana,Díaz,ana@x.org\n", encoding="utf-8")
+
+    _, profile = preview(roll.engine, Job(path, path.name, Profile(), tmp_path / "report"))
+
+    assert profile.source == "hubspot"
+
+
+def test_what_pipedrive_puts_before_its_columns_is_passed_over() -> None:
+    header = [
+        "Persona - ID",
+        "Persona - Nombre",
+        "Persona - Teléfono - Móvil",
+        "Persona - Correo electrónico - Trabajo",
+    ]
+
+    assert _targets(header) == ["external_id", "display_name", "phone", "email"]

@@ -84,3 +84,23 @@ def test_numbers_without_prefix_in_one_cell_are_read_in_the_country_of_the_row(r
 
     assert roll.living("phone") == [("+525512345678",)]
     assert _keys(roll) == ["+525587654321"]
+
+
+def test_the_mobile_comes_first_inside_a_cell_too(roll: Roll) -> None:
+    roll.import_text("name;phone\nAna;601 744 3322 / 300 111 2233\nEva;6017443323, 6017443324\n")
+
+    assert roll.living("phone") == [("+573001112233",), ("+576017443323",)]
+
+
+def test_an_extension_that_is_left_out_is_said(roll: Roll) -> None:
+    report = roll.import_text("name,phone\nAna,+57 601 743 2211 ext. 105\nEva,3001112233 x4\nLuz,3104445566\n")
+
+    assert [code for code, _, _ in _said(roll, report.reject_file)] == ["phone_extension"] * 2
+    assert report.created == 3
+
+
+@pytest.mark.parametrize("written", ["00573001511082", "0057 3001511082", "00 57 300 151 1082", "+573001511082"])
+def test_two_zeros_and_the_own_prefix_lead_to_the_own_country(roll: Roll, written: str) -> None:
+    roll.import_text(f"name,phone\nAna,{written}\nEva,0034600111222\n")
+
+    assert roll.living("phone") == [("+573001511082",), ("+34600111222",)]
