@@ -177,16 +177,15 @@ def _unpack(
     parts = pa.array([part for texts in split for part in texts], _TEXT)
     answers = kind.read(Block(block.raw.take(pa.array(owners)), block.mapping, block.profile), parts)
     good = pc.and_(pc.is_valid(answers.value), pc.is_null(answers.problem)).to_numpy(zero_copy_only=False)
+    found: dict[int, list[str]] = {}
     for at, value in zip(owners[good].tolist(), answers.value.filter(pa.array(good)).to_pylist(), strict=True):
+        found.setdefault(at, []).append(value)
         extra.setdefault(at, []).append(value)
     solved = np.isin(owners, owners[good])
     is_one = np.array([bool(kind.is_one.search(part)) for part in parts.to_pylist()], bool)
     bad = pa.array(solved & ~good & is_one)
     mine = Block(block.raw.take(pa.array(owners)), block.mapping, block.profile, notes=block.notes)
     note_cells(mine, pc.if_else(bad, answers.problem, _NULL), parts, header)
-    found: dict[int, list[str]] = {}
-    for at, value in zip(owners[good].tolist(), answers.value.filter(pa.array(good)).to_pylist(), strict=True):
-        found.setdefault(at, []).append(value)
     bad_cells = pc.is_valid(whole.problem).to_numpy(zero_copy_only=False)
     best = {at: _best(values, kind.key) for at, values in found.items()}
     return _mended(whole, {at: best[at] for at, values in found.items() if bad_cells[at] or best[at] != values[0]})
