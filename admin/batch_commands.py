@@ -82,6 +82,8 @@ def undo(number: int) -> None:
     report = undo_batch(open_store(settings.store_url), number, "command line", utc_now)
     words = settings.language
     console.print(say(words, "taken_back", id=number, removed=report.removed, restored=report.restored))
+    if report.lifted:
+        console.print(say(words, "lifted", count=report.lifted), soft_wrap=True)
     if report.kept:
         shown = ", ".join(map(str, report.kept[:50]))
         console.print(say(words, "kept", count=len(report.kept), ids=shown), soft_wrap=True)

@@ -8,9 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from admin.words import say
-from connectors.profiles import read_folders
+from connectors.profiles import read_folders, read_profile
 from scheduler import embedded, processes
 from scheduler.logs import set_up_logs
+from schemas.errors import InputError
 from schemas.settings import Settings, describe, hide_password, read_settings
 from warehouse.store import newest_version, open_store
 
@@ -27,6 +28,10 @@ def up(verbose: Verbose = False) -> None:
         console.print(say(settings.language, "up"))
         for folder in read_folders(settings.home):
             console.print(f"  {folder.path / 'incoming'}", highlight=False, soft_wrap=True)
+            try:
+                read_profile(settings.home, folder.profile)
+            except InputError as error:
+                console.print(f"  ! {error.said(settings.language)}", highlight=False, markup=False, soft_wrap=True)
         console.print(say(settings.language, "stop"))
 
     code = embedded.run_until_stopped(settings, ready)

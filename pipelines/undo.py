@@ -1,6 +1,6 @@
 """Taking one import back. What nobody touched since goes back as it was; later edits stay and are listed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from warehouse.engines import reading, transaction
 
 _CHUNK = 500
 _TIMES = ("last_interaction_at",)
+_PROTECTS = {"consent": "out", "status": "blocked"}
+"""What of a field keeps a person from being written to."""
 _FORMS = {"phone": "phone_match", "email": "email_match"}
 
 
@@ -35,17 +37,15 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
         )
     with transaction(engine) as connection:
         batches.set_batch(connection, number, {"state": "undoing"})
-    removed = restored = after = 0
-    kept: list[int] = []
+    report, after = UndoReport(number), 0
     while True:
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
             changes = undo.changes_of(connection, number, after, _CHUNK)
             if not changes:
                 batches.set_batch(connection, number, {"state": "undone"})
-                return UndoReport(number, removed, restored, tuple(sorted(set(kept))))
-            done = _undo(connection, changes, _Undo(number, actor, clock(), fields, later))
-            removed, restored, kept = removed + done[0], restored + done[1], kept + done[2]
+                return replace(report, kept=tuple(sorted(set(report.kept))))
+            report = _undo(connection, changes, report, _Undo(number, actor, clock(), fields, later))
             after = changes[-1].id
 
 
@@ -63,9 +63,10 @@ class _Undo:
     later: set[int]
 
 
-def _undo(connection: Connection, changes: list[Any], context: _Undo) -> tuple[int, int, list[int]]:
+def _undo(connection: Connection, changes: list[Any], report: UndoReport, context: _Undo) -> UndoReport:
+    """Take these changes back; the report with what was done."""
     creates: list[int] = []
-    restored = 0
+    restored = lifted = 0
     kept: list[int] = []
     for _, contact_id, operation, diff, newer in changes:
         contact = undo.current(connection, contact_id)
@@ -79,11 +80,18 @@ def _undo(connection: Connection, changes: list[Any], context: _Undo) -> tuple[i
             kept.append(contact_id)
         if back:
             restored += 1
+            lifted += sum(change[0] == _PROTECTS.get(name.partition(".")[0]) for name, change in back.items())
             _note(connection, contact_id, back, context)
-    undo.remove_contacts(connection, creates, context.at)
+    lifted += undo.remove_contacts(connection, creates, context.at)
     for contact_id in creates:
         _note(connection, contact_id, None, context)
-    return len(creates), restored, kept
+    return replace(
+        report,
+        removed=report.removed + len(creates),
+        restored=report.restored + restored,
+        lifted=report.lifted + lifted,
+        kept=(*report.kept, *kept),
+    )
 
 
 def _note(connection: Connection, contact_id: int, diff: dict[str, Any] | None, context: _Undo) -> None:

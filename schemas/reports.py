@@ -78,9 +78,13 @@ def say_not_taken(columns: Sequence[str], language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UndoReport:
-    """What taking a batch back did; `kept` are contacts that somebody edited since."""
+    """What taking a batch back did; `kept` are contacts that somebody edited since.
+
+    `lifted` counts the opt-outs and blocks that went with it.
+    """
 
     batch_id: int
     removed: int = 0
     restored: int = 0
+    lifted: int = 0
     kept: tuple[int, ...] = ()

@@ -49,9 +49,13 @@ def changes_of(connection: Connection, batch_id: int, after: int, limit: int) ->
     return list(connection.execute(query.order_by(contact_changes.c.id.desc()).limit(limit)))
 
 
-def remove_contacts(connection: Connection, ids: list[int], now: datetime) -> None:
-    """Take contacts that a batch created off the roll, with all that came with them."""
+def remove_contacts(connection: Connection, ids: list[int], now: datetime) -> int:
+    """Take contacts that a batch created off the roll, with all that came with them; how many opt-outs and blocks."""
+    lifted = 0
     for part in _chunks(ids):
+        out = select(consents.c.contact_id).where(consents.c.contact_id.in_(part), consents.c.state == "out")
+        blocked = select(contacts.c.id).where(contacts.c.id.in_(part), contacts.c.status == "blocked")
+        lifted += sum(len(connection.execute(query).all()) for query in (out, blocked))
         for table in (contact_keys, contact_values, contact_tags, notes, consents):
             connection.execute(delete(table).where(table.c.contact_id.in_(part)))
         pairs = candidate_pairs.c
@@ -61,6 +65,7 @@ def remove_contacts(connection: Connection, ids: list[int], now: datetime) -> No
             .where(contacts.c.id.in_(part))
             .values(deleted_at=now, phone_match=None, email_match=None, version=contacts.c.version + 1)
         )
+    return lifted
 
 
 def current(connection: Connection, contact_id: int) -> dict[str, Any]:

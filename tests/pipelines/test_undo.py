@@ -187,3 +187,10 @@ def test_an_opt_in_goes_when_the_opt_out_after_it_and_then_itself_are_taken_back
     assert store.rows("SELECT state FROM consents") == [("in",)]
     _undo(store, 2)
     assert store.rows("SELECT state FROM consents") == []
+
+
+def test_the_opt_outs_and_blocks_that_go_with_an_import_are_counted(store: Roll) -> None:
+    store.import_text("email\nana@x.org\n")
+    store.import_text("email,estado,email opt out\nana@x.org,bloqueado,sí\neva@x.org,,sí\nluz@x.org,activo,no\n")
+
+    assert undo_batch(store.engine, 2, "test", utc_now).lifted == 3
