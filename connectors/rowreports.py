@@ -87,7 +87,8 @@ def _one_line_each(notes: pa.Table) -> pa.Table:
         return notes
     names = ["code", "field", "value"]
     grouped = notes.group_by("row", use_threads=False).aggregate([(name, "list") for name in names])
-    texts = [pc.binary_join(grouped[f"{name}_list"], "; ").combine_chunks() for name in names]
+    joined = [pc.binary_join(grouped[f"{name}_list"], "; ").combine_chunks() for name in names]
+    texts = [pc.replace_substring_regex(column, "(; )+$", "") for column in joined]
     return pa.Table.from_arrays([grouped["row"].combine_chunks(), *texts], names=["row", *names])
 
 

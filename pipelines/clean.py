@@ -226,4 +226,5 @@ def _finished(frame: pa.Table, mapping: ColumnMap) -> CleanFrame:
 def with_defaults(profile: Profile, settings: Settings) -> Profile:
     """The installation's country and time zone where the profile names none."""
     country = profile.default_country or settings.default_country or None
-    return replace(profile, default_country=country, time_zone=profile.time_zone or settings.time_zone)
+    zone = profile.time_zone or (settings.time_zone if settings.time_zone != "UTC" else None)
+    return replace(profile, default_country=country, time_zone=zone)
