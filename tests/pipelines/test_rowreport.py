@@ -25,7 +25,7 @@ def test_a_rejected_row_stands_with_its_own_columns_and_the_reason(roll: Roll) -
     assert list(row) == ["name", "phone", "email", *EXTRA]
     assert (row["name"], row["phone"], row["_row"], row["_status"]) == ("Luis", "nope", "2", "rejected")
     assert row["_code"] == "phone_invalid; no_key"
-    assert (row["_field"], row["_value"]) == ("phone; ", "nope; ")
+    assert (row["_field"], row["_value"]) == ("phone", "nope")
     assert row["_message"] == f"{CODES['phone_invalid'].en} {CODES['no_key'].en}"
     assert row["_suggestion"] == f"{CODES['phone_invalid'].en_suggestion} {CODES['no_key'].en_suggestion}"
 
