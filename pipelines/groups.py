@@ -53,6 +53,24 @@ def repeated(parts: Sequence[Numbers]) -> Numbers:
     return found[found != 0]
 
 
+def in_several_rows(occurrences: pa.Table) -> Flags:
+    """Which occurrences are of keys that stand in more than one row (OCCURRENCES, in any order)."""
+    rows = occurrences["row"].to_numpy()
+    hashes = np.concatenate(
+        [
+            pd.util.hash_array(part.to_numpy(zero_copy_only=False), categorize=False)
+            for part in occurrences["key"].chunks
+        ]
+    )
+    order = np.lexsort((rows, hashes))
+    starts = np.flatnonzero(np.r_[True, np.diff(hashes[order]) != 0])
+    ends = np.r_[starts[1:], len(order)]
+    several = rows[order[starts]] != rows[order[ends - 1]]
+    found = np.zeros(len(order), bool)
+    found[order[np.repeat(several, ends - starts)]] = True
+    return found
+
+
 def is_among(values: Numbers, ordered: Numbers) -> npt.NDArray[np.bool_]:
     """Which values stand among these, which are in order and not none."""
     low_bits = np.zeros(1 << 22, bool)
@@ -70,12 +88,10 @@ def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: boo
     """
     if not occurrences.num_rows:
         return no_groups()
-    occurrences = occurrences.sort_by([("key", "ascending"), ("row", "ascending")]).combine_chunks()
-    rows = occurrences["row"].to_numpy()
-    keys = _codes(occurrences["key"])
-    texts = occurrences["name"].combine_chunks()
-    names = _codes(occurrences["name"].fill_null("")) if names_matter else np.zeros(len(rows), np.int64)
-    kind_of = _kinds(occurrences["key"])
+    rows, key_texts, texts = _sorted(occurrences)
+    keys = key_texts.indices.to_numpy().astype(np.int64)
+    names = texts.indices.to_numpy().astype(np.int64) if names_matter else np.zeros(len(rows), np.int64)
+    kind_of = _kinds(key_texts.dictionary)[keys]
     by_id = kind_of == "external_id"
     counts = np.isin(kind_of, list(kinds))
     cluster = _clusters(keys, np.where(by_id, 0, names), texts)
@@ -83,34 +99,38 @@ def group_rows(occurrences: pa.Table, kinds: Sequence[str], *, names_matter: boo
     leader_of, all_rows = _components(rows, cluster)
     if names_matter and counts.any():
         at = np.flatnonzero(counts)
-        parts = (rows[at], keys[at], texts.take(pa.array(at)), by_id[at])
+        mixed = at[_mixed(leader_of[np.searchsorted(all_rows, rows[at])], names[at])]
+        parts = (rows[mixed], keys[mixed], texts.take(pa.array(mixed)), by_id[mixed])
         found = list(zip(*(part.tolist() for part in parts), strict=True))
-        leader_of = _parted(leader_of, all_rows, found, names[at])
+        leader_of = _parted(leader_of, all_rows, found)
     leaders = leader_of[np.searchsorted(all_rows, rows)]
     member, leader = _members(all_rows, leader_of)
     renamed = _renamed(rows, leaders, names, texts)
-    return Groups(member, leader, _shared(keys, leaders, occurrences["key"]), renamed)
+    return Groups(member, leader, _shared(keys, leaders, key_texts), renamed)
 
 
 _Occurrence = tuple[int, int, str | None, bool]
 """Row, key, name, and whether the key is an external id."""
 
 
-def _parted(leader_of: Longs, all_rows: Longs, occurrences: list[_Occurrence], names: Longs) -> Longs:
-    """Leaders, once groups whose names do not all agree are parted: a row without a name joins no two people.
-
-    The occurrences are those of keys to match on, with `names` as codes.
-    """
-    rows = np.fromiter((row for row, *_ in occurrences), np.int64, len(occurrences))
-    leaders = leader_of[np.searchsorted(all_rows, rows)]
+def _mixed(leaders: Longs, names: Longs) -> Longs:
+    """The positions of the occurrences whose group has several names."""
     order = np.lexsort((names, leaders))
-    bounds = np.flatnonzero(np.r_[True, np.diff(leaders[order]) != 0, True])
+    starts = np.flatnonzero(np.r_[True, np.diff(leaders[order]) != 0])
+    ends = np.r_[starts[1:], len(order)]
+    several = names[order[starts]] != names[order[ends - 1]]
+    return np.sort(order[np.repeat(several, ends - starts)])
+
+
+def _parted(leader_of: Longs, all_rows: Longs, occurrences: list[_Occurrence]) -> Longs:
+    """Leaders, once groups whose names do not all agree are parted: a row without a name joins no two people."""
+    groups: dict[int, list[_Occurrence]] = {}
+    for item in occurrences:
+        groups.setdefault(int(leader_of[np.searchsorted(all_rows, item[0])]), []).append(item)
     parted = leader_of.copy()
-    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        inside = order[start:end]
-        if names[inside[0]] != names[inside[-1]]:
-            for row, first in _by_agreement([occurrences[at] for at in np.sort(inside).tolist()]).items():
-                parted[np.searchsorted(all_rows, row)] = first
+    for group in groups.values():
+        for row, first in _by_agreement(group).items():
+            parted[np.searchsorted(all_rows, row)] = first
     return parted
 
 
@@ -154,13 +174,23 @@ def _renamed(rows: Longs, leaders: Longs, names: Longs, texts: pa.Array) -> froz
     )
 
 
-def _codes(column: pa.ChunkedArray) -> Longs:
-    return column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+def _sorted(occurrences: pa.Table) -> tuple[Longs, pa.DictionaryArray, pa.DictionaryArray]:
+    """Rows, keys and names (empty where there is none) in the order of keys and rows; each text stands once."""
+    rows = occurrences["row"].to_numpy()
+    keys = occurrences["key"].combine_chunks().dictionary_encode()
+    names = occurrences["name"].combine_chunks().fill_null("").dictionary_encode()
+    order = np.lexsort((rows, keys.indices.to_numpy()))
+    at = pa.array(order)
+    return (
+        rows[order],
+        pa.DictionaryArray.from_arrays(keys.indices.take(at), keys.dictionary),
+        pa.DictionaryArray.from_arrays(names.indices.take(at), names.dictionary),
+    )
 
 
-def _kinds(keys: pa.ChunkedArray) -> npt.NDArray[np.str_]:
+def _kinds(keys: pa.Array) -> npt.NDArray[np.str_]:
     """`phone`, `email` or `external_id` for each key."""
-    encoded = pc.replace_substring_regex(keys, ":(?s:.*)$", "").combine_chunks().dictionary_encode()
+    encoded = pc.replace_substring_regex(keys, ":(?s:.*)$", "").dictionary_encode()
     return np.array(encoded.dictionary.to_pylist(), str)[encoded.indices.to_numpy()]
 
 
@@ -210,7 +240,7 @@ def _members(rows: Longs, leaders: Longs) -> tuple[Longs, Longs]:
     return member[order], leader[order]
 
 
-def _shared(keys: Longs, leaders: Longs, texts: pa.ChunkedArray) -> dict[int, dict[str, int]]:
+def _shared(keys: Longs, leaders: Longs, texts: pa.DictionaryArray) -> dict[int, dict[str, int]]:
     """Keys that stand in several groups: for every group but the first, which group owns the key."""
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
     owner = np.repeat(np.minimum.reduceat(leaders, starts), np.diff(np.r_[starts, len(keys)]))

@@ -19,7 +19,18 @@ from connectors.rowreports import RowReport
 from connectors.sources import Opened
 from pipelines.clean import Cleaned, clean_block, clean_schema
 from pipelines.columns import SEPARATOR, chunked
-from pipelines.groups import OCCURRENCES, Groups, Longs, Numbers, group_rows, is_among, key_numbers, no_groups, repeated
+from pipelines.groups import (
+    OCCURRENCES,
+    Groups,
+    Longs,
+    Numbers,
+    group_rows,
+    in_several_rows,
+    is_among,
+    key_numbers,
+    no_groups,
+    repeated,
+)
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.texts import fold
@@ -210,9 +221,8 @@ def _occurrences(staged: Staged, suspects: np.ndarray) -> pa.Table:
     if not parts:
         return OCCURRENCES.empty_table()
     found = pa.concat_tables(parts)
-    counts = found.group_by("key").aggregate([("row", "count_distinct")])
-    several = counts.filter(pc.greater(counts["row_count_distinct"], 1))["key"]
-    return found.filter(pc.is_in(found["key"], several.combine_chunks()))
+    del parts
+    return found.filter(pa.array(in_several_rows(found)))
 
 
 def _keys_of(part: pa.Table) -> list[pa.Table]:
