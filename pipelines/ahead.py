@@ -7,62 +7,33 @@ contacts its rows went to: no later row can meet them by a key that the file's o
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from pipelines.columns import chunked
-from pipelines.context import Context, KeyHashes, Standing
+from pipelines.context import Context, Standing
 from pipelines.groups import Flags, Longs
 from pipelines.match import first_keys, keys_of
 from schemas.frames import ROW, CleanFrame
 from warehouse import matches, roll
 from warehouse.engines import Store, reading
 
-_OWN = (("phone", "phone_match"), ("email", "email_match"))
 _SCAN_SHARE, _MOST_SCANNED, _SCANNED_AT_ONCE = 8, 2_500_000, 500_000
 
 
 def read_standing(store: Store, rows: int, context: Context) -> Standing | None:
-    """Who stands as a row left them, and every key, where so many rows come that asking for each takes longer."""
+    """Every contact that stands as a row left it, where so many rows come that asking for each would take longer."""
     if context.fresh:
         return None
     with reading(store) as connection:
         since, highest = roll.last_change(connection), roll.highest_id(connection)
         if not 0 < highest <= min(rows * _SCAN_SHARE, _MOST_SCANNED):
             return None
-        standing, keys = [], []
-        for first in range(1, highest + 1, _SCANNED_AT_ONCE):
-            part = roll.standing_between(connection, first, first + _SCANNED_AT_ONCE - 1)
-            standing.append(part.filter(pc.is_valid(part["applied"])).select(["contact_id", "applied"]))
-            keys += [_key_hashes(kind, chunked(part[column]).drop_null()) for kind, column in _OWN]
-            further = roll.keys_between(connection, first, first + _SCANNED_AT_ONCE - 1)
-            for kind in chunked(further["kind"]).unique().to_pylist():
-                values = further.filter(pc.equal(further["kind"], kind))["value"]
-                keys.append(_key_hashes(kind, chunked(values)))
-    found = pa.concat_tables(standing)
-    known = np.sort(np.concatenate(keys))
-    return Standing.of(found["applied"].to_numpy(), found["contact_id"].to_numpy(), known, since)
-
-
-def _key_hashes(kind: str, values: pa.Array) -> KeyHashes:
-    """A hash of each key: only to tell those that surely nobody has."""
-    salt = pd.util.hash_array(np.array([kind], object))[0] | np.uint64(1)
-    return pd.util.hash_array(values.to_numpy(zero_copy_only=False), categorize=False) * salt
-
-
-def _held(keys: pa.Table, known: KeyHashes) -> pa.Table:
-    """The keys (`row, kind, value`) that somebody may hold."""
-    if not len(known):
-        return keys.slice(0, 0)
-    parts = []
-    for kind in chunked(keys["kind"]).unique().to_pylist():
-        part = keys.filter(pc.equal(keys["kind"], kind))
-        hashes = _key_hashes(kind, chunked(part["value"]))
-        at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-        parts.append(part.filter(pa.array(known[at] == hashes)))
-    return pa.concat_tables(parts) if parts else keys
+        found = pa.concat_tables(
+            roll.standing_between(connection, first, first + _SCANNED_AT_ONCE - 1)
+            for first in range(1, highest + 1, _SCANNED_AT_ONCE)
+        )
+    return Standing.of(found["applied"].to_numpy(), found["contact_id"].to_numpy(), since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +61,7 @@ def ask(connection: Connection, rows: CleanFrame, context: Context) -> Answers:
     else:
         found = matches.find_applied(connection, first_keys(rows, rows["applied"], context.source))
         applied[_positions(rows, found)] = found["contact_id"].to_numpy()
-    known = standing.keys if standing is not None else None
-    return Answers(applied, _matches(connection, rows, applied == 0, context, known), since)
+    return Answers(applied, _matches(connection, rows, applied == 0, context), since)
 
 
 def matches_now(
@@ -113,16 +83,11 @@ def matches_now(
     return pa.concat_tables([kept, _matches(connection, rows, unasked, context)])
 
 
-def _matches(
-    connection: Connection, rows: CleanFrame, wanted: Flags, context: Context, known: KeyHashes | None = None
-) -> pa.Table:
-    """Who holds keys of the wanted rows; of keys that are not among the known ones nobody is asked."""
+def _matches(connection: Connection, rows: CleanFrame, wanted: Flags, context: Context) -> pa.Table:
     if not wanted.any():
         return matches.MATCHES.empty_table()
     asked = rows if wanted.all() else CleanFrame(rows.filter(pa.array(wanted)))
-    keys = keys_of(asked, context.source)
-    keys = keys if known is None else _held(keys, known)
-    return matches.find_matches(connection, keys) if keys.num_rows else matches.MATCHES.empty_table()
+    return matches.find_matches(connection, keys_of(asked, context.source))
 
 
 def _positions(rows: CleanFrame, found: pa.Table) -> Longs:

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from pipelines.groups import Flags, Longs
 from schemas.fields import FieldType
 from schemas.profiles import Profile
 
-KeyHashes = npt.NDArray[np.uint64]
 _FAR = 1 << 40
 
 
@@ -39,21 +37,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The contacts that stood as a row left them after the change `since`, by that row's hash, in order.
-
-    `keys` are the hashes of all keys that living contacts had then, in order.
-    """
+    """The contacts that stood as a row left them after the change `since`, by that row's hash, in order."""
 
     hashes: Longs
     contacts: Longs
-    keys: KeyHashes
     since: int
 
     @classmethod
-    def of(cls, hashes: Longs, contacts: Longs, keys: KeyHashes, since: int) -> "Standing":
+    def of(cls, hashes: Longs, contacts: Longs, since: int) -> "Standing":
         """Rows that several contacts took in tell nothing, and are left out."""
         hashes, first, counts = np.unique(hashes, return_index=True, return_counts=True)
-        return cls(hashes[counts == 1], contacts[first[counts == 1]], keys, since)
+        return cls(hashes[counts == 1], contacts[first[counts == 1]], since)
 
     def contacts_of(self, hashes: Longs) -> Longs:
         """The contact that took in each row, 0 where there is none."""

@@ -52,21 +52,12 @@ def highest_id(connection: Connection) -> int:
 
 
 def standing_between(connection: Connection, first: int, last: int) -> pa.Table:
-    """contact_id, applied and own keys of the living contacts in a range of ids."""
+    """contact_id and applied of the living contacts in a range of ids that stand as a row left them."""
     c = contacts.c
-    query = select(c.id.label("contact_id"), c.applied, c.phone_match, c.email_match).where(
-        c.id.between(first, last), c.deleted_at.is_(None)
+    query = select(c.id.label("contact_id"), c.applied).where(
+        c.id.between(first, last), c.applied.is_not(None), c.deleted_at.is_(None)
     )
-    numbers, texts = ("contact_id", "applied"), ("phone_match", "email_match")
-    kinds = [*((name, pa.int64()) for name in numbers), *((name, pa.string()) for name in texts)]
-    return bulk.fetch_rows(connection, query, pa.schema(kinds))
-
-
-def keys_between(connection: Connection, first: int, last: int) -> pa.Table:
-    """kind and value of the further keys of the contacts in a range of ids."""
-    k = contact_keys.c
-    query = select(k.kind, k.value).where(k.contact_id.between(first, last))
-    return bulk.fetch_rows(connection, query, pa.schema([("kind", pa.string()), ("value", pa.string())]))
+    return bulk.fetch_rows(connection, query, pa.schema([("contact_id", pa.int64()), ("applied", pa.int64())]))
 
 
 def fetch_slice(connection: Connection, ids: pa.Array) -> pa.Table:

@@ -14,7 +14,7 @@ _MANY = "nombre,teléfono,email\n" + "".join(f"Ana {n},+57300111{n:04d},a{n}@exa
 
 
 def test_a_row_stands_where_one_contact_took_it_in() -> None:
-    standing = Standing.of(np.array([5, -7, 5, 9]), np.array([1, 2, 3, 4]), np.empty(0, np.uint64), since=0)
+    standing = Standing.of(np.array([5, -7, 5, 9]), np.array([1, 2, 3, 4]), since=0)
 
     assert standing.contacts_of(np.array([9, 5, -7, 8, 2**62])).tolist() == [4, 0, 2, 0, 0]
 
@@ -22,7 +22,7 @@ def test_a_row_stands_where_one_contact_took_it_in() -> None:
 def test_nothing_stands_in_an_empty_roll() -> None:
     empty = np.empty(0, np.int64)
 
-    assert Standing.of(empty, empty, np.empty(0, np.uint64), since=0).contacts_of(np.array([1, 2])).tolist() == [0, 0]
+    assert Standing.of(empty, empty, since=0).contacts_of(np.array([1, 2])).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("rows", [5, 200])
@@ -85,18 +85,3 @@ def test_a_slice_without_rows_does_not_forget_which_rows_stand(store: Roll, slic
     again = store.import_text(header + "Nadie,\n" + both, match_on=("email",))
 
     assert (again.unchanged, again.created, again.rejected) == (2, 0, 1)
-
-
-@pytest.mark.parametrize("ids_behind", [0, 30], ids=["reading all", "asking for each row"])
-def test_keys_of_every_kind_and_role_are_known_before_a_row_is_asked_for(store: Roll, ids_behind: int) -> None:
-    if ids_behind:
-        store.use_up_ids(ids_behind)
-    store.import_text(
-        "external id,nombre,teléfono,email\n7,Ana,3001112233 / 3104445566,ana@x.org; a2@x.org\n8,Luis,3001112233,\n"
-    )
-
-    report = store.import_text(
-        "external id,nombre,teléfono,email\n7,,,\n,Ana,,a2@x.org\n,Ana,3104445566,\n,Luis,3001112233,\n,Eva,3209998877,\n"
-    )
-
-    assert (report.created, report.unchanged) == (1, 4)
