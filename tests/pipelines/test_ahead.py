@@ -85,3 +85,18 @@ def test_a_slice_without_rows_does_not_forget_which_rows_stand(store: Roll, slic
     again = store.import_text(header + "Nadie,\n" + both, match_on=("email",))
 
     assert (again.unchanged, again.created, again.rejected) == (2, 0, 1)
+
+
+@pytest.mark.parametrize("ids_behind", [0, 30], ids=["reading all", "asking for each row"])
+def test_keys_of_every_kind_and_role_are_known_before_a_row_is_asked_for(store: Roll, ids_behind: int) -> None:
+    if ids_behind:
+        store.use_up_ids(ids_behind)
+    store.import_text(
+        "external id,nombre,teléfono,email\n7,Ana,3001112233 / 3104445566,ana@x.org; a2@x.org\n8,Luis,3001112233,\n"
+    )
+
+    report = store.import_text(
+        "external id,nombre,teléfono,email\n7,,,\n,Ana,,a2@x.org\n,Ana,3104445566,\n,Luis,3001112233,\n,Eva,3209998877,\n"
+    )
+
+    assert (report.created, report.unchanged) == (1, 4)
