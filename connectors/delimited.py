@@ -34,8 +34,8 @@ _JSON = re.compile(r'\s*(\[\s*)?\{\s*"|\s*\[\s*[\["]')
 class Delimited:
     """An open delimited file: its header, how it is written, and its rows in blocks."""
 
-    def __init__(self, path: Path, name: str, head: Head, encoding: str) -> None:
-        self.path, self.name, self.head, self.encoding = path, name, head, encoding
+    def __init__(self, path: Path, head: Head) -> None:
+        self.path, self.head = path, head
 
     def blocks(self) -> Iterator[RawFrame]:
         """The data rows, numbered from 1; blank rows are left out and not counted."""
@@ -106,7 +106,7 @@ def open_delimited(
     header_row: int | None = None,
 ) -> Delimited:
     """Open a delimited file; raises UnreadableFile or NeedsAnswer with what to do."""
-    text_path, found = as_utf8(path, scratch, encoding, name)
+    text_path, _ = as_utf8(path, scratch, encoding, name)
     with text_path.open(encoding="utf-8", newline="") as file:
         text = file.read(_HEAD)
     if not text.strip():
@@ -118,7 +118,7 @@ def open_delimited(
         raise NeedsAnswer("no_header_row", name=name, row=header_row)
     if head is None:
         raise NeedsAnswer("no_header", name=name)
-    return Delimited(text_path, name, head, found)
+    return Delimited(text_path, head)
 
 
 def _quotes_stand_right(data: bytes, before: int, beside: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:

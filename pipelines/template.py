@@ -37,9 +37,8 @@ def template_rows(custom: Mapping[str, FieldType], language: str) -> tuple[list[
     """The header and the example row."""
     shown = [field for field in FIELDS if field.template]
     words = _WORDS[language]
-    header = (
-        [field.label(language) for field in shown] + [_OPT_OUT[language]] + [f"Field: {key}" for key in sorted(custom)]
-    )
+    header = [*(field.label(language) for field in shown), _OPT_OUT[language]]
+    header += [f"Field: {key}" for key in sorted(custom)]
     example = [_EXAMPLE.get(field.key) or words.get(field.key, "") for field in shown] + ["no"]
     kinds = (custom[key].removeprefix("long_") for key in sorted(custom))
     example += [_CUSTOM.get(kind) or words[kind] for kind in kinds]
