@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from pipelines.columns import chunked
+from pipelines.columns import Flags, Longs, chunked, is_among
 from pipelines.context import Context, Standing
-from pipelines.groups import Flags, Longs
-from pipelines.match import first_keys, keys_of
+from pipelines.keys import first_keys, keys_of
 from schemas.frames import ROW, CleanFrame
 from warehouse import matches, roll
 from warehouse.engines import Store, reading
@@ -72,8 +71,7 @@ def matches_now(
         return matches.MATCHES.empty_table()
     unasked = unasked.copy()
     numbers = chunked(rows[ROW]).to_numpy()
-    if context.shared:
-        unasked |= np.isin(numbers, np.fromiter(context.shared, np.int64))
+    unasked |= is_among(numbers, context.shared.row)
     found = found.filter(pa.array(np.isin(found["row"].to_numpy(), numbers)))
     position = _positions(rows, found)
     unasked[position[context.seen.has(found["contact_id"].to_numpy())]] = True

@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 
 from pipelines.ahead import Answers, matches_now
 from pipelines.belongings import change_belongings, insert_belongings
-from pipelines.columns import chunked
+from pipelines.columns import Flags, Longs, chunked, is_among
 from pipelines.context import Context
 from pipelines.fold import is_same
 from pipelines.further import change_further, insert_further
-from pipelines.groups import Flags, Longs
 from pipelines.history import insert_changes, review_pairs
-from pipelines.match import Decision, decide, keys_of
+from pipelines.keys import KEYS, keys_of
+from pipelines.match import Decision, decide
 from pipelines.merge import merge_contacts
 from pipelines.texts import search_text
 from schemas.frames import ROW, CleanFrame
@@ -87,25 +87,23 @@ def _apply_rows(
     connection: Connection, frame: CleanFrame, found: pa.Table, unasked: Flags, context: Context
 ) -> Applied:
     now = matches_now(connection, frame, found, unasked, context)
-    mine = _contended(frame, context)
+    shared = context.shared.of(frame, context.source)
+    mine = _still_owned(shared, context)
     decision = decide(frame, now, context.profile, {row: set(keys) for row, keys in mine.items()})
     again = _repeats(decision.contact) | _depends(frame, now, decision, mine)
     if context.profile.duplicates == "create":
         _tighten_namesakes(connection, frame, now, context)
-    applied = _apply(connection, _keep(frame, ~again), _part(decision, frame, ~again), context)
+    applied = _apply(connection, _keep(frame, ~again), _part(decision, frame, ~again), shared, context)
     if not again.any():
         return applied
     rest = _apply_rows(connection, _keep(frame, again), now, unasked[again], context)
     return _together(applied, rest)
 
 
-def _contended(frame: CleanFrame, context: Context) -> dict[int, dict[str, int]]:
-    """The keys of these rows that earlier rows of the file own, with those rows, unless they were not taken."""
-    shared, refused = context.shared, context.refused
-    if not shared:
-        return {}
-    mine = {row: shared[row] for row in frame[ROW].to_pylist() if row in shared}
-    return {row: {key: owner for key, owner in keys.items() if owner not in refused} for row, keys in mine.items()}
+def _still_owned(shared: dict[int, dict[str, int]], context: Context) -> dict[int, dict[str, int]]:
+    """Those of the contended keys whose earlier row was taken."""
+    refused = context.refused
+    return {row: {key: owner for key, owner in keys.items() if owner not in refused} for row, keys in shared.items()}
 
 
 def _depends(frame: CleanFrame, now: pa.Table, decision: Decision, mine: dict[int, dict[str, int]]) -> Flags:
@@ -174,7 +172,13 @@ def _part(decision: Decision, frame: CleanFrame, mask: Flags) -> Decision:
     )
 
 
-def _apply(connection: Connection, frame: CleanFrame, decision: Decision, context: Context) -> Applied:
+def _apply(
+    connection: Connection,
+    frame: CleanFrame,
+    decision: Decision,
+    shared: dict[int, dict[str, int]],
+    context: Context,
+) -> Applied:
     rows = chunked(frame[ROW]).to_numpy()
     applied = Applied(
         rows, decision.contact.copy(), np.full(len(rows), "unchanged", object), np.full(len(rows), None, object)
@@ -195,7 +199,7 @@ def _apply(connection: Connection, frame: CleanFrame, decision: Decision, contex
             applied.code[np.flatnonzero(mask)[stays_blocked]] = "stays_blocked"
     for at in np.flatnonzero(decision.renamed & (applied.outcome != "rejected")).tolist():
         applied.code[at] = applied.code[at] or "names_disagree"
-    review_pairs(connection, applied.rows, applied.contact, applied.outcome, applied.code, decision, context)
+    review_pairs(connection, applied.rows, applied.contact, applied.outcome, applied.code, decision, shared, context)
     context.seen.add(applied.contact)
     return applied
 
@@ -224,7 +228,7 @@ def _refuse(applied: Applied, new: Flags, old: Flags, context: Context) -> None:
         applied.outcome[old], applied.code[old] = "rejected", "already_exists"
     elif profile.duplicates == "skip":
         applied.code[old] = "skipped"
-    refused = applied.outcome == "rejected"
+    refused = (applied.outcome == "rejected") & is_among(applied.rows, context.awaited)
     context.refused.update(zip(applied.rows[refused].tolist(), applied.code[refused], strict=True))
 
 
@@ -265,20 +269,18 @@ def _unless(column: pa.ChunkedArray, taken: Flags) -> pa.Array:
 
 def _remember_owners(frame: CleanFrame, decision: Decision, ids: Longs, context: Context) -> None:
     """In a first load nobody is asked who owns a key that rows contend for: it is kept here."""
-    if not (context.fresh and context.shared):
-        return
-    wanted = pa.array({key for keys in context.shared.values() for key in keys} - context.owners.keys(), _TEXT)
-    keys = keys_of(frame, context.source)
-    names = pc.binary_join_element_wise(keys["kind"], keys["value"], ":")
-    hits = keys.append_column("name", names).filter(pc.is_in(names, wanted))
     rows = chunked(frame[ROW]).to_numpy()
+    concerned = context.shared.concerns(rows)
+    if not (context.fresh and concerned.any()):
+        return
+    keys = keys_of(_keep(frame, concerned), context.source)
     own = {"phone": chunked(frame["phone_match"]), "email": chunked(frame["email"])}
     taken = {"phone": decision.phone_taken, "email": decision.email_taken}
-    for row, kind, value, name in zip(*(hits[column].to_pylist() for column in hits.column_names), strict=True):
-        at = int(np.searchsorted(rows, row))
-        is_own = kind in own and own[kind][at].as_py() == value
-        if not (taken[kind][at] if is_own else (row, name) in decision.taken_further):
-            context.owners.setdefault(name, int(ids[at]))
+    owns, at = np.ones(keys.num_rows, bool), np.searchsorted(rows, keys["row"].to_numpy())
+    for index, (row, kind, value) in enumerate(zip(*(keys[name].to_pylist() for name in KEYS.names), strict=True)):
+        is_own = kind in own and own[kind][int(at[index])].as_py() == value
+        owns[index] = not (taken[kind][at[index]] if is_own else (row, f"{kind}:{value}") in decision.taken_further)
+    context.shared.remember(keys.filter(pa.array(owns)), ids[at[owns]])
 
 
 # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────

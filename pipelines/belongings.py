@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from pipelines.columns import SEPARATOR, chunked
+from pipelines.columns import SEPARATOR, Flags, Longs, chunked
 from pipelines.context import Context
 from pipelines.fold import is_same
-from pipelines.groups import Flags, Longs
 from pipelines.merge import Diffs, as_json, clears, pick
 from pipelines.words import tag_form
 from schemas.consents import EVERY_CHANNEL

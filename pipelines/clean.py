@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from pipelines.cells import NOTES, Block, read_cells
-from pipelines.columns import chunked
-from pipelines.groups import Longs
+from pipelines.columns import Longs, chunked
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.reach import promote, read_emails, read_phones

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +18,8 @@ BLANKS = pa.array(
 )
 INVISIBLE = "[\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\u00ad]"
 _INVISIBLE_MARKS = tuple(mark.encode() for mark in ("\u00ad", "\u2060", "\ufeff")) + (b"\xe2\x80",)
+Longs = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 SEPARATOR = "\x1f"
 """Stands between several values of one cell (tags, further phones) inside a clean frame."""
 
@@ -32,6 +35,14 @@ class Normalised:
 def chunked(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def is_among(values: Longs, ordered: Longs) -> Flags:
+    """Which of the values stand among these, which are in order."""
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.asarray(ordered[at] == values)
 
 
 def holds(text: bytes, *marks: bytes) -> bool:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from pipelines.groups import Flags, Longs
+from pipelines.columns import Flags, Longs
+from pipelines.contended import Contended
 from schemas.fields import FieldType
 from schemas.profiles import Profile
 
@@ -59,7 +60,10 @@ class Standing:
 
 @dataclass(slots=True)
 class Context:
-    """What all slices of one batch share."""
+    """What all slices of one batch share.
+
+    `awaited` are the rows, in order, whose fate decides that of later rows; of these `refused` tells the codes.
+    """
 
     batch_id: int
     source: str
@@ -69,9 +73,9 @@ class Context:
     version: str
     custom: Mapping[str, FieldType]
     field_ids: Mapping[str, int]
-    shared: dict[int, dict[str, int]]
+    shared: Contended
+    awaited: Longs
     fresh: bool = False
     standing: Standing | None = None
-    owners: dict[str, int] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     refused: dict[int, str] = field(default_factory=dict)

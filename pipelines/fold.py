@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.columns import SEPARATOR, chunked
-from pipelines.groups import Longs
+from pipelines.columns import SEPARATOR, Longs, chunked
 from pipelines.keys import key_form
 from pipelines.names import is_fuller
 from pipelines.phones import match_form

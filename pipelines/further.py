@@ -5,11 +5,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from pipelines.columns import SEPARATOR, chunked
+from pipelines.columns import Longs, chunked
 from pipelines.context import Context
 from pipelines.fold import is_same
-from pipelines.groups import Longs
-from pipelines.match import FURTHER, Decision, further_form
+from pipelines.keys import FURTHER, further_form, split_further
+from pipelines.match import Decision
 from pipelines.merge import Diffs, Merged
 from schemas.frames import ROW, CleanFrame
 from warehouse import bulk, roll
@@ -108,12 +108,9 @@ def _more_keys(frame: CleanFrame, decision: Decision, ids: Longs, source: str) -
     for kind, column in FURTHER:
         filled = chunked(pc.is_valid(frame[column]))
         if pc.any(filled).as_py():
-            split = pc.split_pattern(chunked(frame[column]).filter(filled), SEPARATOR)
-            at = pc.list_parent_indices(split)
-            written = pc.list_flatten(split)
-            owners = pa.array(ids).filter(filled).take(at)
-            part = _key_table(owners.to_numpy(), kind, further_form(kind, written, source), written, "owner")
-            parts.append(_with_roles(part, chunked(frame[ROW]).filter(filled).take(at), decision))
+            at, written = split_further(chunked(frame[column]))
+            part = _key_table(ids[at.to_numpy()], kind, further_form(kind, written, source), written, "owner")
+            parts.append(_with_roles(part, chunked(frame[ROW]).take(at), decision))
     return parts
 
 

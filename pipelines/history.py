@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from pipelines.columns import chunked
+from pipelines.columns import Longs, chunked
 from pipelines.context import Context
-from pipelines.groups import Longs
+from pipelines.keys import KEYS
 from pipelines.match import Decision
 from schemas.frames import ROW, CleanFrame
 from warehouse import bulk, matches, roll
@@ -44,11 +44,12 @@ def review_pairs(
     outcome: Objects,
     code: Objects,
     decision: Decision,
+    shared: dict[int, dict[str, int]],
     context: Context,
 ) -> None:
     """Note the pairs that a person should look at, and say so in the rows' codes."""
     pairs: list[dict[str, object]] = []
-    for row, mine, other, reason in decision.pairs + _contended(connection, rows, contacts, decision, context):
+    for row, mine, other, reason in decision.pairs + _contended(connection, rows, decision, shared, context):
         at = int(np.searchsorted(rows, row))
         contact = mine or int(contacts[at])
         if outcome[at] == "rejected" or contact in (0, other):
@@ -61,22 +62,22 @@ def review_pairs(
 
 
 def _contended(
-    connection: Connection, rows: Longs, contacts: Longs, decision: Decision, context: Context
+    connection: Connection,
+    rows: Longs,
+    decision: Decision,
+    shared: dict[int, dict[str, int]],
+    context: Context,
 ) -> list[tuple[int, int, int, str]]:
     """Pairs with the owners of keys that earlier rows of the file own."""
-    shared = context.shared
-    keys = (
-        [(row, *key.split(":", 1)) for row in rows.tolist() if row in shared for key in sorted(shared[row])]
-        if shared
-        else []
-    )
-    if not keys:
+    mine = set(rows.tolist()).intersection(shared) if shared else ()
+    listed = [(row, *key.split(":", 1)) for row in sorted(mine) for key in sorted(shared[row])]
+    if not listed:
         return []
+    keys = pa.Table.from_arrays([pa.array(column) for column in zip(*listed, strict=True)], schema=KEYS)
     if context.fresh:
-        found = [(row, context.owners.get(f"{kind}:{value}")) for row, kind, value in keys]
+        found = list(zip(keys["row"].to_pylist(), context.shared.contacts_of(keys).tolist(), strict=True))
     else:
-        columns = [pa.array(column) for column in zip(*keys, strict=True)]
-        table = matches.find_matches(connection, pa.Table.from_arrays(columns, names=["row", "kind", "value"]))
+        table = matches.find_matches(connection, keys)
         owned = table.filter(pc.equal(table["role"], "owner"))
         found = list(zip(owned["row"].to_pylist(), owned["contact_id"].to_pylist(), strict=True))
     noted = {(row, other) for row, _, other, _ in decision.pairs}

@@ -25,11 +25,11 @@ from connectors.sources import Opened, open_source
 from connectors.workbooks import Limits
 from pipelines.ahead import Answers, ask, read_standing
 from pipelines.apply import apply_rows
-from pipelines.columns import chunked
+from pipelines.columns import chunked, is_among
 from pipelines.context import Context
 from pipelines.fold import fold_rows
 from pipelines.mapping import ColumnMap, map_columns, require_keys, source_of
-from pipelines.match import of_source, row_hashes
+from pipelines.match import row_hashes
 from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
 from pipelines.stage import Progress, Staged, stage_file
 from schemas.fields import FieldType
@@ -233,7 +233,8 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         f"{job.profile.version}:{source}",
         mapping.custom,
         ids,
-        of_source(staged.groups.shared, source),
+        staged.groups.shared,
+        np.union1d(staged.groups.leader, staged.groups.shared.owner),
         fresh,
     )
     if batch.rows_done:
@@ -246,6 +247,7 @@ def _remember(store: Store, context: Context) -> None:
     with reading(store) as connection:
         context.seen.add(batches.contacts_of(connection, context.batch_id))
         refused = batches.outcome_rows(connection, context.batch_id, ("already_exists", "not_found"))
+    refused = refused.filter(pa.array(is_among(refused["row"].to_numpy(), context.awaited)))
     context.refused.update(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
 
 

@@ -8,16 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.columns import SEPARATOR, chunked
-from pipelines.groups import Flags, Longs
+from pipelines.columns import Flags, Longs, chunked
 from pipelines.names import names_agree
-from pipelines.phones import match_form
 from pipelines.texts import fold
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
-
-KEYS = pa.schema([("row", pa.int64()), ("kind", pa.string()), ("value", pa.string())])
-FURTHER = (("phone", "more_phones"), ("email", "more_emails"), ("external_id", "more_ids"))
 
 
 @dataclass(slots=True)
@@ -42,55 +37,6 @@ class Decision:
             self.renamed = np.zeros(len(self.contact), bool)
         for kind in ("phone", "email"):
             self.held.setdefault(kind, np.zeros(len(self.contact), bool))
-
-
-def keys_of(frame: CleanFrame, source: str) -> pa.Table:
-    """Every key of every row, as KEYS."""
-    rows = chunked(frame[ROW])
-    external = pc.binary_join_element_wise(source, frame["external_id"], ":")
-    parts = [
-        _keyed(rows, "phone", frame["phone_match"]),
-        _keyed(rows, "email", frame["email"]),
-        _keyed(rows, "external_id", external),
-    ]
-    for kind, column in FURTHER:
-        filled = chunked(pc.is_valid(frame[column]))
-        if pc.any(filled).as_py():
-            split = pc.split_pattern(chunked(frame[column]).filter(filled), SEPARATOR)
-            values = pc.list_flatten(split)
-            at = rows.filter(filled).take(pc.list_parent_indices(split))
-            parts.append(_keyed(at, kind, further_form(kind, values, source)))
-    return pa.concat_tables(parts)
-
-
-def of_source(shared: dict[int, dict[str, int]], source: str) -> dict[int, dict[str, int]]:
-    """Keys as a file names them, with the source before external ids, as the store keeps them.
-
-    >>> of_source({3: {"external_id:7": 1}}, "crm")
-    {3: {'external_id:crm:7': 1}}
-    """
-    kind = "external_id:"
-    return {
-        row: {
-            f"{kind}{source}:{key.removeprefix(kind)}" if key.startswith(kind) else key: owner
-            for key, owner in keys.items()
-        }
-        for row, keys in shared.items()
-    }
-
-
-def first_keys(frame: CleanFrame, applied: pa.Array, source: str) -> pa.Table:
-    """One key of each row, its phone or else its e-mail or external id, with the row's hash."""
-    phone, email = chunked(frame["phone_match"]), chunked(frame["email"])
-    external = pc.binary_join_element_wise(source, chunked(frame["external_id"]), ":")
-    columns = {
-        "row": chunked(frame[ROW]),
-        "kind": pc.if_else(pc.is_valid(phone), "phone", pc.if_else(pc.is_valid(email), "email", "external_id")),
-        "value": pc.coalesce(phone, email, external),
-        "applied": applied,
-    }
-    table = pa.table(columns)
-    return table.filter(pc.is_valid(table["value"]))
 
 
 def row_hashes(frame: CleanFrame, version: str) -> Longs:
@@ -122,20 +68,6 @@ def _as_numbers(column: pa.Array) -> npt.NDArray[np.generic]:
     """The values as they stand in memory, some number for null."""
     kind = pa.float64() if pa.types.is_floating(column.type) else pa.int64()
     return column.cast(kind).fill_null(-(2**52) - 1).to_numpy(zero_copy_only=False)
-
-
-def further_form(kind: str, values: pa.Array, source: str) -> pa.Array:
-    """The form under which further values are keys: phones' match form, external ids with their source."""
-    if kind == "external_id":
-        return pc.binary_join_element_wise(source, values, ":")
-    return match_form(values) if kind == "phone" else values
-
-
-def _keyed(rows: pa.Array, kind: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
-    values = chunked(values)
-    filled = pc.is_valid(values)
-    values = values.filter(filled)
-    return pa.table({"row": rows.filter(filled), "kind": pa.array([kind] * len(values)), "value": values}, KEYS)
 
 
 def decide(frame: CleanFrame, matches: pa.Table, profile: Profile, shared: dict[int, set[str]]) -> Decision:

@@ -44,7 +44,7 @@ _ENDINGS = "aeo"
 """What tells Daniel from Daniela and Luis from Luisa, who are two people."""
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def _tokens(form: str) -> tuple[str, ...]:
     words = "".join(char if char.isalnum() else " " for char in form).split()
     return tuple(word for word in words if word not in _PARTICLES) or tuple(words)

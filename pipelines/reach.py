@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 from phonenumbers import PhoneNumberType
 
 from pipelines.cells import Block, first, note_cells, put_first
-from pipelines.columns import SEPARATOR, Normalised, chunked, holds
+from pipelines.columns import SEPARATOR, Longs, Normalised, chunked, holds
 from pipelines.emails import normalise_emails
-from pipelines.groups import Longs
 from pipelines.phones import match_form, normalise_phones
 from schemas.frames import text_bytes
 

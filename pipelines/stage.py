@@ -4,6 +4,7 @@ The clean rows stand in an Arrow file beside the work; what was said of rows goe
 Staging touches nothing else and gives the same result every time, so a crash only costs doing it again.
 """
 
+import ctypes
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,36 +13,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.rowreports import RowReport
 from connectors.sources import Opened
 from pipelines.clean import Cleaned, clean_block, clean_schema
-from pipelines.columns import SEPARATOR, chunked
-from pipelines.groups import (
-    OCCURRENCES,
-    Groups,
-    Longs,
-    Numbers,
-    group_rows,
-    in_several_rows,
-    is_among,
-    key_numbers,
-    no_groups,
-    repeated,
-)
-from pipelines.mapping import ColumnMap
-from pipelines.phones import match_form
+from pipelines.columns import Flags, Longs, chunked
+from pipelines.groups import NAMES, Groups, Occurrences, group_rows, repeated_keys
+from pipelines.keys import KEY_COLUMNS, KINDS, key_hashes, keys_of
+from pipelines.mapping import ColumnMap, source_of
+from pipelines.suspects import Suspects
 from pipelines.texts import fold
+from schemas.codes import CODES
 from schemas.frames import ROW, CleanFrame, RawFrame, as_read, text_bytes
 from schemas.profiles import Profile
 
 Progress = Callable[[int, int], None]
 """Told after each block: rows read, rows rejected."""
 _CLEANERS = 2
-_KEYS = (("phone", "phone_match"), ("email", "email"), ("external_id", "external_id"))
-_FURTHER = (("phone", "more_phones"), ("email", "more_emails"))
+_ALL_CODES = pa.array(list(CODES))
+_M_MMAP_THRESHOLD = -3
+"""From which size on glibc gives an array memory of its own (malloc.h); set once, it does not grow by itself."""
 
 
 @dataclass(slots=True)
@@ -51,11 +45,11 @@ class Staged:
     path: Path
     rows_read: int = 0
     rejected: Longs = field(default_factory=lambda: np.empty(0, np.int64))
-    rejected_codes: list[str] = field(default_factory=list)
+    rejected_codes: npt.NDArray[np.int16] = field(default_factory=lambda: np.empty(0, np.int16))
     warned: Longs = field(default_factory=lambda: np.empty(0, np.int64))
     columns_not_taken: tuple[str, ...] = ()
     taken: int = 0
-    groups: Groups = field(default_factory=no_groups)
+    groups: Groups = field(default_factory=Groups)
     starts: list[int] = field(default_factory=list)
     values: list[dict[str, str]] = field(default_factory=list)
 
@@ -96,9 +90,10 @@ def stage_file(
     """Stage every row of an open file; raises what its reader raises."""
     _use_frugal_memory()
     staged = Staged(folder / "clean.arrow")
-    keys: dict[str, list[Numbers]] = {key: [] for key, _ in _KEYS}
-    further: dict[str, list[Numbers]] = {key: [] for key, _ in _KEYS}
+    suspects = Suspects(folder)
     rejected: list[Longs] = []
+    codes: list[npt.NDArray[np.int16]] = []
+    count = 0
     warned: list[Longs] = []
     filled: set[int] = set()
     with (
@@ -109,18 +104,20 @@ def stage_file(
             report.add(raw, cleaned.notes, cleaned.rejected)
             staged.rows_read += raw.num_rows
             rejected.append(cleaned.rejected)
-            staged.rejected_codes += _last_codes(cleaned.notes, cleaned.rejected)
+            count += len(cleaned.rejected)
+            codes.append(_last_codes(cleaned.notes, cleaned.rejected))
             warned.append(np.setdiff1d(cleaned.notes["row"].to_numpy(), cleaned.rejected))
             filled |= {at for at in mapping.unknown - filled if _has_text(raw, at)}
             if keep_values:
                 staged.values += _values(raw, opened.header, cleaned.rejected)
             if cleaned.frame.num_rows:
-                _write(writer, cleaned.frame, staged, keys, further)
-            progress(staged.rows_read, len(staged.rejected_codes))
+                _write(writer, cleaned.frame, staged, suspects)
+            progress(staged.rows_read, count)
     if rejected:
-        staged.rejected, staged.warned = np.concatenate(rejected), np.concatenate(warned)
+        staged.rejected, staged.rejected_codes = np.concatenate(rejected), np.concatenate(codes)
+        staged.warned = np.concatenate(warned)
     staged.columns_not_taken = tuple(mapping.header[at].strip() or f"#{at + 1}" for at in sorted(filled))
-    staged.groups = _group(staged, keys, further, profile)
+    staged.groups = _group(staged, suspects, profile, source_of(mapping, profile))
     return staged
 
 
@@ -129,9 +126,12 @@ def _has_text(raw: RawFrame, at: int) -> bool:
 
 
 def _use_frugal_memory() -> None:
-    """Arrow's usual allocator keeps what ended threads freed, 130 MB at a million rows; jemalloc gives it back."""
+    """What is freed goes back to the system: by default Arrow and glibc keep 300 MB of it at ten million rows."""
     if "jemalloc" in pa.supported_memory_backends():
         pa.set_memory_pool(pa.jemalloc_memory_pool())
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def _cleaned(opened: Opened, mapping: ColumnMap, profile: Profile) -> Iterator[tuple[RawFrame, Cleaned]]:
@@ -147,35 +147,19 @@ def _cleaned(opened: Opened, mapping: ColumnMap, profile: Profile) -> Iterator[t
             yield last, cleaned.result()
 
 
-def _last_codes(notes: pa.Table, rejected: Longs) -> list[str]:
-    """The last code said of each of these rows."""
+def _last_codes(notes: pa.Table, rejected: Longs) -> npt.NDArray[np.int16]:
+    """The last code said of each of these rows, as its place among all codes."""
     rows, first = np.unique(notes["row"].to_numpy()[::-1], return_index=True)
     last = notes.num_rows - 1 - first[np.searchsorted(rows, rejected)]
-    return list(notes["code"].take(pa.array(last)).to_pylist())
+    return pc.index_in(chunked(notes["code"].take(pa.array(last))), _ALL_CODES).to_numpy().astype(np.int16)
 
 
-def _write(
-    writer: pa.ipc.RecordBatchFileWriter,
-    frame: CleanFrame,
-    staged: Staged,
-    keys: dict[str, list[Numbers]],
-    further: dict[str, list[Numbers]],
-) -> None:
+def _write(writer: pa.ipc.RecordBatchFileWriter, frame: CleanFrame, staged: Staged, suspects: Suspects) -> None:
     batch = frame.combine_chunks().to_batches()[0]
     staged.starts.append(staged.taken)
     staged.taken += batch.num_rows
     writer.write_batch(batch)
-    for key, column in _KEYS:
-        values = batch.column(column)
-        if values.null_count < len(values) or keys[key]:
-            previous = staged.starts[-1] - sum(map(len, keys[key]))
-            if previous:
-                keys[key].append(np.zeros(previous, np.uint32))
-            keys[key].append(key_numbers(values))
-    for key, column in _FURTHER:
-        if batch.column(column).null_count < batch.num_rows:
-            texts = pc.list_flatten(pc.split_pattern(batch.column(column).drop_null(), SEPARATOR))
-            further[key].append(key_numbers(further_form(key, texts)))
+    suspects.add(batch)
 
 
 def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dict[str, str]]:
@@ -189,72 +173,33 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dic
 # ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _group(
-    staged: Staged, keys: dict[str, list[Numbers]], further: dict[str, list[Numbers]], profile: Profile
-) -> Groups:
+def _group(staged: Staged, suspects: Suspects, profile: Profile, source: str) -> Groups:
     """Group the rows that share a key of the profile's, and find who owns each repeated key; further keys count too."""
-    suspects = np.zeros(staged.taken, bool)
-    for key, _ in _KEYS:
-        found = repeated([*keys[key], *further[key]])
-        start = 0
-        for values in keys[key]:
-            if len(found):
-                suspects[start : start + len(values)] |= is_among(values, found)
-            start += len(values)
-        keys[key].clear()
+    if not staged.taken:
+        return Groups()
     kinds = () if profile.duplicates == "create" else profile.match_on
-    return group_rows(_occurrences(staged, suspects), kinds, names_matter=profile.names == "must_agree")
+    found = repeated_keys(_occurrences(staged, suspects.find(), source))
+    return group_rows(found, kinds, names_matter=profile.names == "must_agree")
 
 
-def _occurrences(staged: Staged, suspects: np.ndarray) -> pa.Table:
-    """The keys of suspect rows, and those of rows with further phones or e-mails, that stand more than once."""
-    parts = []
-    names = [ROW, "display_name", *(column for _, column in (*_KEYS, *_FURTHER))]
+def _occurrences(staged: Staged, suspect: Flags, source: str) -> Occurrences:
+    """The keys and names of these rows."""
+    rows, keys, kinds, names = [], [], [], []
     for index, start in enumerate(staged.starts):
         with pa.memory_map(str(staged.path)) as file:
-            batch = pa.ipc.open_file(file).get_batch(index).select(names)
-            wanted = pa.array(suspects[start : start + batch.num_rows])
-            several = pc.or_(pc.is_valid(batch["more_phones"]), pc.is_valid(batch["more_emails"]))
-            part = pa.Table.from_batches([batch]).filter(pc.or_(wanted, several))
-            parts += _keys_of(part)
+            batch = pa.ipc.open_file(file).get_batch(index).select([ROW, "display_name", *KEY_COLUMNS])
+            part = pa.Table.from_batches([batch]).filter(pa.array(suspect[start : start + batch.num_rows]))
             del batch
-    if not parts:
-        return OCCURRENCES.empty_table()
-    found = pa.concat_tables(parts)
-    del parts
-    return found.filter(pa.array(in_several_rows(found)))
+        found = keys_of(part, source)
+        rows.append(found["row"].to_numpy())
+        keys.append(key_hashes(found))
+        kinds.append(pc.index_in(chunked(found["kind"]), pa.array(KINDS)).to_numpy().astype(np.int8))
+        names.append(pa.table([part[ROW], fold(chunked(part["display_name"])).fill_null("")], schema=NAMES))
+    return Occurrences(np.concatenate(rows), np.concatenate(keys), np.concatenate(kinds), pa.concat_tables(names))
 
 
-def _keys_of(part: pa.Table) -> list[pa.Table]:
-    if not part.num_rows:
-        return []
-    names = fold(chunked(part["display_name"]))
-    rows = chunked(part[ROW])
-    found = [_keyed(rows, key, chunked(part[column]), names) for key, column in _KEYS]
-    for key, column in _FURTHER:
-        filled = pc.is_valid(part[column])
-        if pc.any(filled).as_py():
-            texts = chunked(part[column]).filter(chunked(filled))
-            split = pc.split_pattern(texts, SEPARATOR)
-            parents = pc.list_parent_indices(split)
-            values = pc.list_flatten(split)
-            at = rows.filter(chunked(filled)).take(parents)
-            found.append(_keyed(at, key, further_form(key, values), names.filter(chunked(filled)).take(parents)))
-    return found
-
-
-def further_form(key: str, values: pa.Array) -> pa.Array:
-    """The match form of further phones; e-mails are their own."""
-    return match_form(values) if key == "phone" else values
-
-
-def _keyed(rows: pa.Array, key: str, values: pa.Array, names: pa.Array) -> pa.Table:
-    keys = pc.binary_join_element_wise(key, values, ":")
-    table = pa.table({"row": rows, "key": keys, "name": names}, OCCURRENCES)
-    return table.filter(pc.is_valid(table["key"]))
-
-
-def rejected_between(staged: Staged, first: int, last: int) -> tuple[Longs, list[str]]:
+def rejected_between(staged: Staged, first: int, last: int) -> tuple[Longs, pa.Array]:
+    """The rejected rows whose number is in [first, last], and the code of each."""
     low = bisect_right(staged.rejected, first - 1)
     high = bisect_right(staged.rejected, last)
-    return staged.rejected[low:high], staged.rejected_codes[low:high]
+    return staged.rejected[low:high], _ALL_CODES.take(pa.array(staged.rejected_codes[low:high]))
