@@ -175,7 +175,7 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
     context = _open_context(store, staged, mapping, batch, job, lease)
     context.standing = read_standing(store, staged.taken, context)
-    sizes, last_change = _Sizes(), 0
+    sizes, last_change, looked_through = _Sizes(), 0, 0
     for first, last, rows, answers in _slices(store, staged, batch.rows_done + 1, sizes, context):
         began = time.monotonic()
         with transaction(store) as connection:
@@ -184,14 +184,17 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             if context.fresh and roll.last_change(connection) != last_change:
                 context.fresh = False
             known = context.standing or answers
-            if known is not None and roll.changed_by_others(connection, known.since, batch.id):
+            since = max(known.since, looked_through) if known else 0
+            others = known is not None and roll.changed_by_others(connection, since, batch.id)
+            if others:
                 context.standing = answers = None
             if answers is None:
                 answers = ask(connection, rows, context)
             applied = apply_rows(connection, rows, answers, context)
             counts, errors = write_outcomes(connection, staged, applied, (first, last), context)
             batches.add_progress(connection, batch.id, last, counts)
-            last_change = roll.last_change(connection) if context.fresh else 0
+            last_change = roll.last_change(connection)
+            looked_through = 0 if others or known is None else last_change
         _add(tally, counts, errors)
         sizes.took(last - first + 1, time.monotonic() - began)
         pa.default_memory_pool().release_unused()

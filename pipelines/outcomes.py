@@ -44,9 +44,9 @@ def write_outcomes(
     parts = [outcomes, _outcome_table(rejected, context.batch_id), _outcome_table(merged, context.batch_id)]
     table = pa.concat_tables(parts).sort_by("row")
     batches.insert_outcomes(connection, table)
-    names, numbers = np.unique(chunked(table["outcome"]).to_numpy(zero_copy_only=False), return_counts=True)
+    counts = pc.value_counts(chunked(table["outcome"]))
     errors = table.filter(pc.equal(table["outcome"], "rejected"))["row"].to_pylist()
-    return dict(zip(names.tolist(), numbers.tolist(), strict=True)), errors
+    return dict(zip(*(counts.field(at).to_pylist() for at in (0, 1)), strict=True)), errors
 
 
 def _outcomes(applied: Applied, batch_id: int) -> pa.Table:
