@@ -24,11 +24,12 @@ from warehouse.store import open_store
 
 app = typer.Typer(help="Imports: list, show, undo, retry.", no_args_is_help=True)
 console = Console()
+Number = Annotated[int, typer.Argument(help="The batch's number.")]
 _COUNTS = ("rows_read", "created", "updated", "unchanged", "merged", "rejected")
 
 
 @app.command("list")
-def list_all(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
+def list_all(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20) -> None:
     """The newest batches."""
     settings = read_settings()
     words = settings.language
@@ -52,7 +53,7 @@ def batch_table(found: Iterable[Batch], words: str) -> Table:
 
 
 @app.command()
-def show(number: int) -> None:
+def show(number: Number) -> None:
     """Everything known of one batch."""
     settings = read_settings()
     with reading(open_store(settings.store_url)) as connection:
@@ -76,7 +77,7 @@ def _shown(value: object) -> str:
 
 
 @app.command()
-def undo(number: int) -> None:
+def undo(number: Number) -> None:
     """Take an import back; contacts that were edited since keep those edits and are listed."""
     settings = read_settings()
     report = undo_batch(open_store(settings.store_url), number, "command line", utc_now)
@@ -90,7 +91,9 @@ def undo(number: int) -> None:
 
 
 @app.command()
-def retry(number: int, profile: Annotated[str, typer.Option()] = "default") -> None:
+def retry(
+    number: Number, profile: Annotated[str, typer.Option(help="How the source's columns map.")] = "default"
+) -> None:
     """Send a rejected or parked file of a drop folder again, under a profile."""
     settings = read_settings()
     found = with_defaults(read_profile(settings.home, profile), settings)

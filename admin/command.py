@@ -4,8 +4,10 @@ import sys
 
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer shows no other way
+from typer.main import get_command
 
 from admin import batch_commands, import_commands, run_commands
+from admin.help import in_spanish
 from admin.words import database_away, system_said, wrong_use
 from scheduler.logs import reason_of
 from schemas.errors import PadronError
@@ -34,7 +36,10 @@ def main() -> None:
     """Run a command; an error of Padrón's own, or of the person's who typed, is one sentence on standard error."""
     language = asked_language()
     try:
-        code = app(prog_name="padron", standalone_mode=False)
+        command = get_command(app)
+        if language == "es":
+            in_spanish(command)
+        code = command(prog_name="padron", standalone_mode=False)
     except PadronError as error:
         print(f"padron: {error.said(language)}", file=sys.stderr)
         code = 2

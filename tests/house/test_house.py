@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import typer
 from celery import Celery
+from typer.main import get_command
 
 from admin.command import app as commands
+from admin.help import SPANISH, texts
 from scheduler.app import QUEUE, TICKS, make_app, timetable
 from scheduler.tasks import add_tasks
 from schemas.codes import CODES
@@ -221,3 +223,7 @@ def test_every_part_runs_in_the_compose_file() -> None:
     text = document("docker-compose.yml")
 
     assert [part for part in ("worker", "beat", "watch") if not re.search(rf"\b{part}\b", text)] == []
+
+
+def test_the_help_of_every_command_is_there_in_spanish() -> None:
+    assert {text for text, _ in texts(get_command(commands))} == set(SPANISH)
