@@ -6,7 +6,14 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer shows no other way
 from typer.main import get_command
 
-from admin import batch_commands, import_commands, run_commands
+from admin import (
+    batch_commands,
+    import_commands,
+    licence_commands,
+    operator_commands,
+    role_commands,
+    run_commands,
+)
 from admin.help import in_spanish
 from admin.words import database_away, system_said, wrong_use
 from scheduler.logs import reason_of
@@ -30,6 +37,11 @@ app.command("watch")(run_commands.watch)
 app.command("migrate")(run_commands.migrate)
 app.command("settings")(run_commands.settings)
 app.add_typer(batch_commands.app, name="batches")
+app.add_typer(operator_commands.app, name="operators")
+app.add_typer(licence_commands.app, name="licences")
+app.add_typer(role_commands.roles, name="roles")
+app.add_typer(role_commands.tokens, name="tokens")
+app.add_typer(role_commands.audit, name="audit")
 
 
 def main() -> None:

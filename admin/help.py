@@ -48,6 +48,71 @@ SPANISH = {
     "los contactos editados después conservan esos cambios y se listan.",
     "Send a rejected or parked file of a drop folder again, under a profile.": "Envía de nuevo, con un perfil, un "
     "archivo rechazado o en espera de una carpeta de entrada.",
+    "Operators: create, list, edit, passwords, sign out.": "Operadores: crear, lista, cambios, contraseñas, cerrar "
+    "sesión.",
+    "Create an operator; the password is asked for.": "Crea un operador; la contraseña se pregunta.",
+    "The e-mail, by which the operator signs in.": "El correo, con el que el operador inicia sesión.",
+    "First name.": "Nombre.",
+    "Last name.": "Apellidos.",
+    "An administrator, with a seat of an admin licence.": "Un administrador, con puesto de una licencia de "
+    "administración.",
+    "A role; may be repeated.": "Un rol; puede repetirse.",
+    "The number of the licence.": "El número de la licencia.",
+    "May take conversations.": "Puede atender conversaciones.",
+    "Most conversations at a time.": "Máximo de conversaciones a la vez.",
+    "To be changed at the next sign-in.": "Se cambia al iniciar sesión la próxima vez.",
+    "Read the password from standard input.": "Lee la contraseña de la entrada estándar.",
+    "Operators, by number.": "Los operadores, por número.",
+    "Part of an e-mail, first or last name.": "Parte del correo, del nombre o de los apellidos.",
+    "Only those who may sign in, or not.": "Solo los que pueden iniciar sesión, o los que no.",
+    "Change what is named of an operator.": "Cambia lo que se indique de un operador.",
+    "The operator's number.": "El número del operador.",
+    "May sign in.": "Puede iniciar sesión.",
+    "May sign out with open conversations.": "Puede cerrar la sesión con conversaciones abiertas.",
+    "Sees queued conversations.": "Ve las conversaciones en cola.",
+    "Set an operator's password; their sessions end.": "Cambia la contraseña de un operador; sus sesiones se cierran.",
+    "Need not be changed at the next sign-in.": "No hay que cambiarla al iniciar sesión.",
+    "Print a secret by which the operator sets a new password, once, within two hours.": "Escribe una clave con la "
+    "que el operador pone una "
+    "contraseña nueva, una vez y en dos horas.",
+    "End an operator's sessions and free the seat.": "Cierra las sesiones de un operador y libera su puesto.",
+    "Licences: create, list, edit, days.": "Licencias: crear, lista, cambios, días.",
+    "Add seats that were bought.": "Añade los puestos comprados.",
+    "What the licence is called.": "Cómo se llama la licencia.",
+    "How many may be signed in at a time.": "Cuántos pueden tener sesión a la vez.",
+    "agent or admin; with an admin one nobody takes conversations.": "agent o admin; con una admin nadie atiende "
+    "conversaciones.",
+    "floating or named.": "floating (quien inicie sesión) o named (un operador fijo).",
+    "A day, such as 2027-01-31.": "Un día, como 2027-01-31.",
+    "Every licence, with its seats and who has them.": "Cada licencia, con sus puestos y quién los ocupa.",
+    "Change what is named of a licence; fewer seats throw nobody out.": "Cambia lo que se indique de una licencia; "
+    "con menos puestos "
+    "no se echa a nadie.",
+    "The licence's number.": "El número de la licencia.",
+    "The most seats that were taken on each day (UTC): by default of the last thirty.": "El máximo de puestos "
+    "ocupados cada día (UTC); por defecto, "
+    "de los últimos treinta.",
+    "Roles: list, save, delete.": "Roles: lista, guardar, borrar.",
+    "Every role, with what it may do.": "Cada rol, con lo que puede hacer.",
+    "Make a role of your own, or say anew what it may do.": "Crea un rol propio, o indica de nuevo qué puede hacer.",
+    "The role's name.": "El nombre del rol.",
+    "A permission, such as operators:read; may be repeated.": "Un permiso, como operators:read; puede repetirse.",
+    "Remove a role that nobody has.": "Borra un rol que nadie tiene.",
+    "API tokens: create, list, revoke.": "Claves de API: crear, lista, anular.",
+    "Make a token for a machine; it is shown this once.": "Crea una clave para una máquina; solo se muestra esta vez.",
+    "What the token is for.": "Para qué es la clave.",
+    "For how many days it is good.": "Cuántos días sirve.",
+    "Every token, with when it was used last.": "Cada clave, con su último uso.",
+    "End a token at once.": "Anula una clave al momento.",
+    "The token's number.": "El número de la clave.",
+    "The audit: show, export, verify.": "La auditoría: ver, exportar, comprobar.",
+    "What was done, by whom and from where; the newest first.": "Qué se hizo, quién y desde dónde; lo más reciente "
+    "primero.",
+    "An actor, action or object, such as operator:3.": "Un autor, acción u objeto, como operator:3.",
+    "A JSON object for each line, oldest first: an export.": "Un objeto JSON por línea, del más antiguo "
+    "al más reciente: "
+    "para exportar.",
+    "Check that no entry was changed or left out.": "Comprueba que ninguna entrada se cambió ni falta.",
 }
 _TITLES = {
     "ARGUMENTS_PANEL_TITLE": "Argumentos",

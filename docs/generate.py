@@ -10,7 +10,9 @@ from admin.command import app
 from schemas.codes import CODES
 from schemas.fields import CONSENTS, FIELDS, PARTS
 from schemas.layouts import LAYOUTS
+from schemas.permissions import PERMISSIONS, ROLES
 from schemas.settings import Settings
+from warehouse import access_tables  # noqa: F401 (its tables belong to the metadata)
 from warehouse.tables import metadata
 
 _FOLDER = Path(__file__).parent / "reference"
@@ -50,6 +52,15 @@ def fields_page() -> str:
     return "\n".join(lines)
 
 
+def permissions_page() -> str:
+    lines = ["# Permissions and roles", "", "What is not named is not allowed.", ""]
+    lines += ["| permission | English | Español | " + " | ".join(ROLES) + " |", "|---|---|---|" + "---|" * len(ROLES)]
+    for name, (english, spanish) in PERMISSIONS.items():
+        marks = " | ".join("✓" if name in permissions else "" for permissions in ROLES.values())
+        lines.append(f"| `{name}` | {english} | {spanish} | {marks} |")
+    return "\n".join(lines)
+
+
 def commands_page() -> str:
     lines = ["# Commands", ""]
     _describe(typer.main.get_command(app), "padron", lines)
@@ -85,6 +96,7 @@ PAGES = {
     "settings.md": settings_page,
     "codes.md": codes_page,
     "fields.md": fields_page,
+    "permissions.md": permissions_page,
     "commands.md": commands_page,
     "tables.md": tables_page,
 }

@@ -53,6 +53,11 @@ def take_ids(connection: Connection, name: str, count: int) -> int:
     return int(last) - count
 
 
+def last_id(connection: Connection, name: str) -> int:
+    """The highest id of a table that was ever taken; 0 if none was."""
+    return int(connection.execute(select(id_ranges.c.next_id).where(id_ranges.c.name == name)).scalar() or 1) - 1
+
+
 def refresh_statistics(connection: Connection, tables: Sequence[Table]) -> None:
     """Let the planner know how large the tables have become; after a load it would guess badly for a while."""
     if not is_postgresql(connection):

@@ -3,15 +3,13 @@
 import csv
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from schemas.settings import Settings
-from tests.routes.running import ROOT, drop_text, environment, import_drops, padron
+from tests.admin.conftest import Run
+from tests.routes.running import drop_text, environment, import_drops, padron
 from warehouse.store import open_store
 
 _PEOPLE = """Nombre,Correo,Teléfono
@@ -38,40 +36,6 @@ _KEYS = {
 
 
 pytestmark = pytest.mark.xdist_group("command line")
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "tests.admin.zygote"]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    yield process
-    process.stdin.close()
-    process.wait(20)
-    process.stdout.close()
-
-
-@pytest.fixture
-def run(zygote: "subprocess.Popen[str]", tmp_path: Path) -> Run:
-    """Runs a command to its end, in a fork of a process that has imported it."""
-
-    def begin(home: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-        out, err = tmp_path / "out", tmp_path / "err"
-        out.unlink(missing_ok=True)
-        err.unlink(missing_ok=True)
-        variables = environment(home, **settings)
-        request = {"arguments": arguments, "environment": variables, "out": str(out), "err": str(err)}
-        assert zygote.stdin
-        assert zygote.stdout
-        zygote.stdin.write(json.dumps(request) + "\n")
-        zygote.stdin.flush()
-        code = int(zygote.stdout.readline())
-        return subprocess.CompletedProcess(arguments, code, out.read_text("utf-8"), err.read_text("utf-8"))
-
-    return begin
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Runs the command line in a fork of a process that has imported it already, as starting Python takes seconds.
 
-Each line of standard input is a request: arguments, environment, and the files for standard output and error. The fork
+Each line of standard input is a request: arguments, environment, and the files for standard input, output and error. The fork
 runs `main()` and ends as the command does; the answer is its exit code.
 """
 
@@ -19,7 +19,7 @@ def run(request: dict[str, list[str] | dict[str, str] | str]) -> None:
     assert isinstance(variables, dict)
     os.environ.clear()
     os.environ.update(variables)
-    for number, name in ((0, os.devnull), (1, str(request["out"])), (2, str(request["err"]))):
+    for number, name in ((0, str(request["in"])), (1, str(request["out"])), (2, str(request["err"]))):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), number)
     sys.argv = ["padron", *arguments]
     code: object = 0

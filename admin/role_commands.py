@@ -1,0 +1,125 @@
+"""`padron roles …`, `padron tokens …` and `padron audit …`: what may be done, by whom, and what was done."""
+
+import json
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from admin.operator_commands import asked_now
+from admin.words import say
+from pipelines.access import create_token, revoke_token
+from pipelines.audit import audit_entries, broken_entry, entry_line
+from pipelines.roles import all_roles, drop_role, put_role
+from scheduler.tasks import utc_now
+from schemas.permissions import PERMISSIONS, ROLES
+from schemas.settings import read_settings
+from warehouse import sessions
+from warehouse.engines import reading
+from warehouse.store import open_store
+
+roles = typer.Typer(help="Roles: list, save, delete.", no_args_is_help=True)
+tokens = typer.Typer(help="API tokens: create, list, revoke.", no_args_is_help=True)
+audit = typer.Typer(help="The audit: show, export, verify.", no_args_is_help=True)
+console = Console()
+Permissions = Annotated[list[str], typer.Option("--may", help="A permission, such as operators:read; may be repeated.")]
+RoleName = Annotated[str, typer.Argument(help="The role's name.")]
+
+
+@roles.command("list")
+def list_roles() -> None:
+    """Every role, with what it may do."""
+    settings = read_settings()
+    for name, permissions in all_roles(open_store(settings.store_url)).items():
+        mark = "" if name in ROLES else " *"
+        console.print(f"[bold]{escape(name)}[/]{mark}: {', '.join(sorted(permissions))}", highlight=False)
+
+
+@roles.command()
+def save(name: RoleName, may: Permissions) -> None:
+    """Make a role of your own, or say anew what it may do."""
+    settings = read_settings()
+    put_role(open_store(settings.store_url), name, may, asked_now())
+    console.print(say(settings.language, "role_saved", name=escape(name)))
+
+
+@roles.command()
+def delete(name: RoleName) -> None:
+    """Remove a role that nobody has."""
+    settings = read_settings()
+    drop_role(open_store(settings.store_url), name, asked_now())
+    console.print(say(settings.language, "role_deleted", name=escape(name)))
+
+
+@tokens.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What the token is for.")],
+    may: Permissions,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="For how many days it is good.")] = None,
+) -> None:
+    """Make a token for a machine; it is shown this once."""
+    settings = read_settings()
+    asked = asked_now()
+    until = asked.at + timedelta(days=days) if days else None
+    secret, token = create_token(open_store(settings.store_url), name, may, until, asked, frozenset(PERMISSIONS))
+    console.print(say(settings.language, "token_made", id=token.id))
+    console.print(secret, soft_wrap=True, highlight=False)
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """Every token, with when it was used last."""
+    settings = read_settings()
+    now = utc_now()
+    with reading(open_store(settings.store_url)) as connection:
+        found = sessions.all_tokens(connection)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for title in ("id", "name", "permissions", "until", "used", "state"):
+        table.add_column(say(settings.language, title), overflow="fold")
+    for one in found:
+        until, used = (f"{at:%Y-%m-%d %H:%M}" if at else "–" for at in (one.expires_at, one.used_at))
+        state = say(settings.language, "active" if one.is_good(now) else "inactive")
+        table.add_row(str(one.id), escape(one.name), ", ".join(one.permissions), until, used, state)
+    console.print(table)
+
+
+@tokens.command()
+def revoke(number: Annotated[int, typer.Argument(help="The token's number.")]) -> None:
+    """End a token at once."""
+    settings = read_settings()
+    token = revoke_token(open_store(settings.store_url), number, asked_now())
+    console.print(say(settings.language, "token_revoked", name=escape(token.name)))
+
+
+@audit.command()
+def show(
+    search: Annotated[str, typer.Option(help="An actor, action or object, such as operator:3.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 50,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON object for each line, oldest first: an export.")
+    ] = False,
+) -> None:
+    """What was done, by whom and from where; the newest first."""
+    settings = read_settings()
+    found = audit_entries(open_store(settings.store_url), search, None if as_json else limit, newest_first=not as_json)
+    for entry in found:
+        if as_json:
+            typer.echo(json.dumps(entry_line(entry), ensure_ascii=False))
+        else:
+            line = f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.actor}  {entry.action}  {entry.object}"
+            console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+@audit.command()
+def verify() -> None:
+    """Check that no entry was changed or left out."""
+    settings = read_settings()
+    broken = broken_entry(open_store(settings.store_url))
+    if broken is not None:
+        console.print(say(settings.language, "audit_broken", id=broken))
+        raise typer.Exit(1)
+    console.print(say(settings.language, "audit_whole"))

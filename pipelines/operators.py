@@ -1,0 +1,265 @@
+"""Creating and changing operators: every rule about them, whichever door they are changed by."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipelines.emails import normalise_email
+from pipelines.names import folded
+from pipelines.passwords import digest, hash_password, is_password, new_secret
+from schemas.errors import InputError
+from schemas.operators import OperatorForm, WrongField, check_password
+from schemas.permissions import PERMISSIONS, ROLES
+from warehouse import audit, licences, operators, sessions
+from warehouse.access_tables import operator_sessions
+from warehouse.access_tables import operators as table
+from warehouse.audit import Asked
+from warehouse.engines import Store, reading, transaction
+from warehouse.licences import Licence
+from warehouse.operators import NoSuchRole, Operator
+
+ADMINISTRATOR = "administrator"
+_LINK_LASTS = timedelta(hours=2)
+
+
+class EmailTaken(WrongField):
+    """Another operator signs in with this e-mail."""
+
+
+class LastAdministrator(InputError):
+    """Nobody would be left who may administer."""
+
+
+class VersionDiffers(InputError):
+    """Somebody else changed it since it was read."""
+
+
+class WrongPassword(InputError):
+    """The old password is not right."""
+
+
+class LinkUsed(InputError):
+    """A link to set a new password is used, too old, or none of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A new password as it was typed twice; a temporary one must be changed at the next sign-in."""
+
+    password: str
+    confirmation: str
+    is_temporary: bool = False
+
+
+def create_operator(store: Store, form: OperatorForm, password: Password | None, asked: Asked) -> Operator:
+    """Add an operator; without a password nobody can sign in until one is set by a link."""
+    match = _email_match(form.email)
+    values = _values(form)
+    hashed = _hashed(password, form) if password else None
+    with transaction(store) as connection:
+        operators.lock_operators(connection)
+        taken = operators.operator_of(connection, match)
+        if taken is not None:
+            raise EmailTaken(
+                "email",
+                "taken",
+                f"The e-mail {form.email} is taken already, by {taken.name} (operator {taken.id}).",
+                f"El correo {form.email} ya lo usa {taken.name} (operador {taken.id}).",
+            )
+        _check_licence(connection, form)
+        known_roles(connection, form.roles)
+        row = {**values, "email": form.email.strip(), "email_match": match, "password_hash": hashed}
+        row["must_change_password"] = password is not None and password.is_temporary
+        number = operators.add_operator(connection, row, asked.at)
+        operators.set_roles(connection, number, form.roles)
+        audit.add_entry(connection, asked, "operators:create", f"operator:{number}", None, _told(form))
+        return operators.get_operator(connection, number)
+
+
+def edit_operator(
+    store: Store, number: int, changes: Mapping[str, Any], asked: Asked, *, version: int | None = None
+) -> Operator:
+    """Change what is named of an operator; the e-mail stays. Who is deactivated loses seat and sessions at once."""
+    with transaction(store) as connection:
+        operators.lock_operators(connection)
+        before = operators.get_operator(connection, number)
+        if version is not None and version != before.version:
+            raise VersionDiffers(
+                f"Operator {number} was changed by somebody else since you read it. Read it again.",
+                f"Otra persona cambió el operador {number} después de que usted lo leyó. Vuelva a leerlo.",
+            )
+        old = form_of(before)
+        form = replace(old, **changes, email=old.email)
+        _check_licence(connection, form)
+        known_roles(connection, form.roles)
+        if ADMINISTRATOR in before.roles and not (form.is_active and ADMINISTRATOR in form.roles):
+            _keep_an_administrator(connection, number)
+        operators.set_operator(connection, number, _values(form))
+        operators.set_roles(connection, number, form.roles)
+        if not form.is_active or form.licence_id != old.licence_id:
+            reason = "licence" if form.is_active else "deactivated"
+            end_access(connection, number, asked.at, reason, for_good=True)
+        differing = [name for name in asdict(form) if getattr(form, name) != getattr(old, name)]
+        if differing:
+            said = ({name: _told(one)[name] for name in differing} for one in (old, form))
+            audit.add_entry(connection, asked, "operators:edit", f"operator:{number}", *said)
+        return operators.get_operator(connection, number)
+
+
+def search_operators(
+    store: Store, *, text: str = "", is_active: bool | None = None, after: int = 0, limit: int = 100
+) -> list[Operator]:
+    """Operators whose e-mail, first or last name has this text in it, whatever case and accents, by number."""
+    c = table.c
+    where = [c.id > after, *(c.search_text.contains(word, autoescape=True) for word in folded(text).split())]
+    if is_active is not None:
+        where.append(c.is_active.is_(is_active))
+    with reading(store) as connection:
+        return operators.find_operators(connection, *where, limit=limit)
+
+
+def form_of(operator: Operator) -> OperatorForm:
+    return OperatorForm(**{name: getattr(operator, name) for name in OperatorForm.__slots__})
+
+
+def end_access(connection: Connection, number: int, now: datetime, reason: str, *, for_good: bool = False) -> None:
+    """End the operator's sessions and free the seat; a named one only for good."""
+    sessions.end_sessions(connection, now, reason, operator_sessions.c.operator_id == number)
+    seat = licences.seat_of(connection, number)
+    if seat is not None and (for_good or seat.lease_until is not None):
+        licences.end_seat(connection, seat.id, now, reason)
+
+
+def known_roles(connection: Connection, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    """What each of these roles may do; raises NoSuchRole."""
+    known = ROLES | operators.own_roles(connection)
+    for name in names:
+        if name not in known:
+            listed = ", ".join(known)
+            raise NoSuchRole(
+                f"There is no role {name!r}. Known: {listed}.", f"No existe el rol {name!r}. Hay: {listed}."
+            )
+    return {name: known[name] & PERMISSIONS.keys() for name in names}
+
+
+def _email_match(email: str) -> str:
+    found = normalise_email(email.strip())
+    if found is None:
+        raise WrongField(
+            "email", "invalid", f"{email!r} is not an e-mail address.", f"{email!r} no es una dirección de correo."
+        )
+    return found
+
+
+def _values(form: OperatorForm) -> dict[str, Any]:
+    first, last = form.first_name.strip(), form.last_name.strip()
+    search = folded(f"{first} {last} {form.email.strip()}")
+    shared = ("is_agent", "licence_id", "max_conversations", "may_leave_open", "sees_queued", "is_active")
+    return {
+        "first_name": first,
+        "last_name": last,
+        "search_text": search,
+        **{name: getattr(form, name) for name in shared},
+    }
+
+
+def _told(form: OperatorForm) -> dict[str, Any]:
+    return {**asdict(form), "roles": sorted(form.roles)}
+
+
+def _check_licence(connection: Connection, form: OperatorForm) -> Licence | None:
+    licence = licences.get_licence(connection, form.licence_id) if form.licence_id is not None else None
+    if form.is_agent and licence is not None and licence.kind == "admin":
+        raise WrongField(
+            "is_agent",
+            "admin_licence",
+            f"The licence {licence.name!r} is of kind admin, whose operators take no conversations. Choose an agent "
+            "licence, or say that the operator is no agent.",
+            f"La licencia {licence.name!r} es de tipo admin, y sus operadores no atienden conversaciones. Elija una "
+            "licencia de agente, o indique que el operador no es agente.",
+        )
+    return licence
+
+
+def _keep_an_administrator(connection: Connection, number: int) -> None:
+    if not operators.active_with_role(connection, ADMINISTRATOR) - {number}:
+        raise LastAdministrator(
+            f"Operator {number} is the last active administrator. Make another one first.",
+            f"El operador {number} es el último administrador activo. Nombre antes a otro.",
+        )
+
+
+# ── passwords ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _hashed(password: Password, form: OperatorForm) -> str:
+    known = {"email": form.email, "name": f"{form.first_name} {form.last_name}"}
+    check_password(password.password, password.confirmation, known)
+    return hash_password(password.password)
+
+
+def set_password(store: Store, number: int, password: Password, asked: Asked) -> None:
+    """Give an operator a password; every session of theirs ends."""
+    with reading(store) as connection:
+        form = form_of(operators.get_operator(connection, number))
+    hashed = _hashed(password, form)
+    with transaction(store) as connection:
+        _keep_password(connection, number, hashed, asked, "operators:password", is_temporary=password.is_temporary)
+
+
+def change_own_password(store: Store, number: int, old: str, password: Password, asked: Asked, keep: int) -> None:
+    """Change one's own password, with the old one; the other sessions end, and `keep` stays."""
+    with reading(store) as connection:
+        form, kept = form_of(operators.get_operator(connection, number)), operators.password_hash(connection, number)
+    if not is_password(old, kept):
+        raise WrongPassword("The old password is not right.", "La contraseña anterior no es correcta.")
+    hashed = _hashed(password, form)
+    with transaction(store) as connection:
+        _keep_password(connection, number, hashed, asked, "operators:own_password", keep=keep)
+
+
+def _keep_password(
+    connection: Connection,
+    number: int,
+    hashed: str,
+    asked: Asked,
+    action: str,
+    *,
+    keep: int | None = None,
+    is_temporary: bool = False,
+) -> None:
+    values = {"password_hash": hashed, "must_change_password": is_temporary}
+    operators.set_operator(connection, number, values)
+    c = operator_sessions.c
+    sessions.end_sessions(connection, asked.at, "password", c.operator_id == number, c.id != (keep or 0))
+    if keep is None:
+        end_access(connection, number, asked.at, "password")
+    audit.add_entry(connection, asked, action, f"operator:{number}", None, {"is_temporary": is_temporary})
+
+
+def make_reset_link(store: Store, number: int, asked: Asked) -> str:
+    """A secret by which the operator can set a new password once, within two hours."""
+    secret = new_secret("reset")
+    with transaction(store) as connection:
+        operators.get_operator(connection, number)
+        operators.add_reset_link(connection, digest(secret), number, asked.at, asked.at + _LINK_LASTS)
+        audit.add_entry(connection, asked, "operators:reset_link", f"operator:{number}")
+    return secret
+
+
+def use_reset_link(store: Store, secret: str, password: Password, asked: Asked) -> int:
+    """Set a new password by a link; the operator's number."""
+    with transaction(store) as connection:
+        number = operators.use_reset_link(connection, digest(secret), asked.at)
+        if number is None:
+            raise LinkUsed(
+                "This link was used already, or is too old. Ask for a new one.",
+                "Este enlace ya se usó o caducó. Pida uno nuevo.",
+            )
+        hashed = _hashed(password, form_of(operators.get_operator(connection, number)))
+        mine = replace(asked, actor=f"operator:{number}")
+        _keep_password(connection, number, hashed, mine, "operators:reset_password")
+    return number

@@ -1,0 +1,79 @@
+"""Roles of one's own: a name, and what it may do. The built-in ones stay as they are."""
+
+from collections.abc import Iterable
+
+from schemas.errors import InputError
+from schemas.operators import WrongField
+from schemas.permissions import PERMISSIONS, ROLES
+from warehouse import audit, operators
+from warehouse.audit import Asked
+from warehouse.engines import Store, reading, transaction
+from warehouse.operators import NoSuchRole
+
+_LONGEST_NAME = 60
+
+
+class RoleInUse(InputError):
+    """Operators have the role."""
+
+
+def all_roles(store: Store) -> dict[str, frozenset[str]]:
+    """Every role, the built-in ones first, with what it may do."""
+    with reading(store) as connection:
+        return ROLES | operators.own_roles(connection)
+
+
+def put_role(store: Store, name: str, permissions: Iterable[str], asked: Asked) -> frozenset[str]:
+    """Make a role, or say anew what it may do; what it may do."""
+    name, wanted = name.strip(), frozenset(permissions)
+    _check(name, wanted)
+    with transaction(store) as connection:
+        before = operators.own_roles(connection).get(name)
+        operators.put_role(connection, name, wanted, asked.at)
+        said = ({"permissions": sorted(one)} if one is not None else None for one in (before, wanted))
+        action = "roles:create" if before is None else "roles:edit"
+        audit.add_entry(connection, asked, action, f"role:{name}", *said)
+    return wanted
+
+
+def _check(name: str, permissions: frozenset[str]) -> None:
+    if not name or len(name) > _LONGEST_NAME:
+        raise WrongField(
+            "name",
+            "length",
+            f"A role's name has 1 to {_LONGEST_NAME} characters.",
+            f"El nombre de un rol tiene de 1 a {_LONGEST_NAME} caracteres.",
+        )
+    if name.casefold() in ROLES:
+        raise WrongField(
+            "name",
+            "built_in",
+            f"{name!r} is a built-in role, which stays as it is. Choose another name.",
+            f"{name!r} es un rol incluido, que no se cambia. Elija otro nombre.",
+        )
+    unknown = sorted(permissions - PERMISSIONS.keys())
+    if unknown:
+        listed = ", ".join(PERMISSIONS)
+        raise WrongField(
+            "permissions",
+            "unknown",
+            f"There is no permission {unknown[0]!r}. Known: {listed}.",
+            f"No existe el permiso {unknown[0]!r}. Hay: {listed}.",
+        )
+
+
+def drop_role(store: Store, name: str, asked: Asked) -> None:
+    """Remove a role that nobody has."""
+    with transaction(store) as connection:
+        operators.lock_operators(connection)
+        before = operators.own_roles(connection).get(name)
+        if before is None:
+            raise NoSuchRole(f"There is no role {name!r} of your own.", f"No hay ningún rol propio {name!r}.")
+        count = operators.holders_of(connection, name)
+        if count:
+            raise RoleInUse(
+                f"{count} operators have the role {name!r}. Give them another one first.",
+                f"{count} operadores tienen el rol {name!r}. Deles otro antes.",
+            )
+        operators.drop_role(connection, name)
+        audit.add_entry(connection, asked, "roles:delete", f"role:{name}", {"permissions": sorted(before)})

@@ -1,0 +1,38 @@
+"""What may be done (`noun:verb`), and the roles that come with Padrón. What is not named is not allowed."""
+
+PERMISSIONS: dict[str, tuple[str, str]] = {
+    "operators:read": ("See operators.", "Ver los operadores."),
+    "operators:write": ("Create and edit operators.", "Crear y editar operadores."),
+    "operators:password": ("Set another operator's password.", "Cambiar la contraseña de otro operador."),
+    "operators:sign_out": ("Sign another operator out.", "Cerrar la sesión de otro operador."),
+    "licences:read": ("See licences and who has their seats.", "Ver las licencias y quién ocupa sus puestos."),
+    "licences:write": ("Create and edit licences.", "Crear y editar licencias."),
+    "roles:read": ("See roles.", "Ver los roles."),
+    "roles:write": ("Create and edit roles.", "Crear y editar roles."),
+    "tokens:read": ("See API tokens.", "Ver las claves de API."),
+    "tokens:write": ("Create and revoke API tokens.", "Crear y revocar claves de API."),
+    "audit:read": ("Read the audit.", "Leer la auditoría."),
+    "states:write": ("Define the states of agents.", "Definir los estados de los agentes."),
+    "conversations:report": ("Report open conversations.", "Informar de las conversaciones abiertas."),
+    "batches:read": ("See imports and their reports.", "Ver las importaciones y sus informes."),
+    "batches:import": ("Import files.", "Importar archivos."),
+    "batches:undo": ("Take an import back.", "Deshacer una importación."),
+    "jobs:read": ("See long work.", "Ver los trabajos largos."),
+    "jobs:cancel": ("Stop long work.", "Detener los trabajos largos."),
+    "metrics:read": ("Read the measurements.", "Leer las medidas."),
+}
+"""Each permission, in English and in Spanish."""
+
+_READS = frozenset(name for name in PERMISSIONS if name.endswith(":read"))
+ROLES: dict[str, frozenset[str]] = {
+    "administrator": frozenset(PERMISSIONS),
+    "supervisor": frozenset(
+        {
+            *("operators:read", "operators:sign_out", "licences:read", "roles:read", "conversations:report"),
+            *("batches:read", "batches:import", "batches:undo", "jobs:read", "jobs:cancel"),
+        }
+    ),
+    "agent": frozenset({"batches:read"}),
+    "auditor": _READS,
+}
+"""The built-in roles, with what each may do."""

@@ -1,0 +1,64 @@
+"""Thirty-two processes race for ten seats, round after round: exactly ten get one, on both databases."""
+
+import multiprocessing
+from datetime import UTC, datetime, timedelta
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+import pytest
+
+from pipelines.access import Lasting, NoSeatFree, force_sign_out, sign_in
+from pipelines.licences import LicenceForm, create_licence
+from pipelines.operators import Password, create_operator
+from schemas.operators import OperatorForm
+from tests.conftest import Roll
+from warehouse.audit import Asked
+from warehouse.store import open_store
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+PASSWORD = "tres gatos en un tejado"
+RACERS, SEATS, ROUNDS = 32, 10, 20
+
+
+def race(url: str, number: int, barrier: Barrier, results: Any) -> None:
+    """One operator: sign in at each start, and tell whether a seat was had."""
+    engine = open_store(url)
+    for lap in range(ROUNDS):
+        barrier.wait(120)
+        try:
+            asked = Asked("race", NOW + timedelta(seconds=lap), f"10.0.0.{number}")
+            sign_in(engine, f"a{number}@example.org", PASSWORD, asked, user_agent=None, lasting=Lasting())
+            results.put((lap, number, True))
+        except NoSeatFree:
+            results.put((lap, number, False))
+        barrier.wait(120)
+    engine.dispose()
+
+
+@pytest.mark.timeout(280)
+def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(store: Roll) -> None:
+    licence = create_licence(store.engine, LicenceForm("Agentes", seats=SEATS), Asked("test", NOW))
+    for number in range(RACERS):
+        form = OperatorForm(f"a{number}@example.org", "Ana", f"Pérez {number}", True, licence.id, roles=("agent",))
+        create_operator(store.engine, form, Password(PASSWORD, PASSWORD), Asked("test", NOW))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.pipelines.test_seats"])
+    barrier, results = context.Barrier(RACERS + 1), context.Queue()
+    url = store.engine.url.render_as_string(hide_password=False)
+    racers = [context.Process(target=race, args=(url, n, barrier, results), daemon=True) for n in range(RACERS)]
+    for racer in racers:
+        racer.start()
+
+    granted = []
+    for lap in range(ROUNDS):
+        barrier.wait(120)
+        barrier.wait(120)
+        found = [results.get(timeout=60) for _ in range(RACERS)]
+        inside = [number for at, number, came_in in found if came_in and at == lap]
+        granted.append((len(inside), store.one("SELECT count(*) FROM seats WHERE ended_at IS NULL")))
+        for number in inside:
+            force_sign_out(store.engine, number + 1, Asked("test", NOW + timedelta(seconds=lap)))
+    for racer in racers:
+        racer.join(60)
+
+    assert granted == [(SEATS, SEATS)] * ROUNDS
