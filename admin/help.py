@@ -37,6 +37,7 @@ SPANISH = {
     "Import dropped files (production; needs Redis).": "Importa los archivos recibidos (producción; necesita Redis).",
     "Send the timetable's ticks (production; needs Redis).": "Da los avisos del horario (producción; necesita Redis).",
     "Watch the drop folders (production; needs Redis).": "Vigila las carpetas de entrada (producción; necesita Redis).",
+    "Serve the admin endpoint (production).": "Ofrece el servicio de administración (producción).",
     "Bring the database's tables to this version.": "Lleva las tablas de la base de datos a esta versión.",
     "Every setting, with its value and what it means.": "Cada ajuste, con su valor y su significado.",
     "Imports: list, show, undo, retry.": "Importaciones: lista, detalle, deshacer, repetir.",

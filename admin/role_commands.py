@@ -16,7 +16,7 @@ from pipelines.access import create_token, revoke_token
 from pipelines.audit import audit_entries, broken_entry, entry_line
 from pipelines.roles import all_roles, drop_role, put_role
 from scheduler.tasks import utc_now
-from schemas.permissions import PERMISSIONS, ROLES
+from schemas.permissions import ROLES
 from schemas.settings import read_settings
 from warehouse import sessions
 from warehouse.engines import reading
@@ -65,7 +65,7 @@ def create(
     settings = read_settings()
     asked = asked_now()
     until = asked.at + timedelta(days=days) if days else None
-    secret, token = create_token(open_store(settings.store_url), name, may, until, asked, frozenset(PERMISSIONS))
+    secret, token = create_token(open_store(settings.store_url), name, may, until, asked)
     console.print(say(settings.language, "token_made", id=token.id))
     console.print(secret, soft_wrap=True, highlight=False)
 

@@ -7,10 +7,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.api.callers import Desk
+from admin.api.server import AdminServer
 from admin.words import say
 from connectors.profiles import read_folders, read_profile
 from scheduler import embedded, processes
+from scheduler.app import make_app
 from scheduler.logs import set_up_logs
+from scheduler.tasks import Waker, utc_now
 from schemas.errors import InputError
 from schemas.settings import Settings, describe, hide_password, read_settings
 from warehouse.store import newest_version, open_store
@@ -24,7 +28,11 @@ def up(verbose: Verbose = False) -> None:
     set_up_logs(verbose=verbose)
     settings = read_settings()
 
+    server = _server(settings)
+
     def ready(_: embedded.Embedded) -> None:
+        server.start()
+        console.print(f"{say(settings.language, 'admin_at')} {server.url}/api/docs", highlight=False)
         console.print(say(settings.language, "up"))
         for folder in read_folders(settings.home):
             console.print(f"  {folder.path / 'incoming'}", highlight=False, soft_wrap=True)
@@ -35,6 +43,7 @@ def up(verbose: Verbose = False) -> None:
         console.print(say(settings.language, "stop"))
 
     code = embedded.run_until_stopped(settings, ready)
+    server.stop()
     console.print(say(settings.language, "stopped"))
     raise typer.Exit(code)
 
@@ -55,6 +64,23 @@ def watch(verbose: Verbose = False) -> None:
     """Watch the drop folders (production; needs Redis)."""
     set_up_logs(verbose=verbose)
     processes.run_watch(read_settings())
+
+
+def admin(verbose: Verbose = False) -> None:
+    """Serve the admin endpoint (production)."""
+    set_up_logs(verbose=verbose)
+    settings = read_settings()
+    server = _server(settings)
+    server.start()
+    console.print(f"{say(settings.language, 'admin_at')} {server.url}/api/docs", highlight=False)
+    processes.wait_until_stopped(lambda: server.is_running)
+    server.stop()
+
+
+def _server(settings: Settings) -> AdminServer:
+    """The endpoint, listening and not yet answering."""
+    wake = Waker(make_app(settings)).wake
+    return AdminServer(Desk(settings, open_store(settings.store_url), utc_now, wake))
 
 
 def migrate() -> None:

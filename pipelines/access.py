@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from pipelines.emails import normalise_email
 from pipelines.operators import end_access, known_roles
 from pipelines.passwords import digest, is_password, is_same, new_secret
+from pipelines.roles import check_known, check_yours
 from schemas.errors import InputError
 from schemas.operators import OFFLINE, WrongField
 from schemas.permissions import PERMISSIONS
@@ -161,6 +162,12 @@ def _check_may_come_in(
     return permissions_of(connection, operator)
 
 
+def permissions_in(store: Store, operator: Operator) -> frozenset[str]:
+    """What an operator may do, as the store has it now."""
+    with reading(store) as connection:
+        return permissions_of(connection, operator)
+
+
 def _period(licence: Licence) -> str:
     start, end = (f"{at:%Y-%m-%d}" if at else "…" for at in (licence.valid_from, licence.valid_until))
     return f"{start} – {end}"
@@ -298,30 +305,44 @@ def _leave(connection: Connection, operator: Operator, asked: Asked, reason: str
         operators.set_state(connection, operator.id, OFFLINE, asked.actor, asked.at)
 
 
+# ── agents ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def set_agent_state(store: Store, operator_id: int, state: str, asked: Asked) -> Operator:
+    """Set an agent's state; raises WrongField for a state that there is not, or an operator who is no agent."""
+    with transaction(store) as connection:
+        known = operators.states(connection)
+        if state not in known:
+            listed = ", ".join(known)
+            raise WrongField(
+                "state",
+                "unknown",
+                f"There is no state {state!r}. Known: {listed}.",
+                f"No existe el estado {state!r}. Hay: {listed}.",
+            )
+        if not operators.get_operator(connection, operator_id).is_agent:
+            raise WrongField("state", "no_agent", "Only agents have a state.", "Solo los agentes tienen estado.")
+        operators.set_state(connection, operator_id, state, asked.actor, asked.at)
+        return operators.get_operator(connection, operator_id)
+
+
+def report_conversations(store: Store, operator_id: int, count: int) -> None:
+    """Keep how many conversations an operator has open, as the chat platform says."""
+    with transaction(store) as connection:
+        operators.get_operator(connection, operator_id)
+        operators.keep_open_conversations(connection, operator_id, count)
+
+
 # ── tokens of machines ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def create_token(
-    store: Store, name: str, permissions: Iterable[str], expires_at: datetime | None, asked: Asked, by: frozenset[str]
+    store: Store, name: str, permissions: Iterable[str], expires_at: datetime | None, asked: Asked
 ) -> tuple[str, Token]:
     """A token with these permissions, none of which its maker lacks; the secret is told this once."""
     wanted = frozenset(permissions)
-    for permission in sorted(wanted):
-        if permission not in PERMISSIONS:
-            listed = ", ".join(PERMISSIONS)
-            raise WrongField(
-                "permissions",
-                "unknown",
-                f"There is no permission {permission!r}. Known: {listed}.",
-                f"No existe el permiso {permission!r}. Hay: {listed}.",
-            )
-        if permission not in by:
-            raise WrongField(
-                "permissions",
-                "not_yours",
-                f"You cannot give the permission {permission!r}, which you do not have.",
-                f"No puede dar el permiso {permission!r}, que usted no tiene.",
-            )
+    check_known(wanted)
+    check_yours(wanted, asked)
     if not name.strip():
         raise WrongField("name", "required", "Give the token a name.", "Dé un nombre a la clave.")
     secret = new_secret("padron")

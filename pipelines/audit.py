@@ -10,10 +10,13 @@ from warehouse.audit import Entry
 from warehouse.engines import Store, reading
 
 
-def audit_entries(store: Store, text: str, limit: int | None, *, newest_first: bool) -> list[Entry]:
+def audit_entries(
+    store: Store, text: str, limit: int | None, *, newest_first: bool, before: int | None = None
+) -> list[Entry]:
     """The entries whose actor, action or object is this text or begins with it."""
     columns = (table.c.actor, table.c.action, table.c.object)
     where = [or_(*(column.startswith(text, autoescape=True) for column in columns))] if text else []
+    where += [table.c.id < before] if before else []
     with reading(store) as connection:
         return list(audit.entries(connection, *where, newest_first=newest_first, limit=limit))
 

@@ -33,6 +33,10 @@ class LastAdministrator(InputError):
     """Nobody would be left who may administer."""
 
 
+class NotYours(InputError):
+    """Nobody gives, or takes over, what goes beyond what they may do themselves."""
+
+
 class VersionDiffers(InputError):
     """Somebody else changed it since it was read."""
 
@@ -70,7 +74,7 @@ def create_operator(store: Store, form: OperatorForm, password: Password | None,
                 f"El correo {form.email} ya lo usa {taken.name} (operador {taken.id}).",
             )
         _check_licence(connection, form)
-        known_roles(connection, form.roles)
+        _check_power(connection, form.roles, asked)
         row = {**values, "email": form.email.strip(), "email_match": match, "password_hash": hashed}
         row["must_change_password"] = password is not None and password.is_temporary
         number = operators.add_operator(connection, row, asked.at)
@@ -94,7 +98,8 @@ def edit_operator(
         old = form_of(before)
         form = replace(old, **changes, email=old.email)
         _check_licence(connection, form)
-        known_roles(connection, form.roles)
+        _check_power(connection, before.roles, asked)
+        _check_power(connection, form.roles, asked)
         if ADMINISTRATOR in before.roles and not (form.is_active and ADMINISTRATOR in form.roles):
             _keep_an_administrator(connection, number)
         operators.set_operator(connection, number, _values(form))
@@ -143,6 +148,17 @@ def known_roles(connection: Connection, names: tuple[str, ...]) -> dict[str, fro
                 f"There is no role {name!r}. Known: {listed}.", f"No existe el rol {name!r}. Hay: {listed}."
             )
     return {name: known[name] & PERMISSIONS.keys() for name in names}
+
+
+def _check_power(connection: Connection, names: tuple[str, ...], asked: Asked) -> None:
+    """Raise NotYours where these roles may do what the one who asks may not."""
+    wanted = frozenset[str]().union(*known_roles(connection, names).values())
+    beyond = sorted(wanted - asked.permissions) if asked.permissions is not None else []
+    if beyond:
+        raise NotYours(
+            f"This operator's roles ({', '.join(names)}) may do what you may not: {', '.join(beyond)}.",
+            f"Los roles de este operador ({', '.join(names)}) permiten lo que usted no puede: {', '.join(beyond)}.",
+        )
 
 
 def _email_match(email: str) -> str:
@@ -207,6 +223,7 @@ def set_password(store: Store, number: int, password: Password, asked: Asked) ->
         form = form_of(operators.get_operator(connection, number))
     hashed = _hashed(password, form)
     with transaction(store) as connection:
+        _check_power(connection, operators.get_operator(connection, number).roles, asked)
         _keep_password(connection, number, hashed, asked, "operators:password", is_temporary=password.is_temporary)
 
 
@@ -244,7 +261,7 @@ def make_reset_link(store: Store, number: int, asked: Asked) -> str:
     """A secret by which the operator can set a new password once, within two hours."""
     secret = new_secret("reset")
     with transaction(store) as connection:
-        operators.get_operator(connection, number)
+        _check_power(connection, operators.get_operator(connection, number).roles, asked)
         operators.add_reset_link(connection, digest(secret), number, asked.at, asked.at + _LINK_LASTS)
         audit.add_entry(connection, asked, "operators:reset_link", f"operator:{number}")
     return secret

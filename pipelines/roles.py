@@ -27,6 +27,7 @@ def put_role(store: Store, name: str, permissions: Iterable[str], asked: Asked) 
     """Make a role, or say anew what it may do; what it may do."""
     name, wanted = name.strip(), frozenset(permissions)
     _check(name, wanted)
+    check_yours(wanted, asked)
     with transaction(store) as connection:
         before = operators.own_roles(connection).get(name)
         operators.put_role(connection, name, wanted, asked.at)
@@ -51,6 +52,11 @@ def _check(name: str, permissions: frozenset[str]) -> None:
             f"{name!r} is a built-in role, which stays as it is. Choose another name.",
             f"{name!r} es un rol incluido, que no se cambia. Elija otro nombre.",
         )
+    check_known(permissions)
+
+
+def check_known(permissions: frozenset[str]) -> None:
+    """Raise WrongField where there is no such permission."""
     unknown = sorted(permissions - PERMISSIONS.keys())
     if unknown:
         listed = ", ".join(PERMISSIONS)
@@ -59,6 +65,18 @@ def _check(name: str, permissions: frozenset[str]) -> None:
             "unknown",
             f"There is no permission {unknown[0]!r}. Known: {listed}.",
             f"No existe el permiso {unknown[0]!r}. Hay: {listed}.",
+        )
+
+
+def check_yours(permissions: frozenset[str], asked: Asked) -> None:
+    """Raise WrongField where somebody gives a permission that they do not have."""
+    beyond = sorted(permissions - asked.permissions) if asked.permissions is not None else []
+    if beyond:
+        raise WrongField(
+            "permissions",
+            "not_yours",
+            f"You cannot give the permission {beyond[0]!r}, which you do not have.",
+            f"No puede dar el permiso {beyond[0]!r}, que usted no tiene.",
         )
 
 

@@ -3,6 +3,7 @@
 import signal
 import threading
 import warnings
+from collections.abc import Callable
 
 from celery.platforms import SecurityWarning
 from celery.utils.nodenames import host_format
@@ -64,11 +65,23 @@ def run_beat(settings: Settings) -> None:
 def run_watch(settings: Settings) -> None:
     """The folder watcher alone."""
     _require_redis(settings, "watch")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_event()
     engine = Stores(settings).engine()
     folders = read_folders(settings.home)
     for folder in folders:
         make_places(folder)
     watch_folders(engine, folders, settings, Waker(make_app(settings)).wake, stop)
+
+
+def wait_until_stopped(is_whole: Callable[[], bool]) -> None:
+    """Wait for SIGTERM or Ctrl-C, or until what runs in threads is no longer whole."""
+    stop = _stop_event()
+    while not stop.wait(0.5) and is_whole():
+        pass
+
+
+def _stop_event() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

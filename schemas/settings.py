@@ -121,6 +121,33 @@ class Settings(BaseSettings):
         json_schema_extra={"es": "Tiempo que puede tardar el lector de un libro."},
     )
 
+    admin_host: str = Field(
+        "127.0.0.1",
+        description="Address at which the admin endpoint listens.",
+        json_schema_extra={"es": "Dirección en la que escucha el servicio de administración."},
+    )
+    admin_port: int = Field(
+        8370,
+        ge=0,
+        le=65535,
+        description="Port of the admin endpoint; 0 takes any free one.",
+        json_schema_extra={"es": "Puerto del servicio de administración; 0 toma uno libre."},
+    )
+    session_idle_minutes: float = Field(
+        15.0,
+        gt=0,
+        le=1440,
+        description="How long a seat stays taken when nothing is heard of its operator.",
+        json_schema_extra={"es": "Cuánto sigue ocupado un puesto si su operador no da señales."},
+    )
+    session_hours: float = Field(
+        12.0,
+        gt=0,
+        le=720,
+        description="How long a session lasts at most.",
+        json_schema_extra={"es": "Cuánto dura una sesión como máximo."},
+    )
+
     @field_validator("default_country")
     @classmethod
     def _country(cls, value: str) -> str:

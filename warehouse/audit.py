@@ -34,11 +34,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks for something, from where, and when."""
+    """Who asks for something, from where, and when; and what they may do, where that is limited."""
 
     actor: str
     at: datetime
     address: str | None = None
+    permissions: frozenset[str] | None = None
 
 
 def add_entry(

@@ -211,3 +211,9 @@ def outcome_rows(connection: Connection, number: int, codes: tuple[str, ...]) ->
 def contacts_of(connection: Connection, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     query = select(batch_rows.c.contact_id).where(batch_rows.c.batch_id == number, batch_rows.c.contact_id.is_not(None))
     return np.unique(np.array(list(connection.execute(query).scalars()), np.int64))
+
+
+def count_states(connection: Connection) -> dict[str, int]:
+    """How many batches are in each state."""
+    query = select(batches.c.state, func.count()).group_by(batches.c.state)
+    return dict(connection.execute(query).all())

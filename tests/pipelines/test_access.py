@@ -282,8 +282,8 @@ def test_what_an_operator_may_do_comes_from_all_roles_and_nothing_else(store: Ro
 
 
 def test_a_token_opens_what_it_says_until_it_ends(store: Roll) -> None:
-    mine = frozenset({"batches:read", "jobs:read"})
-    secret, token = create_token(store.engine, "ERP", ["batches:read"], asked(10).at, asked(), mine)
+    mine = replace(asked(), permissions=frozenset({"batches:read", "jobs:read"}))
+    secret, token = create_token(store.engine, "ERP", ["batches:read"], asked(10).at, mine)
 
     caller = caller_of_token(store.engine, secret, asked(1).at)
 
@@ -298,7 +298,7 @@ def test_a_token_opens_what_it_says_until_it_ends(store: Roll) -> None:
 @pytest.mark.parametrize(("permission", "code"), [("audit:read", "not_yours"), ("all:all", "unknown")])
 def test_nobody_gives_a_token_what_they_do_not_have(roll: Roll, permission: str, code: str) -> None:
     with pytest.raises(WrongField) as refused:
-        create_token(roll.engine, "ERP", [permission], None, asked(), frozenset({"batches:read"}))
+        create_token(roll.engine, "ERP", [permission], None, replace(asked(), permissions=frozenset({"batches:read"})))
 
     assert refused.value.code == code
 

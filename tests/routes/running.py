@@ -69,7 +69,14 @@ def utc_now() -> datetime:
 def environment(home: Path, **settings: str) -> dict[str, str]:
     """The environment of a Padrón process: nothing of the caller's settings, and quick ticks."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PADRON_")}
-    return {**inherited, "PYTHONUNBUFFERED": "1", **QUICK, "PADRON_HOME": str(home), **settings}
+    return {
+        **inherited,
+        "PYTHONUNBUFFERED": "1",
+        "PADRON_ADMIN_PORT": "0",
+        **QUICK,
+        "PADRON_HOME": str(home),
+        **settings,
+    }
 
 
 def wait_until(check: Callable[[], object], seconds: float, pause: float = 0.05) -> bool:

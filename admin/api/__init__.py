@@ -1,0 +1,1 @@
+"""The HTTP endpoint: thin doors to the same functions that the command line calls."""

@@ -1,0 +1,75 @@
+"""The endpoint as a whole: its routes, its errors, and how large a body may be."""
+
+from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from admin.api import access_routes, health_routes, licence_routes, operator_routes, role_routes
+from admin.api.callers import Desk
+from admin.api.problems import Problem, add_handlers, too_large
+
+ROUTERS = tuple(
+    routes.router for routes in (access_routes, operator_routes, licence_routes, role_routes, health_routes)
+)
+_LARGEST_BODY = 1_000_000
+
+
+class BoundedBody:
+    """Refuses bodies that are larger than any that a route takes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            return {**message, "body": b"", "more_body": False} if taken > _LARGEST_BODY else message
+
+        async def answer(message: Message) -> None:
+            if taken <= _LARGEST_BODY:
+                await send(message)
+
+        await self._app(scope, bounded, answer)
+        if taken > _LARGEST_BODY:
+            await too_large(Request(scope))(scope, receive, send)
+
+
+def build_app(desk: Desk) -> FastAPI:
+    """The endpoint over this desk's store."""
+    app = FastAPI(
+        title="Padrón",
+        version="0.1.0",
+        description="One clean roll of contacts: operators, licences, imports.",
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+    )
+    app.state.desk, app.state.routers = desk, ROUTERS
+    for router in ROUTERS:
+        app.include_router(router)
+    add_handlers(app)
+    app.add_middleware(BoundedBody)
+    _describe_problem(app)
+    return app
+
+
+def _describe_problem(app: FastAPI) -> None:
+    """Let OpenAPI know what a problem is; every route refers to it."""
+    made = app.openapi
+
+    def openapi() -> dict[str, object]:
+        schema = made()
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        for name, found in Problem.model_json_schema(ref_template="#/components/schemas/{model}").pop("$defs").items():
+            schemas[name] = found
+        own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas["Problem"] = {key: value for key, value in own.items() if key != "$defs"}
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,93 @@
+"""Who asks, and whether they may: a bearer token of a session or of a machine, and one permission for each route."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import Engine
+
+from admin.api.problems import Refusal
+from pipelines.access import Caller, Lasting, caller_of_session, caller_of_token
+from schemas.settings import Settings
+from warehouse.audit import Asked
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="secret", description="The secret of a session or of an API token.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every route needs: the settings, the store, the clock, and how to wake a worker."""
+
+    settings: Settings
+    store: Engine
+    clock: Callable[[], datetime]
+    wake: Callable[[int], None]
+
+    @property
+    def lasting(self) -> Lasting:
+        hours, minutes = self.settings.session_hours, self.settings.session_idle_minutes
+        return Lasting(timedelta(minutes=minutes), timedelta(hours=hours))
+
+
+def desk_of(request: Request) -> Desk:
+    desk = request.app.state.desk
+    assert isinstance(desk, Desk)
+    return desk
+
+
+AtDesk = Annotated[Desk, Depends(desk_of)]
+
+
+def address_of(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+def asked_by(request: Request, caller: Caller) -> Asked:
+    return Asked(caller.actor, desk_of(request).clock(), address_of(request), caller.permissions)
+
+
+@dataclass(frozen=True)
+class May:
+    """A route's permission; None for one that everybody who is signed in may call."""
+
+    permission: str | None = None
+    also_with_temporary_password: bool = False
+
+    def __call__(self, request: Request, credentials: Credentials) -> Caller:
+        caller = self._caller(desk_of(request), credentials)
+        operator = caller.operator
+        if operator is not None and operator.must_change_password and not self.also_with_temporary_password:
+            raise Refusal(
+                403,
+                "password_to_change",
+                "Your password is temporary. Change it first (POST /api/me/password).",
+                "Su contraseña es temporal. Cámbiela primero (POST /api/me/password).",
+            )
+        if self.permission is not None and self.permission not in caller.permissions:
+            raise Refusal(
+                403,
+                "not_allowed",
+                f"You may not do this: it needs the permission {self.permission}.",
+                f"No puede hacer esto: hace falta el permiso {self.permission}.",
+            )
+        return caller
+
+    def _caller(self, desk: Desk, credentials: HTTPAuthorizationCredentials | None) -> Caller:
+        secret = credentials.credentials if credentials else ""
+        if secret.startswith("padron_"):
+            found = caller_of_token(desk.store, secret, desk.clock())
+        else:
+            found = caller_of_session(desk.store, secret, desk.clock(), desk.lasting) if secret else None
+        if found is None:
+            raise Refusal(
+                401,
+                "sign_in",
+                "Sign in first (POST /api/sessions), and send the secret as a bearer token.",
+                "Inicie sesión (POST /api/sessions) y envíe la clave como bearer token.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        return found

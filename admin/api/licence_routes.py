@@ -1,0 +1,107 @@
+"""Licences by JSON: seats that were bought, who has them, and what an invoice goes by."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BeforeValidator
+
+from admin.api.callers import AtDesk, May, asked_by
+from admin.api.models import DayModel, LicenceBody, LicenceChanges, LicenceModel, SeatsModel
+from admin.api.operator_routes import IfMatch, version_of, with_etag
+from admin.api.problems import Refusal, problems
+from pipelines import licences
+from pipelines.access import Caller
+from pipelines.licences import LicenceForm
+from warehouse.engines import reading
+from warehouse.licences import get_licence
+
+router = APIRouter(prefix="/api/licences", tags=["licences"])
+Reader = Annotated[Caller, Depends(May("licences:read"))]
+Writer = Annotated[Caller, Depends(May("licences:write"))]
+Number = Annotated[int, Path(ge=1, le=2**53)]
+_MOST_DAYS = 400
+
+
+def _day(value: object) -> object:
+    """A day as ISO 8601 writes it, and nothing else: pydantic would take a bare number too."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+Day = Annotated[date | None, BeforeValidator(_day)]
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None
+
+
+@router.get("", responses=problems(401, 403))
+def find(caller: Reader, desk: AtDesk) -> list[SeatsModel]:
+    """Every licence as it stands: bought, taken, by whom and since when, and whether it expires soon."""
+    return [SeatsModel.of(view) for view in licences.seat_views(desk.store, desk.clock())]
+
+
+@router.post("", status_code=201, responses=problems(401, 403))
+def create(body: LicenceBody, caller: Writer, request: Request, response: Response, desk: AtDesk) -> LicenceModel:
+    """Add seats that were bought."""
+    said = body.model_dump() | {"valid_from": _utc(body.valid_from), "valid_until": _utc(body.valid_until)}
+    made = licences.create_licence(desk.store, LicenceForm(**said), asked_by(request, caller))
+    with_etag(response, made.version)
+    response.headers["Location"] = f"/api/licences/{made.id}"
+    return LicenceModel.of(made)
+
+
+@router.get("/{number}", responses=problems(401, 403, 404))
+def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> LicenceModel:
+    """One licence."""
+    with reading(desk.store) as connection:
+        found = get_licence(connection, number)
+    with_etag(response, found.version)
+    return LicenceModel.of(found)
+
+
+@router.patch("/{number}", responses=problems(401, 403, 404, 412))
+def edit(
+    number: Number,
+    body: LicenceChanges,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    if_match: IfMatch = "*",
+) -> LicenceModel:
+    """Change what is named. Fewer seats throw nobody out; they refuse who comes next."""
+    changes: dict[str, Any] = body.model_dump(exclude_unset=True)
+    dates = ("valid_from", "valid_until")
+    changes = {name: value for name, value in changes.items() if value is not None or name in dates}
+    changes |= {name: _utc(changes[name]) for name in dates if name in changes}
+    asked = asked_by(request, caller)
+    changed = licences.edit_licence(desk.store, number, changes, asked, version=version_of(if_match))
+    with_etag(response, changed.version)
+    return LicenceModel.of(changed)
+
+
+@router.get("/{number}/days", responses=problems(401, 403, 404))
+def days(
+    number: Number,
+    caller: Reader,
+    desk: AtDesk,
+    first: Annotated[Day, Query(description="The first day; else 29 days before the last.")] = None,
+    last: Annotated[Day, Query(description="The last day; else today.")] = None,
+) -> list[DayModel]:
+    """The most seats that were taken at one moment of each day (UTC): what an invoice goes by."""
+    now = desk.clock()
+    end = last or now.date()
+    start = first or max(end, date.min + timedelta(days=29)) - timedelta(days=29)
+    if not 0 <= (end - start).days < _MOST_DAYS or end.year > now.year + 1:
+        raise Refusal(
+            409,
+            "wrong_days",
+            f"Ask for 1 to {_MOST_DAYS} days, the first before the last, and none in the far future.",
+            f"Pida de 1 a {_MOST_DAYS} días, el primero antes que el último, y ninguno en un futuro lejano.",
+        )
+    with reading(desk.store) as connection:
+        get_licence(connection, number)
+    found = licences.daily_peaks(desk.store, number, start, end, now)
+    return [DayModel(day=day.isoformat(), taken=most) for day, most in found.items()]

@@ -1,0 +1,127 @@
+"""Operators by JSON: create, find, edit, passwords, forced sign-out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from admin.api.callers import AtDesk, May, asked_by
+from admin.api.models import LinkModel, OperatorBody, OperatorChanges, OperatorModel, Page, PasswordBody
+from admin.api.pages import Cursor, Limit, Search, after, page
+from admin.api.problems import problems
+from pipelines import access, operators
+from pipelines.access import Caller
+from pipelines.operators import Password
+from schemas.operators import OperatorForm
+from warehouse.engines import reading
+from warehouse.operators import get_operator
+
+router = APIRouter(prefix="/api/operators", tags=["operators"])
+Reader = Annotated[Caller, Depends(May("operators:read"))]
+Writer = Annotated[Caller, Depends(May("operators:write"))]
+Number = Annotated[int, Path(ge=1, le=2**53)]
+IfMatch = Annotated[str, Header(alias="If-Match", max_length=40, description="The ETag that was read, or *.")]
+_NO_VERSION = 0
+
+
+def version_of(if_match: str) -> int | None:
+    """The version in an If-Match header, one that nothing has if it is none of ours; None where any will do."""
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if text == "*":
+        return None
+    return int(text) if text.isascii() and text.isdigit() else _NO_VERSION
+
+
+def with_etag(response: Response, version: int) -> None:
+    response.headers["ETag"] = f'"{version}"'
+
+
+@router.get("", responses=problems(401, 403))
+def find(
+    caller: Reader,
+    desk: AtDesk,
+    search: Search = "",
+    active: Annotated[bool | None, Query(description="Only those who may sign in, or not.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[OperatorModel]:
+    """Operators by number: those with this in their e-mail, first or last name."""
+    found = operators.search_operators(desk.store, text=search, is_active=active, after=after(cursor), limit=limit + 1)
+    return page(found, limit, lambda one: one.id, OperatorModel.of)
+
+
+@router.post("", status_code=201, responses=problems(401, 403, 404, 409))
+def create(body: OperatorBody, caller: Writer, request: Request, response: Response, desk: AtDesk) -> OperatorModel:
+    """Create an operator; however many there are, licences limit who is in at a time."""
+    said = body.model_dump(exclude={"password", "confirmation", "is_temporary"})
+    form = OperatorForm(**{**said, "roles": tuple(body.roles)})
+    made = operators.create_operator(desk.store, form, _password(body), asked_by(request, caller))
+    with_etag(response, made.version)
+    response.headers["Location"] = f"/api/operators/{made.id}"
+    return OperatorModel.of(made)
+
+
+def _password(body: OperatorBody) -> Password | None:
+    if body.password is None:
+        return None
+    confirmation = body.confirmation.get_secret_value() if body.confirmation else ""
+    return Password(body.password.get_secret_value(), confirmation, body.is_temporary)
+
+
+@router.get("/{number}", responses=problems(401, 403, 404))
+def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> OperatorModel:
+    """One operator."""
+    with reading(desk.store) as connection:
+        found = get_operator(connection, number)
+    with_etag(response, found.version)
+    return OperatorModel.of(found)
+
+
+@router.patch("/{number}", responses=problems(401, 403, 404, 409, 412))
+def edit(
+    number: Number,
+    body: OperatorChanges,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    if_match: IfMatch = "*",
+) -> OperatorModel:
+    """Change what is named; deactivating frees the seat and ends the sessions."""
+    changes: dict[str, Any] = body.model_dump(exclude_unset=True)
+    changes = {name: value for name, value in changes.items() if value is not None or name == "licence_id"}
+    if "roles" in changes:
+        changes["roles"] = tuple(changes["roles"])
+    asked = asked_by(request, caller)
+    changed = operators.edit_operator(desk.store, number, changes, asked, version=version_of(if_match))
+    with_etag(response, changed.version)
+    return OperatorModel.of(changed)
+
+
+@router.put("/{number}/password", status_code=204, responses=problems(401, 403, 404))
+def set_password(
+    number: Number,
+    body: PasswordBody,
+    caller: Annotated[Caller, Depends(May("operators:password"))],
+    request: Request,
+    desk: AtDesk,
+) -> Response:
+    """Give an operator a temporary password, to be changed at the next sign-in; their sessions end."""
+    operators.set_password(desk.store, number, body.typed(is_temporary=True), asked_by(request, caller))
+    return Response(status_code=204)
+
+
+@router.post("/{number}/reset-link", status_code=201, responses=problems(401, 403, 404))
+def reset_link(
+    number: Number, caller: Annotated[Caller, Depends(May("operators:password"))], request: Request, desk: AtDesk
+) -> LinkModel:
+    """A secret by which the operator sets a new password, once, within two hours."""
+    return LinkModel(secret=operators.make_reset_link(desk.store, number, asked_by(request, caller)))
+
+
+@router.delete("/{number}/sessions", status_code=204, responses=problems(401, 403, 404))
+def sign_out(
+    number: Number, caller: Annotated[Caller, Depends(May("operators:sign_out"))], request: Request, desk: AtDesk
+) -> Response:
+    """End an operator's sessions and free the seat, whatever conversations are open."""
+    access.force_sign_out(desk.store, number, asked_by(request, caller))
+    return Response(status_code=204)

@@ -1,0 +1,211 @@
+"""Errors as RFC 9457 problems: a stable code, and a sentence in the caller's language."""
+
+import traceback
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused, TooManyTries
+from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, VersionDiffers, WrongPassword
+from pipelines.roles import RoleInUse
+from scheduler.logs import reason_of
+from schemas.errors import InputError, PadronError, TransientError
+from schemas.operators import WrongField
+from warehouse.batches import NoSuchBatch
+from warehouse.engines import UNREACHABLE
+from warehouse.licences import NoSuchLicence
+from warehouse.operators import NoSuchOperator, NoSuchRole
+from warehouse.sessions import NoSuchToken
+
+log = structlog.get_logger("padron")
+PROBLEM_JSON = "application/problem+json"
+_KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
+    (EmailTaken, 409, "email_taken"),
+    (WrongField, 409, "wrong_field"),
+    (NoSuchOperator, 404, "no_such_operator"),
+    (NoSuchLicence, 404, "no_such_licence"),
+    (NoSuchRole, 404, "no_such_role"),
+    (NoSuchToken, 404, "no_such_token"),
+    (NoSuchBatch, 404, "no_such_batch"),
+    (VersionDiffers, 412, "version_differs"),
+    (LastAdministrator, 409, "last_administrator"),
+    (NotYours, 403, "not_allowed"),
+    (RoleInUse, 409, "role_in_use"),
+    (OpenConversations, 409, "open_conversations"),
+    (NoSeatFree, 409, "no_seat"),
+    (SignInRefused, 401, "sign_in_refused"),
+    (TooManyTries, 429, "too_many_tries"),
+    (WrongPassword, 403, "wrong_password"),
+    (LinkUsed, 409, "link_used"),
+    (TransientError, 503, "try_again"),
+    (InputError, 409, "wrong_input"),
+)
+"""What fits the schema and is refused by a rule is a conflict (409); 422 is for what does not fit."""
+_HTTP: dict[int, tuple[str, str, str]] = {
+    400: ("bad_request", "The request cannot be read.", "No se entiende la petición."),
+    404: ("not_found", "There is nothing at this address.", "No hay nada en esta dirección."),
+    405: ("method_not_allowed", "This address does not take that method.", "Esta dirección no admite ese método."),
+    413: ("too_large", "The body is too large.", "El cuerpo es demasiado grande."),
+}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 has it; `code` is stable."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+class Refusal(Exception):
+    """An answer that is a problem; raised by the endpoint itself."""
+
+    def __init__(
+        self, status: int, code: str, english: str, spanish: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(english)
+        self.status, self.code, self.said = status, code, {"en": english, "es": spanish}
+        self.headers = dict(headers or {})
+
+
+def language_of(request: Request) -> str:
+    """The first of Spanish and English that the caller asks for; else the installation's."""
+    for part in request.headers.get("accept-language", "").split(","):
+        name = part.split(";")[0].strip()[:2].lower()
+        if name in ("es", "en"):
+            return name
+    return str(request.app.state.desk.settings.language)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    found = Problem(title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, errors=errors or [])
+    return JSONResponse(found.model_dump(), status, dict(headers or {}), media_type=PROBLEM_JSON)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Turn every error into a problem, and none into a trace."""
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(PadronError, _ours)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _http)
+    for kind in UNREACHABLE:
+        app.add_exception_handler(kind, _away)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return problem(error.status, error.code, error.said[language_of(request)], headers=error.headers)
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PadronError)
+    detail = error.said(language_of(request))
+    if isinstance(error, MayNotComeIn) and not isinstance(error, NoSeatFree):
+        return problem(403, error.code, detail)
+    status, code = next(((status, code) for kind, status, code in _KINDS if isinstance(error, kind)), (500, "set_up"))
+    errors = [FieldError(field=error.field, code=error.code, message=detail)] if isinstance(error, WrongField) else []
+    headers = {}
+    if isinstance(error, TooManyTries):
+        headers["Retry-After"] = str(max(1, round(error.wait.total_seconds())))
+    elif status == 503:
+        headers["Retry-After"] = "5"
+    elif status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(status, code, detail, errors, headers)
+
+
+_WORDS = {
+    "missing": ("This is missing.", "Falta este dato."),
+    "extra_forbidden": ("There is no such field.", "No existe este campo."),
+    "json_invalid": ("This is not JSON.", "Esto no es JSON."),
+}
+_ANY_OTHER = ("This value cannot be taken: {0}.", "Este valor no vale: {0}.")
+
+
+def _not_valid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    language = language_of(request)
+    errors = []
+    for item in error.errors()[:20]:
+        words = _WORDS.get(item["type"], _ANY_OTHER)
+        message = words[language == "es"].format(str(item["msg"])[:200])
+        place = ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0])
+        errors.append(FieldError(field=place, code=str(item["type"]), message=message))
+    fields = ", ".join(item.field for item in errors)
+    detail = f"No se puede aceptar: {fields}." if language == "es" else f"This cannot be taken: {fields}."
+    return problem(422, "not_valid", detail, errors)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code, english, spanish = _HTTP.get(error.status_code, ("refused", str(error.detail), str(error.detail)))
+    detail = spanish if language_of(request) == "es" else english
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(error.status_code, code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that some route takes at this address."""
+    routes = [route for router in request.app.state.routers for route in router.routes]
+    path = request.scope["path"]
+    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods})
+
+
+def too_large(request: Request) -> Response:
+    """The answer to a body that is larger than any that a route takes."""
+    code, english, spanish = _HTTP[413]
+    return problem(413, code, spanish if language_of(request) == "es" else english, headers={"Connection": "close"})
+
+
+def _away(request: Request, error: Exception) -> Response:
+    log.warning("database away", reason=reason_of(error))
+    spanish = language_of(request) == "es"
+    detail = (
+        "La base de datos no responde. Inténtelo de nuevo." if spanish else "The database does not answer. Try again."
+    )
+    return problem(503, "database_away", detail, headers={"Retry-After": "5"})
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    """The error itself goes to the log, by its kind; whoever asks learns only that it is ours."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("unforeseen", reason=reason_of(error), file=where.filename, line=where.lineno)
+    spanish = language_of(request) == "es"
+    detail = "Algo falló en Padrón; quedó anotado." if spanish else "Something failed in Padrón; it is in the log."
+    return problem(500, "unforeseen", detail)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI is told of the problems that a route may answer with."""
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in (400, *statuses, 409, 422, 500, 503)
+    }

@@ -1,0 +1,88 @@
+"""Roles, tokens and the audit by JSON."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from admin.api.callers import AtDesk, May, asked_by
+from admin.api.models import NO_NUL, EntryModel, NewTokenModel, Page, RoleBody, RoleModel, TokenBody, TokenModel
+from admin.api.pages import Cursor, Limit, Search, after, page
+from admin.api.problems import problems
+from pipelines import access, audit, roles
+from pipelines.access import Caller
+from schemas.permissions import ROLES
+from warehouse import sessions
+from warehouse.engines import reading
+
+router = APIRouter(prefix="/api")
+RoleName = Annotated[str, Path(min_length=1, max_length=60, pattern=NO_NUL)]
+Number = Annotated[int, Path(ge=1, le=2**53)]
+
+
+def _role(name: str, permissions: frozenset[str]) -> RoleModel:
+    return RoleModel(name=name, permissions=sorted(permissions), is_built_in=name in ROLES)
+
+
+@router.get("/roles", tags=["roles"], responses=problems(401, 403))
+def find_roles(caller: Annotated[Caller, Depends(May("roles:read"))], desk: AtDesk) -> list[RoleModel]:
+    """Every role, the built-in ones first."""
+    return [_role(name, permissions) for name, permissions in roles.all_roles(desk.store).items()]
+
+
+@router.put("/roles/{name}", tags=["roles"], responses=problems(401, 403))
+def put_role(
+    name: RoleName,
+    body: RoleBody,
+    caller: Annotated[Caller, Depends(May("roles:write"))],
+    request: Request,
+    desk: AtDesk,
+) -> RoleModel:
+    """Make a role of one's own, or say anew what it may do."""
+    return _role(name.strip(), roles.put_role(desk.store, name, body.permissions, asked_by(request, caller)))
+
+
+@router.delete("/roles/{name}", tags=["roles"], status_code=204, responses=problems(401, 403, 404, 409))
+def delete_role(
+    name: RoleName, caller: Annotated[Caller, Depends(May("roles:write"))], request: Request, desk: AtDesk
+) -> Response:
+    """Remove a role that nobody has."""
+    roles.drop_role(desk.store, name, asked_by(request, caller))
+    return Response(status_code=204)
+
+
+@router.get("/tokens", tags=["tokens"], responses=problems(401, 403))
+def find_tokens(caller: Annotated[Caller, Depends(May("tokens:read"))], desk: AtDesk) -> list[TokenModel]:
+    """Every token of a machine, without the secrets."""
+    with reading(desk.store) as connection:
+        return [TokenModel.of(token) for token in sessions.all_tokens(connection)]
+
+
+@router.post("/tokens", tags=["tokens"], status_code=201, responses=problems(401, 403))
+def create_token(
+    body: TokenBody, caller: Annotated[Caller, Depends(May("tokens:write"))], request: Request, desk: AtDesk
+) -> NewTokenModel:
+    """Make a token for a machine, with permissions that one has oneself."""
+    asked = asked_by(request, caller)
+    secret, token = access.create_token(desk.store, body.name, body.permissions, body.expires_at, asked)
+    return NewTokenModel(secret=secret, token=TokenModel.of(token))
+
+
+@router.delete("/tokens/{number}", tags=["tokens"], responses=problems(401, 403, 404))
+def revoke_token(
+    number: Number, caller: Annotated[Caller, Depends(May("tokens:write"))], request: Request, desk: AtDesk
+) -> TokenModel:
+    """End a token at once."""
+    return TokenModel.of(access.revoke_token(desk.store, number, asked_by(request, caller)))
+
+
+@router.get("/audit", tags=["audit"], responses=problems(401, 403))
+def find_audit(
+    caller: Annotated[Caller, Depends(May("audit:read"))],
+    desk: AtDesk,
+    search: Search = "",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[EntryModel]:
+    """What was done, by whom, when and from where, the newest first: of this actor, action or object."""
+    found = audit.audit_entries(desk.store, search, limit + 1, newest_first=True, before=after(cursor) or None)
+    return page(found, limit, lambda one: one.id, EntryModel.of)

@@ -1,0 +1,101 @@
+"""Every route and every role: allowed or not, from one table; a route without a permission fails."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.routing import APIRoute
+
+from admin.api.app import ROUTERS
+from admin.api.callers import May
+from schemas.permissions import PERMISSIONS, ROLES
+from tests.admin.api.conftest import Endpoint
+
+PUBLIC = {
+    "POST /api/sessions": "who signs in is not in yet",
+    "POST /api/password-resets": "the secret of the link says who it is",
+    "GET /health": "load balancers have no token",
+    "GET /health/live": "load balancers have no token",
+}
+ONESELF = {"GET /api/me", "POST /api/me/password", "PUT /api/me/state", "DELETE /api/sessions/current"}
+TABLE = {
+    "GET /api/operators": "operators:read",
+    "POST /api/operators": "operators:write",
+    "GET /api/operators/{number}": "operators:read",
+    "PATCH /api/operators/{number}": "operators:write",
+    "PUT /api/operators/{number}/password": "operators:password",
+    "POST /api/operators/{number}/reset-link": "operators:password",
+    "DELETE /api/operators/{number}/sessions": "operators:sign_out",
+    "PUT /api/operators/{number}/conversations": "conversations:report",
+    "GET /api/licences": "licences:read",
+    "POST /api/licences": "licences:write",
+    "GET /api/licences/{number}": "licences:read",
+    "PATCH /api/licences/{number}": "licences:write",
+    "GET /api/licences/{number}/days": "licences:read",
+    "GET /api/roles": "roles:read",
+    "PUT /api/roles/{name}": "roles:write",
+    "DELETE /api/roles/{name}": "roles:write",
+    "GET /api/tokens": "tokens:read",
+    "POST /api/tokens": "tokens:write",
+    "DELETE /api/tokens/{number}": "tokens:write",
+    "GET /api/audit": "audit:read",
+    "GET /metrics": "metrics:read",
+}
+
+
+def routes() -> Iterator[tuple[str, APIRoute]]:
+    for router in ROUTERS:
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            for method in sorted(route.methods):
+                yield f"{method} {route.path}", route
+
+
+def permissions(route: APIRoute) -> list[May]:
+    return [found.call for found in route.dependant.dependencies if isinstance(found.call, May)]
+
+
+def test_every_route_says_who_may_call_it() -> None:
+    found = {name: permissions(route) for name, route in routes()}
+
+    assert {name for name, may in found.items() if not may} == set(PUBLIC)
+    assert {name for name, may in found.items() if may and may[0].permission is None} == ONESELF
+    assert {name: may[0].permission for name, may in found.items() if may and may[0].permission} == TABLE
+    assert set(TABLE.values()) <= set(PERMISSIONS)
+
+
+@pytest.mark.parametrize("role", [*ROLES, None])
+def test_each_role_may_call_what_the_table_says_and_nothing_else(endpoint: Endpoint, role: str | None) -> None:
+    if role is None:
+        secret, allowed = "", frozenset[str]()
+    else:
+        secret, allowed = endpoint.someone(role), ROLES[role]
+
+    for name, permission in TABLE.items():
+        method, path = name.split(" ")
+        answer = endpoint.call(method, path.format(number=999_999, name="none"), secret, json={"no": "such field"})
+        code = answer.json().get("code") if answer.status_code >= 400 else None
+        if role is None:
+            assert (answer.status_code, code) == (401, "sign_in"), name
+        elif permission in allowed:
+            assert code not in ("not_allowed", "sign_in"), (name, answer.text)
+        else:
+            assert (answer.status_code, code) in ((403, "not_allowed"), (422, "not_valid")), (name, answer.text)
+
+
+def test_what_a_role_may_not_do_is_not_done(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("agent")
+    body = {"email": "b@example.org", "first_name": "B", "last_name": "C"}
+
+    answers = [
+        endpoint.call("POST", "/api/operators", secret, json=body),
+        endpoint.call("PATCH", "/api/operators/1", secret, json={"roles": ["administrator"]}),
+        endpoint.call(
+            "PUT", "/api/operators/1/password", secret, json={"password": "x" * 12, "confirmation": "x" * 12}
+        ),
+        endpoint.call("POST", "/api/licences", secret, json={"name": "Mine", "seats": 5}),
+        endpoint.call("POST", "/api/tokens", secret, json={"name": "Mine", "permissions": []}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert endpoint.store.one("SELECT count(*) FROM operators") == 1
+    assert endpoint.store.rows("SELECT role FROM operator_roles") == [("agent",)]
