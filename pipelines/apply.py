@@ -73,57 +73,62 @@ def _only(applied: Applied, mask: Flags) -> Applied:
     return Applied(applied.rows[mask], applied.contact[mask], applied.outcome[mask], applied.code[mask])
 
 
-def _together(one: Applied, other: Applied) -> Applied:
-    order = np.argsort(np.concatenate([one.rows, other.rows]), kind="stable")
+def _together(*parts: Applied) -> Applied:
+    order = np.argsort(np.concatenate([part.rows for part in parts]), kind="stable")
     return Applied(
-        np.concatenate([one.rows, other.rows])[order],
-        np.concatenate([one.contact, other.contact])[order],
-        np.concatenate([one.outcome, other.outcome])[order],
-        np.concatenate([one.code, other.code])[order],
+        np.concatenate([part.rows for part in parts])[order],
+        np.concatenate([part.contact for part in parts])[order],
+        np.concatenate([part.outcome for part in parts])[order],
+        np.concatenate([part.code for part in parts])[order],
     )
 
 
 def _apply_rows(
     connection: Connection, frame: CleanFrame, found: pa.Table, unasked: Flags, context: Context
 ) -> Applied:
-    now = matches_now(connection, frame, found, unasked, context)
-    shared = context.shared.of(frame, context.source)
-    mine = _still_owned(shared, context)
-    decision = decide(frame, now, context.profile, {row: set(keys) for row, keys in mine.items()})
-    again = _repeats(decision.contact) | _depends(frame, now, decision, mine)
-    if context.profile.duplicates == "create":
-        _tighten_namesakes(connection, frame, now, context)
-    applied = _apply(connection, _keep(frame, ~again), _part(decision, frame, ~again), shared, context)
-    if not again.any():
-        return applied
-    rest = _apply_rows(connection, _keep(frame, again), now, unasked[again], context)
-    return _together(applied, rest)
+    """In as many rounds as rows depend on each other: what a round did is known to the next."""
+    done: list[Applied] = []
+    while frame.num_rows:
+        found = matches_now(connection, frame, found, unasked, context)
+        shared = context.shared.of(frame, context.source, context.passed_over)
+        decision = decide(frame, found, context.profile, {row: set(keys) for row, keys in shared.items()})
+        again = _depends(frame, found, decision, shared, context)
+        if context.profile.duplicates == "create":
+            _tighten_namesakes(connection, frame, found, context)
+        part = _part(decision, frame, ~again)
+        done.append(_apply(connection, _keep(frame, ~again), part, shared, context))
+        frame, unasked = _keep(frame, again), unasked[again]
+    return done[0] if len(done) == 1 else _together(*done)
 
 
-def _still_owned(shared: dict[int, dict[str, int]], context: Context) -> dict[int, dict[str, int]]:
-    """Those of the contended keys whose earlier row was taken."""
-    refused = context.refused
-    return {row: {key: owner for key, owner in keys.items() if owner not in refused} for row, keys in shared.items()}
-
-
-def _depends(frame: CleanFrame, now: pa.Table, decision: Decision, mine: dict[int, dict[str, int]]) -> Flags:
+def _depends(
+    frame: CleanFrame, found: pa.Table, decision: Decision, shared: dict[int, dict[str, int]], context: Context
+) -> Flags:
     """Rows that an earlier row of the slice may bear on: they are applied in a further round, asked for anew.
 
-    Either that row owns a key of theirs, or it goes to a contact that they have a key of.
+    Either that row owns a key of theirs, or it goes to their contact, or to one that they have a key of.
     """
     rows = chunked(frame[ROW]).to_numpy()
     depends = np.zeros(len(rows), bool)
-    inside = set(rows.tolist()) if mine else set()
-    for row, keys in mine.items():
+    inside = set(rows.tolist()) if shared else set()
+    for row, keys in shared.items():
         depends[np.searchsorted(rows, row)] = not inside.isdisjoint(keys.values())
+    repeats = _repeats(decision.contact)
+    if _changes_nothing(context):
+        return (depends & (decision.contact == 0)) | (repeats & _tightens(frame))
     known = np.flatnonzero(decision.contact)
-    if now.num_rows and len(known):
+    if found.num_rows and len(known):
         contacts_, first = np.unique(decision.contact[known], return_index=True)
-        found, position = now["contact_id"].to_numpy(), np.searchsorted(rows, now["row"].to_numpy())
-        at = np.minimum(np.searchsorted(contacts_, found), len(contacts_) - 1)
-        chosen_before = (contacts_[at] == found) & (known[first[at]] < position)
+        holders, position = found["contact_id"].to_numpy(), np.searchsorted(rows, found["row"].to_numpy())
+        at = np.minimum(np.searchsorted(contacts_, holders), len(contacts_) - 1)
+        chosen_before = (contacts_[at] == holders) & (known[first[at]] < position)
         depends[position[chosen_before]] = True
-    return depends
+    return depends | repeats
+
+
+def _changes_nothing(context: Context) -> bool:
+    """Whether rows leave the contacts that there are as they are, but for consent and blocks."""
+    return context.profile.duplicates == "skip" or context.profile.mode == "create"
 
 
 def _tighten_namesakes(connection: Connection, frame: CleanFrame, now: pa.Table, context: Context) -> None:
@@ -213,7 +218,7 @@ def _changes(applied: Applied, frame: CleanFrame, old: Flags, context: Context) 
     """
     policy = context.profile.duplicates
     change = old & (applied.outcome != "rejected")
-    if policy == "skip" or context.profile.mode == "create":
+    if _changes_nothing(context):
         return [(old & _tightens(frame), "skip")]
     seen = change & context.seen.has(applied.contact)
     return [(change & ~seen, policy), (seen, "merge")]
@@ -228,7 +233,9 @@ def _refuse(applied: Applied, new: Flags, old: Flags, context: Context) -> None:
         applied.outcome[old], applied.code[old] = "rejected", "already_exists"
     elif profile.duplicates == "skip":
         applied.code[old] = "skipped"
-    refused = (applied.outcome == "rejected") & is_among(applied.rows, context.awaited)
+    awaited = is_among(applied.rows, context.awaited)
+    refused = (applied.outcome == "rejected") & awaited
+    context.passed_over.update(applied.rows[(refused | (applied.code == "skipped")) & awaited].tolist())
     context.refused.update(zip(applied.rows[refused].tolist(), applied.code[refused], strict=True))
 
 

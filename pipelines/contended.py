@@ -1,5 +1,7 @@
 """Keys that several people of one file have: the earliest of them owns each."""
 
+from collections.abc import Container
+
 import numpy as np
 import pyarrow as pa
 
@@ -21,13 +23,15 @@ class Contended:
         self.row, self.owner = row[order], owner[order]
         self._key = key[order]
         self._owners, self._keys = np.unique(owner), np.unique(key)
+        by_key = np.lexsort((row, key))
+        self._rows_by_key, self._ends = row[by_key], np.searchsorted(key[by_key], self._keys, side="right")
         self._contacts = np.zeros(len(self._keys), np.int64)
 
-    def __bool__(self) -> bool:
-        return len(self.row) > 0
+    def of(self, frame: CleanFrame, source: str, passed_over: Container[int]) -> dict[int, dict[str, int]]:
+        """For each of these rows that has such keys: the keys as `kind:value`, with the earlier row that owns each.
 
-    def of(self, frame: CleanFrame, source: str) -> dict[int, dict[str, int]]:
-        """For each of these rows that has such keys: the keys as `kind:value`, with the row that owns each."""
+        Of the rows that have a key the first owns it that was not passed over.
+        """
         found: dict[int, dict[str, int]] = {}
         mine = is_among(chunked(frame[ROW]).to_numpy(), self.row)
         if not mine.any():
@@ -40,9 +44,17 @@ class Contended:
         columns = (keys[name].to_pylist() for name in keys.column_names)
         for row, kind, value, number in zip(*columns, hashes.tolist(), strict=True):
             owner = owner_of.get((row, number))
+            if owner in passed_over:
+                owner = self._next_owner(number, row, passed_over)
             if owner is not None:
                 found.setdefault(row, {})[f"{kind}:{value}"] = owner
         return found
+
+    def _next_owner(self, key: int, row: int, passed_over: Container[int]) -> int | None:
+        at = int(np.searchsorted(self._keys, np.uint64(key)))
+        start = self._ends[at - 1] if at else 0
+        others = self._rows_by_key[start : self._ends[at]].tolist()
+        return next((other for other in others if other < row and other not in passed_over), None)
 
     def concerns(self, rows: Longs) -> Flags:
         """Which of the rows have or own such keys."""

@@ -62,7 +62,8 @@ class Standing:
 class Context:
     """What all slices of one batch share.
 
-    `awaited` are the rows, in order, whose fate decides that of later rows; of these `refused` tells the codes.
+    `awaited` are the rows, in order, whose fate decides that of later rows; of these `refused` tells the codes of those
+    that were, and `passed_over` has those too that were skipped: neither owns a key by what it says.
     """
 
     batch_id: int
@@ -79,3 +80,4 @@ class Context:
     standing: Standing | None = None
     seen: Seen = field(default_factory=Seen)
     refused: dict[int, str] = field(default_factory=dict)
+    passed_over: set[int] = field(default_factory=set)

@@ -145,8 +145,10 @@ def _by_agreement(occurrences: list[_Occurrence]) -> dict[int, int]:
     """The first row of each row's part: rows join by a key where all names of both sides agree, or by an id."""
     keys_of: dict[int, list[tuple[int, bool]]] = {}
     names: dict[int, set[str]] = {}
+    earliest: dict[int, int] = {}
     for row, key, name, is_id in occurrences:
         keys_of.setdefault(row, []).append((key, is_id))
+        earliest[key] = min(row, earliest.get(key, row))
         names[row] = {name} if name else set()
     first = {row: row for row in keys_of}
     holders: dict[int, list[int]] = {}
@@ -157,7 +159,7 @@ def _by_agreement(occurrences: list[_Occurrence]) -> dict[int, int]:
         return row
 
     for row in sorted(keys_of, key=lambda row: (not names[row], row)):
-        for key, is_id in keys_of[row]:
+        for key, is_id in sorted(keys_of[row], key=lambda item: earliest[item[0]]):
             joined = False
             for other in holders.get(key, [])[:_MOST_NAMES_COMPARED]:
                 one, two = sorted((first_of(row), first_of(other)))

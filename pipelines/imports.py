@@ -222,6 +222,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         batches.set_batch(connection, batch.id, {"source": source})
         ids = roll.field_ids(connection, mapping.custom, at)
         fresh = batch.rows_done == 0 and staged.taken >= _FIRST_LOAD and roll.is_empty(connection)
+        fresh = fresh and job.profile.duplicates != "create"
         fresh = fresh and roll.last_change(connection) == 0 and not isinstance(store, Rehearsal)
         if fresh:
             indexes.drop_for_first_load(connection)
@@ -237,7 +238,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         mapping.custom,
         ids,
         staged.groups.shared,
-        np.union1d(staged.groups.leader, staged.groups.shared.owner),
+        np.unique(np.concatenate([staged.groups.leader, staged.groups.shared.owner, staged.groups.shared.row])),
         fresh,
     )
     if batch.rows_done:
@@ -249,9 +250,11 @@ def _remember(store: Store, context: Context) -> None:
     """What an earlier, cut off run of the batch did."""
     with reading(store) as connection:
         context.seen.add(batches.contacts_of(connection, context.batch_id))
-        refused = batches.outcome_rows(connection, context.batch_id, ("already_exists", "not_found"))
+        refused = batches.outcome_rows(connection, context.batch_id, ("already_exists", "not_found", "skipped"))
     refused = refused.filter(pa.array(is_among(refused["row"].to_numpy(), context.awaited)))
-    context.refused.update(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
+    codes = dict(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
+    context.passed_over.update(codes)
+    context.refused.update({row: code for row, code in codes.items() if code != "skipped"})
 
 
 def _slices(

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.columns import Flags
-from pipelines.keys import FURTHER, OWN, Numbers, further_form, key_numbers, split_further
+from pipelines.keys import FURTHER, OWN, Numbers, key_numbers, split_further
+from pipelines.phones import match_form
 
 _FURTHER_NUMBER = np.dtype([("position", np.int64), ("number", np.uint32)])
 _AT_ONCE = 1 << 18
@@ -28,7 +29,7 @@ class Suspects:
                 at, texts = split_further(values)
                 further = np.empty(len(at), _FURTHER_NUMBER)
                 further["position"] = at.to_numpy() + self._rows
-                further["number"] = key_numbers(further_form(kind, texts, ""))
+                further["number"] = key_numbers(match_form(texts) if kind == "phone" else texts)
                 self._write(f"{kind}.further", further)
         self._rows += rows.num_rows
 

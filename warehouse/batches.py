@@ -112,11 +112,11 @@ def list_batches(connection: Connection, limit: int) -> list[Batch]:
     return [_batch(row) for row in connection.execute(select(*_COLUMNS).order_by(batches.c.id.desc()).limit(limit))]
 
 
-def unfinished_of(connection: Connection, sha256: str, profile: str, path: str) -> int | None:
-    """A batch by hand of the same file that was cut off, to go on with."""
+def unfinished_of(connection: Connection, sha256: str, profile_text: str, path: str) -> int | None:
+    """A batch by hand of the same file under the same profile that was cut off, to go on with."""
     query = select(batches.c.id).where(
         batches.c.sha256 == sha256,
-        batches.c.profile == profile,
+        batches.c.profile_text == profile_text,
         batches.c.path == path,
         batches.c.claim.is_(None),
         batches.c.state.in_(UNFINISHED),

@@ -1,0 +1,138 @@
+"""Keys that several people of one file have: who owns each, whatever became of the rows before."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import imports, outcomes
+from pipelines.byhand import import_by_hand, new_lease
+from pipelines.imports import Job
+from schemas.profiles import Profile
+from tests.conftest import Roll, utc_now
+
+
+def _owners(store: Roll, value: str) -> list[tuple[str, str]]:
+    """Who has this key: name, and `own`, `owner` or `shared`."""
+    return store.rows(
+        "SELECT display_name, 'own' FROM contacts WHERE phone_match = :v OR email_match = :v UNION ALL "
+        "SELECT display_name, role FROM contact_keys JOIN contacts ON contacts.id = contact_id "
+        "WHERE value = :v ORDER BY 1, 2",
+        v=value,
+    )
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_nameless_row_joins_the_first_of_two_people_whatever_their_keys(roll: Roll, number: int) -> None:
+    phone, email = f"+57300111000{number}", f"p{number}@example.org"
+    report = roll.import_text(
+        f"Nombre,Teléfono,Email\nAna Pérez,{phone},\nLuis Gómez,,{email}\n,{phone},{email}\n", f"{number}.csv"
+    )
+
+    assert report.merged == 1
+    assert roll.rows("SELECT into_row FROM batch_rows WHERE outcome = 'merged'") == [(1,)]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_it_joins_the_first_also_where_that_one_has_the_email(roll: Roll, number: int) -> None:
+    phone, email = f"+57300111000{number}", f"p{number}@example.org"
+    roll.import_text(f"Nombre,Teléfono,Email\nLuis Gómez,,{email}\nAna Pérez,{phone},\n,{phone},{email}\n")
+
+    assert roll.rows("SELECT into_row FROM batch_rows WHERE outcome = 'merged'") == [(1,)]
+
+
+def test_an_id_in_a_second_column_is_the_same_id(store: Roll) -> None:
+    report = store.import_text(
+        "Id,Customer id,Nombre,Email\nA1,,Ana Pérez,a@example.org\nZ1,,Eva,e@example.org\nB2,A1,Ana Pérez,b@example.org\n",
+        columns={"Id": "external_id", "Customer id": "external_id"},
+    )
+
+    assert (report.created, report.merged) == (2, 1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("first", "profile"),
+    [
+        ("Nombre,Email\nAna Pérez,a@example.org\n", {"mode": "create"}),
+        ("Nombre,Email\nLuis Gómez,l@example.org\nMaría Ruiz,m@example.org\n", {"mode": "update"}),
+        ("Nombre,Email\nAna Pérez,a@example.org\n", {"duplicates": "skip"}),
+    ],
+    ids=["create", "update", "skip"],
+)
+def test_the_first_row_that_is_taken_owns_a_key(
+    store: Roll, slices: Callable[[int], None], size: int, first: str, profile: dict[str, str]
+) -> None:
+    slices(size)
+    store.import_text(first)
+
+    store.import_text(
+        "Nombre,Email,Teléfono\nAna Pérez,a@example.org,+573001110000\n"
+        "Luis Gómez,l@example.org,+573001110000\nMaría Ruiz,m@example.org,+573001110000\n",
+        **profile,
+    )
+
+    assert _owners(store, "+573001110000") == [("Luis Gómez", "own"), ("María Ruiz", "shared")]
+
+
+def test_a_key_is_not_owned_in_two_tables(store: Roll) -> None:
+    ids: dict[str, Any] = {"source": "crm", "columns": {"Id": "external_id"}}
+    store.import_text("Id,Nombre\nA79,Ana\n", **ids)
+
+    store.import_text(
+        "Id,Nombre,Email,Email 2\nA79,Ana,p73@example.org,\n,Luis Gómez,p56@example.org,p73@example.org\n"
+        ",Eva Ruiz,p73@example.org,\n",
+        mode="create",
+        **ids,
+    )
+
+    assert _owners(store, "p73@example.org") == [("Eva Ruiz", "shared"), ("Luis Gómez", "owner")]
+
+
+def test_a_block_holds_for_the_namesake_in_a_first_load_too(store: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)
+    store.import_text(
+        "Nombre,Email,Estado\nAna Pérez,a@example.org,\nAna Pérez,a@example.org,bloqueado\n", duplicates="create"
+    )
+
+    assert store.rows("SELECT status FROM contacts ORDER BY id") == [("blocked",), ("blocked",)]
+
+
+@pytest.mark.parametrize("profile", [{"duplicates": "skip"}, {"mode": "create"}])
+def test_a_thousand_people_behind_one_switchboard_are_no_thousand_rounds(roll: Roll, profile: dict[str, str]) -> None:
+    roll.import_text("Nombre,Teléfono\n,+573001110000\n")
+    rows = "".join(f"{chr(65 + n % 26)}{chr(97 + n // 26 % 26)}x{n} Gil,+573001110000\n" for n in range(1_500))
+
+    report = roll.import_text(f"Nombre,Teléfono\n{rows}", **profile)
+
+    assert report.unchanged + report.rejected + report.merged == 1_500
+
+
+def test_an_import_by_hand_that_was_cut_off_goes_on(store: Roll, slices: Callable[[int], None], tmp_path: Path) -> None:
+    slices(2)
+    path = tmp_path / "people.csv"
+    path.write_text("Nombre,Email\n" + "".join(f"N{n},n{n}@example.org\n" for n in range(6)), "utf-8")
+    job = Job(path, path.name, Profile(duplicates="create"), tmp_path / "report.csv")
+    written, calls = imports.write_outcomes, []
+
+    def cut(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return written(*arguments)  # type: ignore[arg-type]
+
+    imports.write_outcomes = cut  # type: ignore[assignment]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            import_by_hand(store.engine, job, new_lease(60, utc_now), "test")
+    finally:
+        imports.write_outcomes = outcomes.write_outcomes
+    later = new_lease(60, lambda: utc_now() + timedelta(hours=1))
+
+    report = import_by_hand(store.engine, job, later, "test").report
+
+    assert report.created == 6
+    assert store.rows("SELECT state, created FROM batches") == [("done", 6)]
+    assert store.one("SELECT count(*) FROM contacts") == 6
