@@ -30,6 +30,7 @@ SPANISH = {
     "Write the import template, from the fields as they are now.": "Escribe la plantilla de importación, con los "
     "campos que hay ahora.",
     "Where to write it; .csv or .xlsx.": "Dónde escribirla; .csv o .xlsx.",
+    "Write over a file that is there.": "Reemplaza un archivo que ya está.",
     "es or en.": "es o en.",
     "Watch the drop folders and import what arrives, in one process, until stopped.": "Vigila las carpetas de entrada "
     "e importa lo que llega, en un proceso, hasta que se detenga.",

@@ -222,9 +222,15 @@ def _preview(settings: Settings, job: Job, save_as: str | None) -> None:
 def template(
     output: Annotated[Path, typer.Argument(help="Where to write it; .csv or .xlsx.")] = Path("contacts.csv"),
     language: Annotated[str | None, typer.Option(help="es or en.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write the import template, from the fields as they are now."""
     settings = read_settings()
+    if output.exists() and not force:
+        raise InputError(
+            f"{output} exists already. Choose another name, or say --force to write over it.",
+            f"{output} ya existe. Elija otro nombre, o indique --force para reemplazarlo.",
+        )
     if output.suffix.lower() not in (".csv", ".xlsx"):
         raise InputError(f"{output} must end in .csv or .xlsx.", f"{output} debe terminar en .csv o .xlsx.")
     words = language or settings.language

@@ -92,7 +92,7 @@ class Delimited:
     def _patient(self, lines: Iterator[str]) -> Iterator[pa.Table]:
         records = _records(lines, self.head.dialect, len(self.head.header))
         while batch := list(itertools.islice(records, _PATIENT_ROWS)):
-            yield _table(batch, len(self.head.header))
+            yield _table(batch, len(self.head.header), self.head.dialect.delimiter)
 
 
 def open_delimited(
@@ -254,14 +254,16 @@ class _Kept:
         return line
 
 
-def _table(batch: list[tuple[list[str], str | None]], width: int) -> pa.Table:
-    """Records as a table of `width` columns; damaged ones keep what fits, with their code."""
+def _table(batch: list[tuple[list[str], str | None]], width: int, delimiter: str) -> pa.Table:
+    """Records as a table of `width` columns; the last cell of a damaged one keeps what does not fit, with its code."""
     rows, problems = [], []
     for record, problem in batch:
         if not problem and len(record) != width and any(cell.strip() for cell in record):
             problem = "column_count"
         if len(record) > width and not any(record[width:]) and problem == "column_count":
             problem = None
+        elif len(record) > width and problem:
+            record = [*record[: width - 1], delimiter.join(record[width - 1 :])]
         rows.append((record + [""] * width)[:width])
         problems.append(problem)
     columns = list(zip(*rows, strict=True)) if rows else [()] * width

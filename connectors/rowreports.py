@@ -4,9 +4,11 @@ It is a CSV file that can be mended and dropped again: the extra columns begin w
 """
 
 import csv
+import heapq
 import itertools
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +22,18 @@ from schemas.frames import REPORT_COLUMNS, ROW, as_read
 
 
 class RowReport:
-    """Writes a report beside the file; there is no file until a row is added."""
+    """Writes a report beside the file; there is no file until a row is added.
+
+    Rows come in order, and may come in order once more (`again`): a row has one line all the same.
+    """
 
     def __init__(self, path: Path, header: Sequence[str], *, delimiter: str, language: str) -> None:
-        self.path, self.header, self.language = path, tuple(header), language
+        self.path, self.language, self._header = path, language, tuple(header)
+        self._columns = {index: name for index, name in enumerate(header) if name.strip() not in REPORT_COLUMNS}
         self.delimiter = delimiter if len(delimiter) == 1 and delimiter != "\x1f" else ","
         self.rows = 0
         self._sink: pa.OSFile | None = None
+        self._again: RowReport | None = None
 
     def add(self, raw: pa.Table, notes: pa.Table, rejected: npt.NDArray[np.int64]) -> None:
         """Add the rows of `raw` that have notes (row, code, field, value)."""
@@ -39,15 +46,55 @@ class RowReport:
         self._write(rows, said, rejected)
         self.rows += rows.num_rows
 
+    @property
+    def again(self) -> "RowReport":
+        """Where rows are added that are looked at a second time."""
+        if self._again is None:
+            self._again = RowReport(
+                self._beside("again"), self._header, delimiter=self.delimiter, language=self.language
+            )
+        return self._again
+
     def close(self) -> None:
         if self._sink is not None:
             self._sink.close()
             self._sink = None
+        again, self._again = self._again, None
+        if again is not None:
+            again.close()
+            if again.rows and self.rows:
+                self.rows = self._joined_with(again.path)
+            elif again.rows:
+                again.path.replace(self.path)
+                self.rows = again.rows
+
+    def _joined_with(self, other: Path) -> int:
+        """Make one report of this one and the other; how many lines it has."""
+        whole = self._beside("whole")
+        row = -len(REPORT_COLUMNS)
+        with ExitStack() as stack:
+            files = [stack.enter_context(path.open(encoding="utf-8-sig", newline="")) for path in (self.path, other)]
+            readers = [csv.reader(file, delimiter=self.delimiter) for file in files]
+            target = stack.enter_context(whole.open("w", encoding="utf-8-sig", newline=""))
+            writer = csv.writer(target, delimiter=self.delimiter, lineterminator="\n")
+            writer.writerow([next(reader) for reader in readers][0])
+            in_order = heapq.merge(*readers, key=lambda line: int(line[row]))
+            lines = 0
+            for _, same in itertools.groupby(in_order, lambda line: line[row]):
+                writer.writerow(_one_line(*same))
+                lines += 1
+        whole.replace(self.path)
+        other.unlink()
+        return lines
+
+    def _beside(self, what: str) -> Path:
+        """A passing file; its name begins with a dot, so that nobody takes it for a contact file."""
+        return self.path.with_name(f".{self.path.name}.{what}")
 
     def _write(self, rows: pa.Table, said: pa.Table, rejected: npt.NDArray[np.int64]) -> None:
         is_rejected = pc.is_in(said["row"], pa.array(rejected))
         codes = said["code"].combine_chunks().dictionary_encode()
-        columns = [as_read(rows[f"c{index}"]) for index in range(len(self.header))]
+        columns = [as_read(rows[f"c{index}"]) for index in self._columns]
         columns += [
             said["row"],
             pc.if_else(is_rejected, "rejected", "warning"),
@@ -57,7 +104,7 @@ class RowReport:
             self._texts(codes, suggestion=False),
             self._texts(codes, suggestion=True),
         ]
-        names = [*self.header, *REPORT_COLUMNS]
+        names = [*self._columns.values(), *REPORT_COLUMNS]
         options = arrow_csv.WriteOptions(
             include_header=self._sink is None, delimiter=self.delimiter, quoting_style="needed", quoting_header="needed"
         )
@@ -79,6 +126,17 @@ class RowReport:
                 )
             )
         return pa.array(texts, pa.string()).take(codes.indices)
+
+
+def _one_line(first: list[str], second: list[str] | None = None) -> list[str]:
+    """What the lines say of one row: rejected if either says so."""
+    if second is None:
+        return first
+    start = -len(REPORT_COLUMNS) + 1
+    status = max(first[start], second[start], key=lambda said: said == "rejected")
+    pairs = list(zip(first[start + 1 :], second[start + 1 :], strict=True))
+    codes = ["; ".join(filter(None, pair)) for pair in pairs[:3]]
+    return [*first[:start], status, *codes, *(" ".join(filter(None, pair)) for pair in pairs[3:])]
 
 
 def _one_line_each(notes: pa.Table) -> pa.Table:

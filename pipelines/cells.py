@@ -37,6 +37,7 @@ class Block:
     columns: dict[str, pa.Array] = field(default_factory=dict)
     problems: dict[str, pa.Array] = field(default_factory=dict)
     raw_of: dict[str, pa.Array] = field(default_factory=dict)
+    header_of: dict[str, pa.Array] = field(default_factory=dict)
     notes: list[pa.Table] = field(default_factory=list)
 
     @property
@@ -66,12 +67,15 @@ def put_first(block: Block, key: str, own: pa.Array, columns: list[tuple[int, No
     """
     value, problem = own, no_problems(block.count)
     raw = columns[0][2] if columns else pa.array([""] * block.count, _TEXT)
+    header = pa.array([block.mapping.header[columns[0][0]] if columns else key] * block.count, _TEXT)
     for at, found, cells in columns:
         shown = pc.and_(pc.and_(pc.is_null(value), pc.is_null(problem)), pc.is_valid(found.problem))
         value = pc.if_else(shown, found.value, value)
         problem, raw = pc.if_else(shown, found.problem, problem), pc.if_else(shown, cells, raw)
+        header = pc.if_else(shown, block.mapping.header[at], header)
         note_cells(block, pc.if_else(shown, _NULL, found.problem), cells, block.mapping.header[at])
     block.put(key, Normalised(value, problem), raw)
+    block.header_of[key] = header
 
 
 def is_blank(column: pa.Array) -> pa.Array:

@@ -119,7 +119,8 @@ def _without_cell_errors(block: Block) -> pa.Table:
 
 def _row_text(rows: pa.Table) -> pa.Array:
     cells = [chunked(rows[name]).cast(_TEXT) for name in rows.column_names[1:-1]][:20]
-    return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*cells, " | "), 0, 200)
+    text = pc.replace_substring_regex(pc.binary_join_element_wise(*cells, " | "), r"( \| )+$", "")
+    return pc.utf8_slice_codeunits(text, 0, 200)
 
 
 # ── judging ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,8 +170,9 @@ def _cell_notes(block: Block, name: str, where: np.ndarray, codes: list[str], ro
     raw = block.raw_of.get(name)
     value = raw if raw is not None else block.columns[name]
     text = pc.utf8_slice_codeunits(value.take(at).cast(_TEXT).fill_null(""), 0, 200)
-    header = pa.array([block.mapping.header_of(name)] * len(at), _TEXT)
-    return pa.table({"row": rows.take(at), "code": code, "field": header, "value": text}, NOTES)
+    header = block.header_of.get(name)
+    field_ = header.take(at) if header is not None else pa.array([block.mapping.header_of(name)] * len(at), _TEXT)
+    return pa.table({"row": rows.take(at), "code": code, "field": field_, "value": text}, NOTES)
 
 
 def _have_key(frame: pa.Table) -> npt.NDArray[np.bool_]:

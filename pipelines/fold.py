@@ -39,6 +39,8 @@ def fold_rows(frame: CleanFrame, leaders: Longs, profile: Profile) -> CleanFrame
     for key, more in _KEYS:
         if profile.duplicates == "overwrite":
             columns[key] = _last_filled(starts, chunked(rows[key]))
+        if key == "phone":
+            columns[key] = _first_alike(starts, chunked(rows[key]), columns[key])
         columns[more] = _with_losers(starts, chunked(rows[key]), columns[key], columns[more])
     columns["clear"] = _still_empty(columns)
     columns["status"] = _status(starts, chunked(rows["status"]), columns["status"])
@@ -135,6 +137,22 @@ def _united(starts: Longs, column: pa.Array) -> pa.Array:
 
 def _joined(starts: Longs, column: pa.Array) -> pa.Array:
     return _combined(starts, column, lambda texts: "\n".join(dict.fromkeys(texts)) or None)
+
+
+def _first_alike(starts: Longs, phones: pa.Array, winner: pa.Array) -> pa.Array:
+    """The winner in the first of its spellings that are one number: with the Brazilian 9 and without."""
+    _, mixed = _several(starts, phones)
+    if not len(mixed):
+        return winner
+    ends = np.r_[starts[1:], len(phones)]
+    texts = []
+    for at in mixed.tolist():
+        mine = winner[at].as_py() or ""
+        written = phones[int(starts[at]) : int(ends[at])].drop_null().to_pylist()
+        texts.append(next((one for one in written if _forms([one]) == _forms([mine])), mine) or None)
+    mask = np.zeros(len(starts), bool)
+    mask[mixed] = True
+    return pc.replace_with_mask(winner, pa.array(mask), pa.array(texts, pa.string()))
 
 
 def _with_losers(starts: Longs, column: pa.Array, winner: pa.Array, further: pa.Array) -> pa.Array:

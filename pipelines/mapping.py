@@ -152,6 +152,7 @@ def propose(
 ) -> list[Proposal]:
     """A mapping for every column, from its name or, where the name says nothing, from its cells."""
     mapping = map_columns(header, profile, known)
+    has_names = not {"display_name", "first_name", "last_name"}.isdisjoint(mapping.targets)
     found = []
     for index, (name, target) in enumerate(zip(header, mapping.targets, strict=True)):
         cells = [cell for cell in sample[f"c{index}"].to_pylist() if cell and cell.strip()]
@@ -162,6 +163,9 @@ def propose(
             found.append(Proposal(name, IGNORE, "ignored", example, taken=False))
         else:
             guess, reason = _by_content(name, cells, profile)
+            if guess == "display_name" and has_names:
+                guess, reason = f"{CUSTOM}{custom_key(name)}", "other"
+            has_names = has_names or guess == "display_name"
             found.append(Proposal(name, guess, reason, example, taken=False))
     return found
 
@@ -174,7 +178,11 @@ def _by_content(name: str, cells: list[str], profile: Profile) -> tuple[str, Rea
     if _share(emails.problem) > 0.7:
         return "email", "emails"
     phones = normalise_phones(column, profile.default_country)
-    if _share(phones.problem) > 0.7 and sum(len(re.sub(r"\D", "", cell)) >= 8 for cell in cells) > len(cells) * 0.7:
+    if (
+        "fax" not in header_form(name)
+        and _share(phones.problem) > 0.7
+        and sum(len(re.sub(r"\D", "", cell)) >= 8 for cell in cells) > len(cells) * 0.7
+    ):
         return "phone", "phones"
     words = [cell for cell in cells if re.fullmatch(r"[^\d@_/\\]{2,80}", cell)]
     distinct = len(set(cells)) / len(cells)

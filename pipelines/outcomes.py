@@ -106,4 +106,4 @@ def report_merge_notes(opened: Opened, noted: pa.Table, report: RowReport) -> No
     notes = pa.table({"row": noted["row"], "code": noted["code"], "field": [""] * count, "value": [""] * count}, NOTES)
     for raw in opened.source.blocks():
         numbers = chunked(raw[ROW])
-        report.add(raw, notes.filter(pc.is_in(notes["row"], numbers)), rejected)
+        report.again.add(raw, notes.filter(pc.is_in(notes["row"], numbers)), rejected)

@@ -42,10 +42,12 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
             changes = undo.changes_of(connection, number, after, _CHUNK)
+            context = _Undo(number, actor, clock(), fields, later)
             if not changes:
+                report = _remove_kept(connection, report, context)
                 batches.set_batch(connection, number, {"state": "undone"})
                 return replace(report, kept=tuple(sorted(set(report.kept))))
-            report = _undo(connection, changes, report, _Undo(number, actor, clock(), fields, later))
+            report = _undo(connection, changes, report, context)
             after = changes[-1].id
 
 
@@ -92,6 +94,15 @@ def _undo(connection: Connection, changes: list[Any], report: UndoReport, contex
         lifted=report.lifted + lifted,
         kept=(*report.kept, *kept),
     )
+
+
+def _remove_kept(connection: Connection, report: UndoReport, context: _Undo) -> UndoReport:
+    """Remove the contacts that earlier undone imports made, and that stayed for the sake of this one only."""
+    ids = undo.kept_for(connection, context.batch_id)
+    lifted = undo.remove_contacts(connection, ids, context.at)
+    for contact_id in ids:
+        _note(connection, contact_id, None, context)
+    return replace(report, removed=report.removed + len(ids), lifted=report.lifted + lifted)
 
 
 def _note(connection: Connection, contact_id: int, diff: dict[str, Any] | None, context: _Undo) -> None:

@@ -28,7 +28,8 @@ _OUT = re.compile(
     r"|\bbaja (de |del |en |por )?(e ?mail|correo|boletin|newsletter|lista|sms|whatsapp|publicidad|comunicaciones)"
     r"|\b(e ?mail|correo|boletin|newsletter|sms|whatsapp|publicidad) baja\b"
     r"|^baja$|\bdad[oa] de baja\b|\bfecha (de )?baja\b|\blista negra\b|\bno participar\b"
-    r"|\bclean time\b|lista robinson|\bexcluir de\b|\bnao (enviar|contatar|ligar|perturbe)"
+    r"|\b(no participacion|exclusion) (de|en|por) \w+|\bclean time\b|lista robinson|\bexcluir de\b"
+    r"|\bnao (enviar|contatar|ligar|perturbe)"
 )
 _OFFERS = (
     r"(publicidad|publicidade|marketing|promocion\w*|promoco\w*|comunicacion\w*|comunicaco\w*|e ?mails?|correos?|sms"

@@ -30,11 +30,10 @@ class Layout:
 
 _HUBSPOT = {
     "lead status": "ignore",
-    "associated company": "ignore",
     "create date gmt 1": "ignore",
     "contact owner": "ignore",
     "estado del lead": "ignore",
-    "empresa asociada": "ignore",
+    "empresa asociada": "company",
     "id de registro": "external_id",
     "hs object id": "external_id",
 }
@@ -173,6 +172,8 @@ LAYOUTS: tuple[Layout, ...] = (
             "landline number": "phone",
             "ext id": "external_id",
             "contact id": "external_id",
+            "opt in": "opt_in.email",
+            "double opt in": "opt_in.email",
         },
         date_order="dmy",
     ),

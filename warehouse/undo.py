@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, exists, func, or_, select, update
 
 from warehouse.tables import (
     batch_rows,
@@ -131,9 +131,34 @@ def set_consent(connection: Connection, contact_id: int, channel: str, change: t
     return connection.execute(statement.returning(c.channel)).first() is not None
 
 
-def contacts_of_later(connection: Connection, batch_id: int) -> set[int]:
-    """The contacts that rows of later imports went to, but for imports that were taken back."""
-    later = select(batches.c.id).where(batches.c.id > batch_id, batches.c.state != "undone")
+def kept_for(connection: Connection, batch_id: int) -> list[int]:
+    """The contacts of imports that were taken back, which stayed as rows of this one went to them, and now may go.
+
+    Nobody edited them, and no other import that stands has them.
+    """
+    if not connection.execute(select(batches.c.id).where(batches.c.state == "undone").limit(1)).first():
+        return []
+    undone = select(batches.c.id).where(batches.c.state == "undone")
+    rows, change = batch_rows.c, contact_changes.c
+    mine = select(rows.contact_id).where(rows.batch_id == batch_id).distinct().subquery()
+    made = exists().where(change.contact_id == contacts.c.id, change.operation == "create", change.batch_id.in_(undone))
+    others = or_(change.batch_id.is_(None), change.batch_id.not_in(undone))
+    touched = exists().where(
+        change.contact_id == contacts.c.id,
+        change.operation != "undo",
+        others,
+        func.coalesce(change.batch_id, 0) != batch_id,
+    )
+    query = select(contacts.c.id).join(mine, mine.c.contact_id == contacts.c.id)
+    found = connection.execute(query.where(contacts.c.deleted_at.is_(None), made, ~touched)).scalars().all()
+    others_have = contacts_of_later(connection, 0, but=batch_id) if found else set()
+    return sorted(set(found) - others_have)
+
+
+def contacts_of_later(connection: Connection, batch_id: int, but: int = 0) -> set[int]:
+    """The contacts that rows of later imports, but for one, went to; not of imports that were taken back."""
+    b = batches.c
+    later = select(b.id).where(b.id > batch_id, b.id != but, b.state != "undone")
     query = select(batch_rows.c.contact_id).where(
         batch_rows.c.batch_id.in_(later), batch_rows.c.contact_id.is_not(None)
     )

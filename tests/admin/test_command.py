@@ -349,3 +349,16 @@ def test_a_folder_a_missing_file_and_a_place_that_cannot_be_written_are_one_sent
     assert (folder.returncode, "es una carpeta: indique un archivo" in folder.stderr) == (2, True)
     assert (nowhere.returncode, "Revise los permisos y el espacio libre" in nowhere.stderr) == (2, True)
     assert "Traceback" not in nowhere.stderr
+
+
+def test_the_template_does_not_write_over_a_file(run: Run, tmp_path: Path) -> None:
+    mine = tmp_path / "contacts.csv"
+    mine.write_text("mine", "utf-8")
+
+    refused = run(tmp_path / "home", "template", str(mine))
+    kept = mine.read_text("utf-8")
+    forced = run(tmp_path / "home", "template", str(mine), "--force")
+
+    assert (refused.returncode, kept, forced.returncode) == (2, "mine", 0)
+    assert "--force" in refused.stderr
+    assert mine.read_text("utf-8") != "mine"

@@ -308,3 +308,31 @@ def test_what_pipedrive_puts_before_its_columns_is_passed_over() -> None:
     ]
 
     assert _targets(header) == ["external_id", "display_name", "phone", "email"]
+
+
+def _proposed(text: str) -> dict[str, str]:
+    rows = [line.split(",") for line in text.splitlines()]
+    columns = {f"c{at}": [row[at] for row in rows[1:]] for at in range(len(rows[0]))}
+    sample = RawFrame(pa.table({"row": list(range(1, len(rows))), "problem": [None] * (len(rows) - 1), **columns}))
+    return {one.column: one.target for one in propose(rows[0], sample, Profile(default_country="CO"), {})}
+
+
+def test_no_column_is_guessed_to_be_the_name_where_the_file_has_names() -> None:
+    found = _proposed(
+        "Record ID,First Name,Last Name,Email,Marketing contact\n1,Jorge,Gil,j@example.org,Non marketing contact\n"
+        "2,Laura,Ruiz,l@example.org,Is marketing contact\n"
+    )
+
+    assert found["Marketing contact"] == "custom.marketing_contact"
+
+
+def test_one_column_at_most_is_guessed_to_be_the_name() -> None:
+    found = _proposed("Quien,Asesor,Tel\nAna Gil,Juan Ventas,3001110001\nEva Paz,Luz Ventas,3001110002\n")
+
+    assert (found["Quien"], found["Asesor"]) == ("display_name", "custom.asesor")
+
+
+def test_a_fax_is_no_phone() -> None:
+    found = _proposed("Nombre,Correo,Fax\nAna,a@example.org,+57 601 555 0101\nEva,e@example.org,+57 601 555 0102\n")
+
+    assert found["Fax"] == "custom.fax"

@@ -1,6 +1,7 @@
 """What a row makes of the contact it matched, and the history that it leaves."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -270,3 +271,14 @@ def test_a_new_whole_name_leaves_no_parts_of_the_old_one(store: Roll) -> None:
         ("Berta Zapata", None, None),
         ("Eva Ruiz Mora", "Eva", "Ruiz"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("+55 11 98765-4321", "+55 11 8765-4321"), ("+54 9 11 2345-6789", "+54 11 2345-6789")],
+)
+def test_of_two_spellings_of_one_number_the_first_is_kept(store: Roll, first: str, second: str) -> None:
+    store.import_text(f"nombre,telefono\nBia Souza,{first}\nBia Souza,{second}\n")
+
+    assert store.rows("SELECT phone FROM contacts") == [(re.sub(r"[ -]", "", first),)]
+    assert store.one("SELECT count(*) FROM contact_keys") == 0

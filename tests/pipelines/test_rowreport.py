@@ -137,3 +137,53 @@ def test_a_column_without_a_name_that_holds_something_is_named_by_its_place(roll
     report = roll.import_text("nombre,teléfono,,ciudad\nAna,3001112233,algo,Cali\n")
 
     assert report.columns_not_taken == ("#3",)
+
+
+def test_all_cells_of_a_row_with_too_many_stand_in_the_report(roll: Roll) -> None:
+    report = roll.import_text("nombre,telefono,correo\nPérez, Ana,300 111 9001,ana@perez.co\nLuis,3001119002,\n")
+
+    (row,) = _read(report)
+    assert (row["nombre"], row["telefono"], row["correo"]) == ("Pérez", " Ana", "300 111 9001,ana@perez.co")
+    assert row["_value"] == "Pérez |  Ana | 300 111 9001,ana@perez.co"
+
+
+def test_a_row_with_too_few_cells_shows_those_it_has(roll: Roll) -> None:
+    report = roll.import_text("nombre,telefono,correo,ciudad\nPérez,3001119001\nLuis,3001119002,,Lima\n")
+
+    (row,) = _read(report)
+    assert row["_value"] == "Pérez | 3001119001"
+
+
+@pytest.mark.parametrize("cells", ["abc123;", ";abc123"])
+def test_a_bad_cell_is_said_of_the_column_that_it_stands_in(roll: Roll, cells: str) -> None:
+    report = roll.import_text(f"nombre;telefono;celular;correo\nAna;{cells};ana@example.org\n")
+
+    (row,) = _read(report, ";")
+    assert row["_field"] == ("telefono" if cells.startswith("abc") else "celular")
+
+
+def test_a_row_has_one_line_whatever_is_said_of_it_and_lines_are_in_order(roll: Roll) -> None:
+    report = roll.import_text(
+        "nombre,telefono,correo\nJulián,3005551122,j@example.org\nAna,3005551122,ana@\nEva,,eva@\nLuis,3005551122,\n"
+    )
+
+    rows = _read(report)
+    assert [(row["_row"], row["_status"], row["_code"]) for row in rows] == [
+        ("2", "warning", "email_invalid; key_shared"),
+        ("3", "rejected", "email_invalid; no_key"),
+        ("4", "warning", "key_shared"),
+    ]
+    assert rows[0]["_field"] == "correo"
+    assert rows[0]["_message"] == f"{CODES['email_invalid'].es} {CODES['key_shared'].es}"
+    assert [path.name for path in roll.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_report_of_a_report_has_its_columns_once(roll: Roll) -> None:
+    first = roll.import_text("name,phone\nAna,nope\n")
+    assert first.reject_file is not None
+
+    second = roll.import_path(Path(first.reject_file))
+
+    (row,) = _read(second)
+    assert list(row) == ["name", "phone", *EXTRA]
+    assert (row["_row"], row["_code"]) == ("1", "phone_invalid; no_key")

@@ -194,3 +194,26 @@ def test_the_opt_outs_and_blocks_that_go_with_an_import_are_counted(store: Roll)
     store.import_text("email,estado,email opt out\nana@x.org,bloqueado,sí\neva@x.org,,sí\nluz@x.org,activo,no\n")
 
     assert undo_batch(store.engine, 2, "test", utc_now).lifted == 3
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 1, 3), (1, 3, 2)])
+def test_in_whatever_order_imports_are_taken_back_nobody_of_theirs_stays(store: Roll, order: tuple[int, ...]) -> None:
+    text = "nombre,correo,ciudad\nAna,ana@example.org,Lima\nEva,eva@example.org,\n"
+    store.import_text(text)
+    store.import_text(text)
+    store.import_text(text.replace("Lima", "Quito"))
+
+    for number in order:
+        undo_batch(store.engine, number, "test", utc_now)
+
+    assert store.living() == []
+
+
+def test_a_contact_that_stayed_for_an_import_stays_while_another_has_it(store: Roll) -> None:
+    for _ in range(3):
+        store.import_text("nombre,correo\nAna,ana@example.org\n")
+
+    undo_batch(store.engine, 1, "test", utc_now)
+    undo_batch(store.engine, 2, "test", utc_now)
+
+    assert store.living("email") == [("ana@example.org",)]

@@ -55,6 +55,8 @@ from schemas.headers import header_target
         ("No participar en correo electrónico", "opt_out.email"),
         ("Autoriza habeas data", "data_consent"),
         ("Autorización tratamiento de datos", "data_consent"),
+        ("no participacion de correo electronico", "opt_out.email"),
+        ("exclusion de correo electronico", "opt_out.email"),
     ],
 )
 def test_a_header_of_consent_is_known(header: str, target: str) -> None:
