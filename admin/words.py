@@ -275,6 +275,8 @@ def wrong_use(error: UsageError, language: str | None) -> str:
 def system_said(error: OSError, language: str | None) -> str:
     """What the system refused, where, and what to look at."""
     at = f"{error.filename}: " if error.filename else ""
+    if isinstance(error, FileNotFoundError):
+        return f"{at}no existe esa carpeta o archivo." if language == "es" else f"{at}there is no such folder or file."
     if language == "es":
         return f"{at}el sistema no lo permite ({error.strerror or error}). Revise los permisos y el espacio libre."
     return f"{at}the system does not allow it ({error.strerror or error}). Check permissions and free space."

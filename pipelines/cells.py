@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pipelines import words
 from pipelines.columns import SEPARATOR, Normalised, chunked, joined, no_problems, without_blanks
 from pipelines.dates import normalise_dates
-from pipelines.mapping import ColumnMap
+from pipelines.mapping import ColumnMap, source_of
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
 from pipelines.texts import normalise_names, normalise_texts
 from schemas.consents import DATA_CONSENT, EVERY_CHANNEL
@@ -89,6 +89,8 @@ def read_cells(block: Block) -> None:
     for key in _PLAIN:
         block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
     ids = [without_blanks(normalise_texts(cells)) for cells in block.cells("external_id")]
+    if source_of(block.mapping, block.profile) == "salesforce":
+        ids = [_long_ids(column) for column in ids]
     block.columns["external_id"] = first(ids, block.count)
     if len(ids) > 1:
         own = block.columns["external_id"]
@@ -102,6 +104,26 @@ def read_cells(block: Block) -> None:
         _dates(block, key)
     for key, kind in block.mapping.custom.items():
         _custom(block, key, kind)
+
+
+def _long_ids(column: pa.Array) -> pa.Array:
+    """Salesforce's ids in their long form: reports show 15 characters, where case counts, the API 18."""
+    short = pc.match_substring_regex(column, r"^[A-Za-z0-9]{15}$").fill_null(False)
+    if not pc.any(short).as_py():
+        return column
+    texts = [long_id(text) for text in column.filter(short).to_pylist()]
+    return pc.replace_with_mask(column, short, pa.array(texts, _TEXT))
+
+
+def long_id(short: str) -> str:
+    """A 15-character id of Salesforce with the three that say which letters are capitals.
+
+    >>> long_id("0015000000VaCdE")
+    '0015000000VaCdEAAV'
+    """
+    parts = (short[start : start + 5] for start in (0, 5, 10))
+    numbers = (sum(1 << at for at, char in enumerate(part) if "A" <= char <= "Z") for part in parts)
+    return short + "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[number] for number in numbers)
 
 
 def _address(block: Block) -> pa.Array:

@@ -239,6 +239,7 @@ def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> 
             },
             clock(),
         )
+        batches.set_batch(connection, number, {"state": "retried"})
         os.replace(path, working)
         folders.remove_words(path)
     if new is None:

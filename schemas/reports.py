@@ -51,6 +51,7 @@ STATES: dict[str, tuple[str, str]] = {
     "done": ("done", "terminado"),
     "rejected": ("rejected", "rechazado"),
     "needs_mapping": ("without a mapping", "falta indicar las columnas"),
+    "retried": ("sent again", "enviado de nuevo"),
     "undoing": ("being taken back", "deshaciéndose"),
     "undone": ("taken back", "deshecho"),
 }

@@ -1,6 +1,9 @@
 """The settings, each from an environment variable `PADRON_<NAME>`; wrong ones are refused at start."""
 
+import difflib
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
@@ -13,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import SetupError
 
+_OF_COMPOSE = {"PADRON_UID", "PADRON_GID"}
+"""What only the compose file reads."""
 _START = "start it with {0} or {1} | debe empezar por {0} o {1}"
 _MENDS = {
     "literal_error": ("use one of {expected}", "use uno de {expected}"),
@@ -198,6 +203,7 @@ def hide_password(text: str) -> str:
 
 def read_settings() -> Settings:
     """The settings of this process; raises SetupError naming each wrong one and its mend."""
+    _refuse_unknown(name for name in os.environ if name.startswith("PADRON_"))
     try:
         return Settings()
     except ValidationError as error:
@@ -206,6 +212,18 @@ def read_settings() -> Settings:
             f"Wrong settings: {english}. See docs/reference/settings.md.",
             f"Ajustes equivocados: {spanish}. Vea docs/reference/settings.md.",
         ) from error
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    """A mistyped name would leave its setting at the default, silently."""
+    known = {f"PADRON_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(set(names) - known - _OF_COMPOSE):
+        near = difflib.get_close_matches(name, known, 1)
+        english, spanish = (f" Did you mean {near[0]}?", f" ¿Quiso decir {near[0]}?") if near else ("", "")
+        raise SetupError(
+            f"There is no setting {name}.{english} See docs/reference/settings.md.",
+            f"No existe el ajuste {name}.{spanish} Vea docs/reference/settings.md.",
+        )
 
 
 def asked_language() -> str | None:

@@ -417,3 +417,18 @@ def test_pairs_of_further_phones_are_noted_in_a_first_load_too(store: Roll) -> N
     assert report.created == imports._FIRST_LOAD + 2
     ids = [store.one("SELECT id FROM contacts WHERE display_name = :name", name=name) for name in ("Ana", "Luis")]
     assert _pairs(store) == [(*sorted(ids), "key_shared")]
+
+
+def test_short_and_long_ids_of_one_salesforce_record_are_one(store: Roll) -> None:
+    store.import_text(
+        "Contact ID,First Name,Last Name,Account Name,Email\n0033000000AbCdE,Ana,Gil,Acme,a@example.org\n"
+    )
+
+    report = store.import_text(
+        "Id,OwnerId,AccountId,FirstName,LastName,Email\n0033000000AbCdEAAV,1,2,Ana,Gil,b@example.org\n"
+    )
+
+    assert (report.created, report.updated) == (0, 1)
+    assert store.rows("SELECT value FROM contact_keys WHERE kind = 'external_id'") == [
+        ("salesforce:0033000000AbCdEAAV",)
+    ]

@@ -76,3 +76,10 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_passwords_in_urls_are_not_shown_whatever_they_hold() -> None:
     assert hide_password("postgresql://ana:p@ss/w@db/padron") == "postgresql://…@db/padron"
+
+
+def test_a_mistyped_setting_is_refused_with_the_right_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PADRON_DEFAULT_CONTRY", "CO")
+
+    with pytest.raises(SetupError, match="PADRON_DEFAULT_CONTRY. Did you mean PADRON_DEFAULT_COUNTRY?"):
+        read_settings()
