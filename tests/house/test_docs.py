@@ -1,17 +1,25 @@
 """What the pages tell people to type and to write works as they say, and their links lead somewhere."""
 
+import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from admin.api.callers import Desk
+from admin.api.server import AdminServer
 from connectors.profiles import profiles_folder, read_folders, read_profile
 from schemas.profiles import Profile
-from schemas.settings import read_settings
+from schemas.settings import Settings, read_settings
 from tests.routes.running import ROOT, padron
+from warehouse.store import open_store
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 _UNKNOWN_LAYOUT = "Quién,Móvil de contacto\nAna Díaz,300 111 2233\nLuis Gil,300 222 3344\nEva Paz,300 333 4455\n"
@@ -83,3 +91,29 @@ def test_the_quickstart_works_as_written(tmp_path: Path) -> None:
 
     assert (tmp_path / "padron-data" / "profiles" / "mine.toml").exists()
     assert "Created" in done.stdout
+
+
+def test_the_page_of_operators_works_as_written(tmp_path: Path) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        assert not os.environ.get("CI"), "curl is not installed, and CI must run the pages"
+        pytest.skip("NOT RUN: curl is not installed")
+    for line in blocks("docs/how-to/operators.md", "sh")[0].splitlines():
+        typed = "tres gatos en un tejado\n" * 2
+        program, *arguments = shlex.split(line)
+        extra = ["--password-stdin"] if "operators" in arguments else []
+        assert program == ".venv/bin/padron"
+        done = padron(tmp_path, *arguments, *extra, typed=typed)
+        assert done.returncode == 0, done.stderr
+    settings = Settings(home=tmp_path, admin_port=0)
+    server = AdminServer(Desk(settings, open_store(settings.store_url), lambda: datetime.now(UTC), lambda _: None))
+    server.start()
+    script = "\n".join(blocks("docs/how-to/operators.md", "bash")).replace("http://127.0.0.1:8370", server.url)
+
+    done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=120)
+
+    server.stop()
+    refused, taken = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert json.loads(refused)["code"] == "no_seat"
+    assert json.loads(taken)["operator"]["email"] == "agente3@example.org"

@@ -139,13 +139,13 @@ class Running:
         return self.process.wait(seconds)
 
 
-def padron(home: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+def padron(home: Path, *arguments: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
     """A command of Padrón's, run to its end."""
     return subprocess.run(
         [sys.executable, "-m", "admin.command", *arguments],
         env=environment(home, **settings),
         cwd=ROOT,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         capture_output=True,
         text=True,
         timeout=60,
