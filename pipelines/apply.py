@@ -91,7 +91,8 @@ def _apply_rows(
     while frame.num_rows:
         found = matches_now(connection, frame, found, unasked, context)
         shared = context.shared.of(frame, context.source, context.passed_over)
-        decision = decide(frame, found, context.profile, {row: set(keys) for row, keys in shared.items()})
+        keys = {row: set(keys) for row, keys in shared.items()}
+        decision = decide(frame, found, context.profile, keys, _barred(found, keys, context))
         again = _depends(frame, found, decision, shared, context)
         if context.profile.duplicates == "create":
             _tighten_namesakes(connection, frame, found, context)
@@ -99,6 +100,15 @@ def _apply_rows(
         done.append(_apply(connection, _keep(frame, ~again), part, shared, context))
         frame, unasked = _keep(frame, again), unasked[again]
     return done[0] if len(done) == 1 else _together(*done)
+
+
+def _barred(found: pa.Table, shared: dict[int, set[str]], context: Context) -> Flags | None:
+    """Matches with the people of earlier rows by contended keys: the file's own groups told these people apart."""
+    if not shared or not found.num_rows:
+        return None
+    columns = (found[name].to_pylist() for name in ("row", "kind", "value"))
+    contended = [f"{kind}:{value}" in shared.get(row, ()) for row, kind, value in zip(*columns, strict=True)]
+    return np.array(contended, bool) & context.seen.has(found["contact_id"].to_numpy())
 
 
 def _depends(

@@ -193,7 +193,7 @@ def _clusters(starts: Longs, ends: Longs, names: Codes, texts: pa.Array) -> Code
 
 
 def _by_name(start: int, names: Codes, texts: pa.Array) -> Longs:
-    """The rows that share one key, apart where their names disagree."""
+    """The rows that share one key, apart where their names disagree; a nameless one may be any's, which shows later."""
     first_of: dict[int, int] = {}
     parts: list[tuple[str, int]] = []
     found = np.empty(len(names), np.int64)
@@ -205,6 +205,8 @@ def _by_name(start: int, names: Codes, texts: pa.Array) -> Longs:
             if first_of[name] == start + offset:
                 parts.append((text, start + offset))
         found[offset] = first_of[name]
+    if len(parts) > 1 and any(texts[name].as_py() == "" for name in first_of):
+        found[:] = start
     return found
 
 

@@ -70,15 +70,22 @@ def _as_numbers(column: pa.Array) -> npt.NDArray[np.generic]:
     return column.cast(kind).fill_null(-(2**52) - 1).to_numpy(zero_copy_only=False)
 
 
-def decide(frame: CleanFrame, matches: pa.Table, profile: Profile, shared: dict[int, set[str]]) -> Decision:
+def decide(
+    frame: CleanFrame,
+    matches: pa.Table,
+    profile: Profile,
+    shared: dict[int, set[str]],
+    barred: Flags | None = None,
+) -> Decision:
     """Match each row by the profile's keys in order; a phone or e-mail alone also wants names that agree.
 
-    `shared` names, by row, the keys that an earlier row of the same file owns.
+    `shared` names, by row, the keys that an earlier row of the same file owns; `barred` marks matches that do not make
+    the row that contact.
     """
     rows = chunked(frame[ROW]).to_numpy()
     decision = Decision(np.zeros(len(rows), np.int64), np.zeros(len(rows), bool), np.zeros(len(rows), bool))
     if matches.num_rows and profile.duplicates != "create":
-        _choose(decision, rows, frame, matches, profile)
+        _choose(decision, rows, frame, matches, profile, barred)
     if matches.num_rows:
         _mark_held(decision, rows, frame, matches)
         _mark_taken(decision, rows, frame, matches)
@@ -86,12 +93,16 @@ def decide(frame: CleanFrame, matches: pa.Table, profile: Profile, shared: dict[
     return decision
 
 
-def _choose(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.Table, profile: Profile) -> None:
+def _choose(
+    decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.Table, profile: Profile, barred: Flags | None
+) -> None:
     order = {kind: index for index, kind in enumerate(profile.match_on)}
     kinds = np.array([order.get(kind, -1) for kind in matches["kind"].to_pylist()], np.int64)
     agree = _agree(rows, frame, matches, profile)
     by_id = chunked(pc.equal(matches["kind"], "external_id")).to_numpy(zero_copy_only=False)
     agreeing = (kinds >= 0) & (agree | by_id)
+    if barred is not None:
+        agreeing &= ~barred
     position = np.searchsorted(rows, matches["row"].to_numpy())[agreeing]
     contact = matches["contact_id"].to_numpy()[agreeing]
     shares = (chunked(pc.not_equal(matches["role"], "owner")).to_numpy(zero_copy_only=False))[agreeing]

@@ -136,3 +136,44 @@ def test_an_import_by_hand_that_was_cut_off_goes_on(store: Roll, slices: Callabl
     assert report.created == 6
     assert store.rows("SELECT state, created FROM batches") == [("done", 6)]
     assert store.one("SELECT count(*) FROM contacts") == 6
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_nameless_row_between_two_people_is_told_by_all_rows_whatever_the_slices(
+    store: Roll, slices: Callable[[int], None], size: int
+) -> None:
+    slices(size)
+    store.import_text(
+        "Nombre,Teléfono,Email\nA. Pérez,,p2@example.org\nMaría Ruiz,,p9@example.org\n,+573001119999,\n"
+        ",+573001119998,\n,+573001119997,\nLuisa Gómez,+573001110002,\n,+573001110002,p2@example.org\n"
+        "Luisa Gómez,,p2@example.org\n",
+        duplicates="merge",
+        match_on=("email", "phone"),
+    )
+
+    assert [name for name, _, _ in store.living() if name] == ["A. Pérez", "María Ruiz", "Luisa Gómez", "Luisa Gómez"]
+
+
+@pytest.mark.parametrize("first_load", [1, 20_000])
+@pytest.mark.parametrize("size", [1, 100])
+def test_people_that_a_file_tells_apart_stay_apart_in_a_first_load_and_later(
+    store: Roll, slices: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, first_load: int, size: int
+) -> None:
+    slices(size)
+    monkeypatch.setattr(imports, "_FIRST_LOAD", first_load)
+
+    store.import_text(
+        "Nombre,Email,Email 2\nMaría,p14@example.org,\nA. Pérez,p9@example.org,p14@example.org\n"
+        "Ana María Pérez López,p9@example.org,\n"
+    )
+
+    assert [name for name, _, _ in store.living()] == ["María", "Ana María Pérez López"]
+    assert _owners(store, "p14@example.org") == [("Ana María Pérez López", "shared"), ("María", "own")]
+
+
+def test_a_shared_phone_still_finds_its_person_of_the_roll(store: Roll) -> None:
+    store.import_text("Nombre,Teléfono\nLuis Gómez,+573001110000\n")
+
+    report = store.import_text("Nombre,Teléfono,Ciudad\nAna Pérez,+573001110000,\nLuis Gómez,+573001110000,Lima\n")
+
+    assert (report.created, report.updated) == (1, 1)
