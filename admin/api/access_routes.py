@@ -16,6 +16,7 @@ from admin.api.models import (
     SignInBody,
     StateBody,
 )
+from admin.api.pages import Number
 from admin.api.problems import Refusal, problems
 from pipelines import access, operators
 from pipelines.access import Caller
@@ -80,7 +81,7 @@ def reset_password(body: ResetBody, request: Request, desk: AtDesk) -> Response:
 
 @router.put("/operators/{number}/conversations", status_code=204, responses=problems(401, 403, 404))
 def report_conversations(
-    number: int,
+    number: Number,
     body: ConversationsBody,
     caller: Annotated[Caller, Depends(May("conversations:report"))],
     desk: AtDesk,

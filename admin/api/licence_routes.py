@@ -3,12 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BeforeValidator
 
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.models import DayModel, LicenceBody, LicenceChanges, LicenceModel, SeatsModel
 from admin.api.operator_routes import IfMatch, version_of, with_etag
+from admin.api.pages import Number
 from admin.api.problems import Refusal, problems
 from pipelines import licences
 from pipelines.access import Caller
@@ -19,7 +20,6 @@ from warehouse.licences import get_licence
 router = APIRouter(prefix="/api/licences", tags=["licences"])
 Reader = Annotated[Caller, Depends(May("licences:read"))]
 Writer = Annotated[Caller, Depends(May("licences:write"))]
-Number = Annotated[int, Path(ge=1, le=2**53)]
 _MOST_DAYS = 400
 
 

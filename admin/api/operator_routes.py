@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.models import LinkModel, OperatorBody, OperatorChanges, OperatorModel, Page, PasswordBody
-from admin.api.pages import Cursor, Limit, Search, after, page
+from admin.api.pages import Cursor, Limit, Number, Search, after, page
 from admin.api.problems import problems
 from pipelines import access, operators
 from pipelines.access import Caller
@@ -18,7 +18,6 @@ from warehouse.operators import get_operator
 router = APIRouter(prefix="/api/operators", tags=["operators"])
 Reader = Annotated[Caller, Depends(May("operators:read"))]
 Writer = Annotated[Caller, Depends(May("operators:write"))]
-Number = Annotated[int, Path(ge=1, le=2**53)]
 IfMatch = Annotated[str, Header(alias="If-Match", max_length=40, description="The ETag that was read, or *.")]
 _NO_VERSION = 0
 

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from admin.api.models import NO_NUL, Page
 from admin.api.problems import Refusal
@@ -15,6 +15,7 @@ Shown = TypeVar("Shown")
 Search = Annotated[str, Query(max_length=200, pattern=NO_NUL, description="What to look for, or its beginning.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=64, description="The `next` of the part before.")]
+Number = Annotated[int, Path(ge=1, le=2**53, description="The number of what is meant.")]
 _MARK = b"after:"
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.models import NO_NUL, EntryModel, NewTokenModel, Page, RoleBody, RoleModel, TokenBody, TokenModel
-from admin.api.pages import Cursor, Limit, Search, after, page
+from admin.api.pages import Cursor, Limit, Number, Search, after, page
 from admin.api.problems import problems
 from pipelines import access, audit, roles
 from pipelines.access import Caller
@@ -16,7 +16,6 @@ from warehouse.engines import reading
 
 router = APIRouter(prefix="/api")
 RoleName = Annotated[str, Path(min_length=1, max_length=60, pattern=NO_NUL)]
-Number = Annotated[int, Path(ge=1, le=2**53)]
 
 
 def _role(name: str, permissions: frozenset[str]) -> RoleModel:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from schemas.permissions import ROLES
-from tests.admin.api.conftest import Endpoint
+from tests.admin.api.conftest import Endpoint, serve
+from tests.conftest import Roll
+from warehouse.store import open_store
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
 _ENDS_THE_SESSION = ("/api/sessions/current", "/api/operators/{number}/sessions", "/api/me/password")
@@ -35,5 +37,12 @@ def test_the_document_is_true_for_each_role(endpoint: Endpoint, role: str) -> No
 @pytest.mark.slow
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize("role", ROLES)
-def test_the_document_is_true_for_each_role_in_200_examples(endpoints: Endpoint, role: str) -> None:
-    ask_everything(endpoints, role, 200)
+def test_the_document_is_true_for_each_role_in_200_examples(endpoint: Endpoint, role: str) -> None:
+    ask_everything(endpoint, role, 200)
+
+
+def test_the_document_is_true_over_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    engine = open_store(postgres_url)
+    for endpoint in serve(Roll(engine, tmp_path)):
+        ask_everything(endpoint, "administrator", 25)
+    engine.dispose()
