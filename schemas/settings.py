@@ -138,6 +138,12 @@ class Settings(BaseSettings):
         description="Port of the admin endpoint; 0 takes any free one.",
         json_schema_extra={"es": "Puerto del servicio de administración; 0 toma uno libre."},
     )
+    max_upload_bytes: int = Field(
+        1_000_000_000,
+        ge=1,
+        description="Largest file taken over HTTP.",
+        json_schema_extra={"es": "El mayor archivo que se toma por HTTP."},
+    )
     session_idle_minutes: float = Field(
         15.0,
         gt=0,

@@ -1,6 +1,6 @@
-"""The tables of who may come in: operators, roles, licences, seats, sessions, tokens, and the audit."""
+"""The tables of who may come in and what they ask for: operators, licences, sessions, tokens, uploads, audit."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, text
 
 from warehouse.tables import Id, Json, Key, UtcTime, metadata
 
@@ -162,6 +162,22 @@ api_tokens = Table(
     Column("used_at", UtcTime),
     Column("revoked_at", UtcTime),
     comment="Tokens of machines, kept as their hash, with the permissions they have.",
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("profile_text", Text, nullable=False),
+    Column("token_sha256", String(64), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("batch_id", Id),
+    comment="Files that came over HTTP, until their mapping is confirmed and they become batches.",
 )
 
 audit = Table(

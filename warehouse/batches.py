@@ -107,9 +107,12 @@ def get_batch(connection: Connection, number: int) -> Batch:
     return _batch(row)
 
 
-def list_batches(connection: Connection, limit: int) -> list[Batch]:
-    """The newest batches first."""
-    return [_batch(row) for row in connection.execute(select(*_COLUMNS).order_by(batches.c.id.desc()).limit(limit))]
+def list_batches(connection: Connection, limit: int, before: int | None = None) -> list[Batch]:
+    """The newest batches first; from those before a number on."""
+    query = select(*_COLUMNS).order_by(batches.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(batches.c.id < before)
+    return [_batch(row) for row in connection.execute(query)]
 
 
 def unfinished_of(connection: Connection, sha256: str, profile_text: str, path: str) -> int | None:

@@ -15,14 +15,17 @@ from starlette.responses import JSONResponse, Response
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused, TooManyTries
 from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, VersionDiffers, WrongPassword
 from pipelines.roles import RoleInUse
+from pipelines.uploads import NotAsShown
 from scheduler.logs import reason_of
 from schemas.errors import InputError, PadronError, TransientError
 from schemas.operators import WrongField
+from schemas.refusals import Refused
 from warehouse.batches import NoSuchBatch
 from warehouse.engines import UNREACHABLE
 from warehouse.licences import NoSuchLicence
 from warehouse.operators import NoSuchOperator, NoSuchRole
 from warehouse.sessions import NoSuchToken
+from warehouse.uploads import NoSuchUpload
 
 log = structlog.get_logger("padron")
 PROBLEM_JSON = "application/problem+json"
@@ -34,6 +37,9 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (NoSuchRole, 404, "no_such_role"),
     (NoSuchToken, 404, "no_such_token"),
     (NoSuchBatch, 404, "no_such_batch"),
+    (NoSuchUpload, 404, "no_such_upload"),
+    (NotAsShown, 409, "not_as_shown"),
+    (Refused, 409, "file_refused"),
     (VersionDiffers, 412, "version_differs"),
     (LastAdministrator, 409, "last_administrator"),
     (NotYours, 403, "not_allowed"),

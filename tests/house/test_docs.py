@@ -16,9 +16,12 @@ import pytest
 from admin.api.callers import Desk
 from admin.api.server import AdminServer
 from connectors.profiles import profiles_folder, read_folders, read_profile
+from pipelines.access import create_token
+from pipelines.drops import import_drop
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
 from tests.routes.running import ROOT, padron
+from warehouse.audit import Asked
 from warehouse.store import open_store
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -117,3 +120,30 @@ def test_the_page_of_operators_works_as_written(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert json.loads(refused)["code"] == "no_seat"
     assert json.loads(taken)["operator"]["email"] == "agente3@example.org"
+
+
+def test_the_page_of_imports_over_http_works_as_written(tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        assert not os.environ.get("CI"), "curl is not installed, and CI must run the pages"
+        pytest.skip("NOT RUN: curl is not installed")
+    (tmp_path / "clientes.csv").write_text("Nombre,Correo\nAna,ana@example.org\nEva,sin arroba\n", "utf-8")
+    settings, asked = Settings(home=tmp_path, admin_port=0), Asked("test", datetime.now(UTC))
+    store = open_store(settings.store_url)
+    secret, _ = create_token(store, "ERP", ["batches:import", "batches:read"], None, asked)
+
+    def wake(number: int) -> None:
+        import_drop(store, number, settings, lambda: datetime.now(UTC))
+
+    server = AdminServer(Desk(settings, store, lambda: datetime.now(UTC), wake))
+    server.start()
+    script = "\n".join(blocks("docs/how-to/import-over-http.md", "bash")).replace("http://127.0.0.1:8370", server.url)
+
+    done = subprocess.run(
+        ["bash", "-eu", "-c", f"secret={secret}\n{script}"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+
+    server.stop()
+    batch, *report = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert (json.loads(batch)["created"], json.loads(batch)["rejected"]) == (1, 1)
+    assert "sin arroba" in report[1]

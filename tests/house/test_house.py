@@ -26,6 +26,7 @@ FRESH_NAMES = {
     "connectors/folders.py": "the name under which a file is claimed must be nobody else's",
     "pipelines/drops.py": "the token of a lease and the name of a retried file must be nobody else's",
     "pipelines/byhand.py": "the token of a lease must be nobody else's",
+    "pipelines/uploads.py": "the name under which an upload is kept must be nobody else's",
     "pipelines/passwords.py": "a secret must be nobody else's",
 }
 """Modules that may make a random name, and why; nothing that is stored of a contact depends on it."""

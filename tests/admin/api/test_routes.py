@@ -38,6 +38,12 @@ TABLE = {
     "POST /api/tokens": "tokens:write",
     "DELETE /api/tokens/{number}": "tokens:write",
     "GET /api/audit": "audit:read",
+    "POST /api/uploads": "batches:import",
+    "PUT /api/uploads/{number}/mapping": "batches:import",
+    "POST /api/uploads/{number}/confirm": "batches:import",
+    "GET /api/batches": "batches:read",
+    "GET /api/batches/{number}": "batches:read",
+    "GET /api/batches/{number}/report": "batches:read",
     "GET /metrics": "metrics:read",
 }
 

@@ -10,7 +10,7 @@ down_revision = '0001'
 branch_labels = None
 depends_on = None
 
-_NUMBERED = ('licences', 'operators', 'seats', 'operator_sessions', 'agent_state_changes', 'sign_in_attempts', 'api_tokens', 'audit')
+_NUMBERED = ('licences', 'operators', 'seats', 'operator_sessions', 'agent_state_changes', 'sign_in_attempts', 'api_tokens', 'uploads', 'audit')
 _STATES = (('online', 'Online', 'En línea', True), ('busy', 'Busy', 'Ocupado', False),
            ('away', 'Away', 'Ausente', False), ('offline', 'Offline', 'Desconectado', False))
 
@@ -173,6 +173,20 @@ def upgrade() -> None:
     )
     op.create_index('ix_sign_in_attempts_address_at', 'sign_in_attempts', ['address', 'at'], unique=False)
     op.create_index('ix_sign_in_attempts_email_match_at', 'sign_in_attempts', ['email_match', 'at'], unique=False)
+    op.create_table('uploads',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('path', sa.Text(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('size_bytes', sa.BigInteger(), nullable=False),
+    sa.Column('profile_text', sa.Text(), nullable=False),
+    sa.Column('token_sha256', sa.String(length=64), nullable=False),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.Column('created_at', warehouse.tables.UtcTime(), nullable=False),
+    sa.Column('batch_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_uploads')),
+    comment='Files that came over HTTP, until their mapping is confirmed and they become batches.'
+    )
     ranges = sa.table('id_ranges', sa.column('name', sa.String()), sa.column('next_id', sa.BigInteger()))
     op.bulk_insert(ranges, [{'name': name, 'next_id': 1} for name in _NUMBERED])
     states = sa.table('agent_states', *(sa.column(name, kind) for name, kind in (
@@ -182,7 +196,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in ('sign_in_attempts', 'seats', 'roles', 'reset_links', 'operators', 'operator_sessions', 'operator_roles', 'licences', 'audit', 'api_tokens', 'agent_states', 'agent_state_changes'):
+    for name in ('uploads', 'sign_in_attempts', 'seats', 'roles', 'reset_links', 'operators', 'operator_sessions', 'operator_roles', 'licences', 'audit', 'api_tokens', 'agent_states', 'agent_state_changes'):
         op.drop_table(name)
     ranges = sa.table('id_ranges', sa.column('name', sa.String()))
     op.execute(ranges.delete().where(ranges.c.name.in_(_NUMBERED)))

@@ -1,0 +1,117 @@
+"""Imports by JSON: upload, look at the mapping, confirm, watch, and read the report of rows not taken."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import FileResponse
+
+from admin.api.callers import AtDesk, Desk, May, asked_by
+from admin.api.import_models import BatchModel, ConfirmBody, MappingBody, UploadModel
+from admin.api.models import NO_NUL, Page
+from admin.api.pages import Cursor, Limit, Number, after, page
+from admin.api.problems import Refusal, problems
+from pipelines import uploads
+from pipelines.access import Caller
+from warehouse import batches
+from warehouse.engines import reading
+
+router = APIRouter(prefix="/api", tags=["imports"])
+Reader = Annotated[Caller, Depends(May("batches:read"))]
+Importer = Annotated[Caller, Depends(May("batches:import"))]
+FileName = Annotated[str, Query(min_length=1, max_length=200, pattern=NO_NUL, description="The file's name.")]
+ProfileName = Annotated[str, Query(min_length=1, max_length=60, pattern=NO_NUL, description="A profile to begin with.")]
+_BINARY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post("/uploads", status_code=201, responses=problems(401, 403, 413), openapi_extra=_BINARY)
+async def upload(
+    caller: Importer, request: Request, desk: AtDesk, name: FileName, profile: ProfileName = "default"
+) -> UploadModel:
+    """Send a file as the body; the answer shows what each column would become, and the token that confirms it."""
+    path = await run_in_threadpool(uploads.place_for, desk.settings)
+    await _write(request, path, desk)
+    asked = asked_by(request, caller)
+    shown = await run_in_threadpool(uploads.keep_upload, desk.store, desk.settings, path, name, profile, asked)
+    return UploadModel.of(shown)
+
+
+async def _write(request: Request, path: Path, desk: Desk) -> None:
+    """The body to disk, as it comes; refused, and deleted, once it is larger than an upload may be."""
+    most, taken = desk.settings.max_upload_bytes, 0
+    try:
+        with path.open("wb") as file:
+            async for chunk in request.stream():
+                taken += len(chunk)
+                if taken > most:
+                    raise Refusal(
+                        413,
+                        "too_large",
+                        f"An upload has at most {most:,} bytes (PADRON_MAX_UPLOAD_BYTES). Drop larger files.",
+                        f"Una subida tiene hasta {most:,} bytes (PADRON_MAX_UPLOAD_BYTES). Deje los mayores en una "
+                        "carpeta.",
+                    )
+                file.write(chunk)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@router.put("/uploads/{number}/mapping", responses=problems(401, 403, 404))
+def change_mapping(number: Number, body: MappingBody, caller: Importer, request: Request, desk: AtDesk) -> UploadModel:
+    """Map columns otherwise; the answer has a new token, and the one before confirms nothing more."""
+    asked = asked_by(request, caller)
+    return UploadModel.of(uploads.change_mapping(desk.store, desk.settings, number, body.columns, asked))
+
+
+@router.post("/uploads/{number}/confirm", status_code=202, responses=problems(401, 403, 404))
+def confirm(
+    number: Number, body: ConfirmBody, caller: Importer, request: Request, response: Response, desk: AtDesk
+) -> BatchModel:
+    """Import an upload as it was shown: answers at once with the batch, which is to be watched."""
+    token = body.token.get_secret_value()
+    batch = uploads.confirm_upload(desk.store, desk.settings, number, token, asked_by(request, caller))
+    desk.wake(batch)
+    response.headers["Location"] = f"/api/batches/{batch}"
+    with reading(desk.store) as connection:
+        return BatchModel.of(batches.get_batch(connection, batch))
+
+
+@router.get("/batches", responses=problems(401, 403))
+def find_batches(caller: Reader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50) -> Page[BatchModel]:
+    """Imports, the newest first."""
+    with reading(desk.store) as connection:
+        found = batches.list_batches(connection, limit + 1, before=after(cursor) or None)
+    return page(found, limit, lambda one: one.id, BatchModel.of)
+
+
+@router.get("/batches/{number}", responses=problems(401, 403, 404))
+def show_batch(number: Number, caller: Reader, desk: AtDesk) -> BatchModel:
+    """One import: its state, how far it is, and what became of the rows."""
+    with reading(desk.store) as connection:
+        return BatchModel.of(batches.get_batch(connection, number))
+
+
+@router.get(
+    "/batches/{number}/report",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **problems(401, 403, 404)},
+)
+def report(number: Number, caller: Reader, desk: AtDesk) -> Response:
+    """The report of the rows that something is said of, as CSV that can be mended and sent again."""
+    with reading(desk.store) as connection:
+        batch = batches.get_batch(connection, number)
+    if batch.reject_file is None or not Path(batch.reject_file).exists():
+        raise Refusal(
+            404,
+            "no_report",
+            f"Batch {number} has no report: it is not done yet, or nothing is said of its rows.",
+            f"El lote {number} no tiene informe: no ha terminado, o no hay nada que decir de sus filas.",
+        )
+    return FileResponse(batch.reject_file, media_type="text/csv; charset=utf-8", filename=f"batch-{number}.report.csv")

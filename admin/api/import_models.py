@@ -1,0 +1,79 @@
+"""What the API takes and gives of imports."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from admin.api.models import Body, Name, Secret
+from pipelines.uploads import Shown
+from warehouse.batches import Batch
+
+
+class ColumnModel(BaseModel):
+    """What a column of a file would become, and why; `taken` where an import takes it without being told."""
+
+    column: str
+    target: str
+    reason: str
+    example: str
+    taken: bool
+
+
+class UploadModel(BaseModel):
+    """A file that was sent, the mapping that is proposed, and the token that confirms exactly this."""
+
+    id: int
+    name: str
+    sha256: str
+    size_bytes: int
+    columns: list[ColumnModel]
+    token: str
+
+    @classmethod
+    def of(cls, shown: Shown) -> "UploadModel":
+        upload, names = shown.upload, ColumnModel.model_fields
+        columns = [ColumnModel(**{name: getattr(one, name) for name in names}) for one in shown.proposals]
+        said = {name: getattr(upload, name) for name in ("id", "name", "sha256", "size_bytes")}
+        return cls(**said, columns=columns, token=shown.token)
+
+
+class MappingBody(Body):
+    """Fields for columns: a field, `custom.<key>`, or `ignore`."""
+
+    columns: Annotated[dict[Name, Name], Field(max_length=2_000)]
+
+
+class ConfirmBody(Body):
+    """The token of what was shown."""
+
+    token: Secret
+
+
+class BatchModel(BaseModel):
+    """An import."""
+
+    id: int
+    file: str
+    source: str
+    profile: str
+    state: str
+    message: str | None
+    actor: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    rows_read: int
+    rows_done: int
+    created: int
+    updated: int
+    unchanged: int
+    merged: int
+    rejected: int
+    warnings: int
+    has_report: bool
+
+    @classmethod
+    def of(cls, batch: Batch) -> "BatchModel":
+        said = {name: getattr(batch, name) for name in cls.model_fields if name != "has_report"}
+        return cls(**said, has_report=batch.reject_file is not None)

@@ -1,0 +1,139 @@
+"""Importing over HTTP: a file is kept, its mapping shown, and what was shown is confirmed: then it is as if dropped."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from connectors.folders import make_places, plain_name
+from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
+from connectors.workbooks import Limits
+from pipelines.byhand import preview
+from pipelines.clean import with_defaults
+from pipelines.imports import Job, file_sha256
+from pipelines.mapping import Proposal
+from pipelines.passwords import digest, is_same, new_secret
+from schemas.errors import InputError
+from schemas.profiles import Profile
+from schemas.settings import Settings
+from warehouse import audit, batches, uploads
+from warehouse.audit import Asked
+from warehouse.engines import Store, reading, transaction
+from warehouse.uploads import Upload
+
+
+class NotAsShown(InputError):
+    """What is confirmed is not what was shown: another file, another mapping, or a confirmation that was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An upload with its proposed mapping, and the token that confirms exactly this."""
+
+    upload: Upload
+    proposals: list[Proposal]
+    token: str
+
+
+def uploads_folder(settings: Settings) -> DropFolder:
+    """Where uploads stand; nobody watches it."""
+    folder = DropFolder(settings.home.absolute() / "uploads")
+    make_places(folder)
+    return folder
+
+
+def place_for(settings: Settings) -> Path:
+    """Where the next upload is written."""
+    return uploads_folder(settings).path / "incoming" / f"{uuid.uuid4().hex}.part"
+
+
+def keep_upload(store: Store, settings: Settings, path: Path, name: str, profile: str, asked: Asked) -> Shown:
+    """Keep a file that was written to `place_for`, and propose a mapping; one that cannot be read is deleted."""
+    shown_name = plain_name(Path(name.replace("\\", "/")).name)[:200] or "upload"
+    try:
+        base = with_defaults(read_profile(settings.home, profile), settings)
+        proposals, proposed = _preview(store, settings, path, shown_name, base)
+    except InputError:
+        path.unlink(missing_ok=True)
+        raise
+    token = new_secret("import")
+    values = {
+        "name": shown_name,
+        "path": str(path),
+        "sha256": file_sha256(path),
+        "size_bytes": path.stat().st_size,
+        "profile_text": render_profile(proposed),
+        "token_sha256": digest(token),
+        "actor": asked.actor,
+        "created_at": asked.at,
+    }
+    with transaction(store) as connection:
+        upload = uploads.add_upload(connection, values)
+        said = {"sha256": upload.sha256, "size_bytes": upload.size_bytes}
+        audit.add_entry(connection, asked, "uploads:create", f"upload:{upload.id}", None, said)
+    return Shown(upload, proposals, token)
+
+
+def _preview(
+    store: Store, settings: Settings, path: Path, name: str, profile: Profile
+) -> tuple[list[Proposal], Profile]:
+    limits = Limits(settings.excel_memory_bytes, settings.excel_seconds)
+    job = Job(path, name, profile, path.with_suffix(".report.csv"), limits=limits, most_bytes=settings.max_file_bytes)
+    return preview(store, job)
+
+
+def change_mapping(store: Store, settings: Settings, number: int, columns: Mapping[str, str], asked: Asked) -> Shown:
+    """Map these columns otherwise; what is shown now wants a new confirmation."""
+    with reading(store) as connection:
+        upload = uploads.get_upload(connection, number)
+    if upload.batch_id is not None or not Path(upload.path).exists():
+        raise _not_as_shown(number)
+    profile = parse_profile(upload.profile_text, "default")
+    mapped = replace(profile, columns={**profile.columns, **columns})
+    text = render_profile(mapped)
+    parse_profile(text, profile.name)
+    proposals, _ = _preview(store, settings, Path(upload.path), upload.name, mapped)
+    token = new_secret("import")
+    with transaction(store) as connection:
+        uploads.set_mapping(connection, number, text, digest(token))
+        audit.add_entry(connection, asked, "uploads:map", f"upload:{number}")
+    return Shown(replace(upload, profile_text=text), proposals, token)
+
+
+def _not_as_shown(number: int) -> NotAsShown:
+    return NotAsShown(
+        f"Upload {number} is not as it was shown, or was confirmed already. Look at it again and confirm that.",
+        f"La subida {number} no está como se mostró, o ya se confirmó. Véala de nuevo y confirme esa.",
+    )
+
+
+def confirm_upload(store: Store, settings: Settings, number: int, token: str, asked: Asked) -> int:
+    """Make a batch of an upload, whose file and mapping are as they were shown; the batch's number."""
+    with reading(store) as connection:
+        upload = uploads.get_upload(connection, number)
+    path = Path(upload.path)
+    if not path.exists() or file_sha256(path) != upload.sha256:
+        raise _not_as_shown(number)
+    folder, claim = uploads_folder(settings).path, f"{uuid.uuid4().hex}__{upload.name}"
+    working = folder / "working" / claim
+    with transaction(store) as connection:
+        now = uploads.get_upload(connection, number)
+        if now.batch_id is not None or not is_same(digest(token), now.token_sha256):
+            raise _not_as_shown(number)
+        profile = parse_profile(now.profile_text, "default")
+        values = {
+            "source": profile.source_name,
+            "profile": profile.name,
+            "profile_text": now.profile_text,
+            "folder": str(folder),
+            "file": upload.name,
+            "path": str(working),
+            "claim": claim,
+            "actor": asked.actor,
+        }
+        batch = batches.add_batch(connection, values, asked.at)
+        if batch is None or not uploads.set_batch(connection, number, batch):
+            raise _not_as_shown(number)
+        audit.add_entry(connection, asked, "uploads:confirm", f"upload:{number}", None, {"batch": batch})
+        path.replace(working)
+    return batch

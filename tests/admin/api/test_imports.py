@@ -1,0 +1,107 @@
+"""Importing over HTTP: what was shown is confirmed, a worker takes it, and the report can be read."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.drops import import_drop
+from schemas.settings import Settings
+from tests.admin.api.conftest import Endpoint, serve
+from tests.conftest import Roll, utc_now
+
+_PEOPLE = "Nombre,Correo,Quién sabe\nAna,ana@example.org,oro\nEva,sin arroba,plata\n"
+
+
+def send(endpoint: Endpoint, secret: str, text: str = _PEOPLE, name: str = "gente.csv", **asked: Any) -> Any:
+    return endpoint.call("POST", "/api/uploads", secret, params={"name": name, **asked}, data=text.encode())
+
+
+def work(endpoint: Endpoint) -> None:
+    """What a worker does when it is woken."""
+    for number in endpoint.woken:
+        import_drop(endpoint.store.engine, number, Settings(home=endpoint.store.folder), utc_now)
+    endpoint.woken.clear()
+
+
+def test_a_file_is_sent_shown_confirmed_imported_and_its_report_read(endpoints: Endpoint) -> None:
+    secret = endpoints.someone("supervisor")
+    shown = send(endpoints, secret)
+    upload = shown.json()
+    columns = {one["column"]: one["target"] for one in upload["columns"]}
+    assert (shown.status_code, columns["Correo"], columns["Quién sabe"]) == (201, "email", "custom.quien_sabe")
+
+    confirmed = endpoints.call("POST", f"/api/uploads/{upload['id']}/confirm", secret, json={"token": upload["token"]})
+    work(endpoints)
+    batch = endpoints.call("GET", confirmed.headers["Location"], secret).json()
+    report = endpoints.call("GET", confirmed.headers["Location"] + "/report", secret)
+
+    assert (confirmed.status_code, confirmed.json()["state"]) == (202, "waiting")
+    assert (batch["state"], batch["created"], batch["rejected"], batch["has_report"]) == ("done", 1, 1, True)
+    assert "sin arroba" in report.content.decode("utf-8-sig")
+    assert endpoints.store.living("email") == [("ana@example.org",)]
+    assert [one["id"] for one in endpoints.call("GET", "/api/batches", secret).json()["items"]] == [batch["id"]]
+    assert endpoints.store.rows("SELECT actor FROM contact_changes") == [("operator:1",)]
+
+
+def test_another_mapping_wants_another_confirmation(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+    address = f"/api/uploads/{upload['id']}"
+
+    changed = endpoint.call("PUT", f"{address}/mapping", secret, json={"columns": {"Quién sabe": "tags"}}).json()
+    old = endpoint.call("POST", f"{address}/confirm", secret, json={"token": upload["token"]})
+    new = endpoint.call("POST", f"{address}/confirm", secret, json={"token": changed["token"]})
+    again = endpoint.call("POST", f"{address}/confirm", secret, json={"token": changed["token"]})
+    work(endpoint)
+
+    assert [answer.status_code for answer in (old, new, again)] == [409, 202, 409]
+    assert old.json()["code"] == "not_as_shown"
+    assert endpoint.store.rows("SELECT name FROM tags") == [("oro",)]
+
+
+def test_a_file_that_changed_since_it_was_shown_is_not_imported(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+    [path] = (endpoint.store.folder / "uploads" / "incoming").iterdir()
+    path.write_text("Nombre,Correo\nOtra,otra@example.org\n", "utf-8")
+
+    answer = endpoint.call("POST", f"/api/uploads/{upload['id']}/confirm", secret, json={"token": upload["token"]})
+
+    assert (answer.status_code, endpoint.woken) == (409, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "status", "code"),
+    [
+        ("", {}, 409, "file_refused"),
+        ("\x00\x01\x02", {"name": "a.xlsx"}, 409, "file_refused"),
+        (_PEOPLE, {"profile": "nothing"}, 409, "wrong_input"),
+        (_PEOPLE, {"profile": "../../etc/passwd"}, 409, "wrong_input"),
+        (_PEOPLE, {"name": ""}, 422, "not_valid"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_and_not_kept(
+    endpoint: Endpoint, text: str, asked: dict[str, Any], status: int, code: str
+) -> None:
+    answer = send(endpoint, endpoint.someone("supervisor"), text, **asked)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert [*(endpoint.store.folder / "uploads").rglob("*.part")] == []
+
+
+def test_a_name_with_a_path_is_a_name(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret, name="../../../tmp/evil.csv").json()
+    endpoint.call("POST", f"/api/uploads/{upload['id']}/confirm", secret, json={"token": upload["token"]})
+    work(endpoint)
+
+    assert upload["name"] == "evil.csv"
+    assert (endpoint.store.folder / "uploads" / "done" / "evil.csv").exists()
+
+
+def test_an_upload_larger_than_allowed_is_refused_and_not_kept(roll: Roll) -> None:
+    for endpoint in serve(roll, max_upload_bytes=1_000):
+        answer = send(endpoint, endpoint.someone("supervisor"), "x" * 2_000_000)
+
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert [*(roll.folder / "uploads").rglob("*.part")] == []

@@ -1,0 +1,60 @@
+"""Uploads: files that came over HTTP, until their mapping is confirmed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from schemas.errors import InputError
+from warehouse import bulk
+from warehouse.access_tables import uploads
+
+
+class NoSuchUpload(InputError):
+    """There is no upload with this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A row of `uploads`."""
+
+    id: int
+    name: str
+    path: str
+    sha256: str
+    size_bytes: int
+    profile_text: str
+    token_sha256: str
+    actor: str
+    created_at: datetime
+    batch_id: int | None
+
+
+_COLUMNS = tuple(uploads.c[name] for name in Upload.__slots__)
+
+
+def add_upload(connection: Connection, values: Mapping[str, Any]) -> Upload:
+    number = bulk.take_ids(connection, "uploads", 1)
+    row = insert(uploads).values(id=number, **values).returning(*_COLUMNS)
+    return Upload(**connection.execute(row).one()._mapping)
+
+
+def get_upload(connection: Connection, number: int) -> Upload:
+    row = connection.execute(select(*_COLUMNS).where(uploads.c.id == number)).first()
+    if row is None:
+        raise NoSuchUpload(f"There is no upload {number}.", f"No hay ninguna subida {number}.")
+    return Upload(**row._mapping)
+
+
+def set_mapping(connection: Connection, number: int, profile_text: str, token_sha256: str) -> None:
+    values = {"profile_text": profile_text, "token_sha256": token_sha256}
+    connection.execute(update(uploads).where(uploads.c.id == number).values(**values))
+
+
+def set_batch(connection: Connection, number: int, batch_id: int) -> bool:
+    """Say which batch an upload became; False if it became one already."""
+    c = uploads.c
+    query = update(uploads).where(c.id == number, c.batch_id.is_(None)).values(batch_id=batch_id)
+    return connection.execute(query.returning(c.id)).first() is not None
