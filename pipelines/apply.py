@@ -103,8 +103,11 @@ def _apply_rows(
 
 
 def _barred(found: pa.Table, shared: dict[int, set[str]], context: Context) -> Flags | None:
-    """Matches with the people of earlier rows by contended keys: the file's own groups told these people apart."""
-    if not shared or not found.num_rows:
+    """Matches with the people of earlier rows by contended keys: the file's own groups told these people apart.
+
+    Rows that change nothing of a contact do not make it another person's either.
+    """
+    if not shared or not found.num_rows or _changes_nothing(context):
         return None
     columns = (found[name].to_pylist() for name in ("row", "kind", "value"))
     contended = [f"{kind}:{value}" in shared.get(row, ()) for row, kind, value in zip(*columns, strict=True)]

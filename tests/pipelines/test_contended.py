@@ -100,8 +100,12 @@ def test_a_block_holds_for_the_namesake_in_a_first_load_too(store: Roll, monkeyp
     assert store.rows("SELECT status FROM contacts ORDER BY id") == [("blocked",), ("blocked",)]
 
 
+@pytest.mark.parametrize("size", [100, 5_000])
 @pytest.mark.parametrize("profile", [{"duplicates": "skip"}, {"mode": "create"}])
-def test_a_thousand_people_behind_one_switchboard_are_no_thousand_rounds(roll: Roll, profile: dict[str, str]) -> None:
+def test_a_thousand_people_behind_one_switchboard_are_no_thousand_rounds(
+    roll: Roll, slices: Callable[[int], None], size: int, profile: dict[str, str]
+) -> None:
+    slices(size)
     roll.import_text("Nombre,Teléfono\n,+573001110000\n")
     rows = "".join(f"{chr(65 + n % 26)}{chr(97 + n // 26 % 26)}x{n} Gil,+573001110000\n" for n in range(1_500))
 
