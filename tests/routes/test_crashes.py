@@ -345,6 +345,7 @@ def writes_of(engine: Engine) -> tuple[Any, ...]:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("crashes")
 def test_a_full_disk_only_delays_the_import(start: Start, tmp_path: Path) -> None:
     home, files = tmp_path / "home", tmp_path / "files"

@@ -29,9 +29,8 @@ def ask_everything(endpoint: Endpoint, role: str, examples: int) -> None:
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_the_document_is_true_for_each_role(endpoint: Endpoint, role: str) -> None:
-    ask_everything(endpoint, role, 10)
+def test_the_document_is_true(endpoint: Endpoint) -> None:
+    ask_everything(endpoint, "administrator", 5)
 
 
 @pytest.mark.slow
@@ -41,6 +40,7 @@ def test_the_document_is_true_for_each_role_in_200_examples(endpoint: Endpoint, 
     ask_everything(endpoint, role, 200)
 
 
+@pytest.mark.slow
 def test_the_document_is_true_over_postgresql(postgres_url: str, tmp_path: Path) -> None:
     engine = open_store(postgres_url)
     for endpoint in serve(Roll(engine, tmp_path)):
