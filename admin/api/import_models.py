@@ -41,7 +41,7 @@ class UploadModel(BaseModel):
 class MappingBody(Body):
     """Fields for columns: a field, `custom.<key>`, or `ignore`."""
 
-    columns: Annotated[dict[Name, Name], Field(max_length=2_000)]
+    columns: Annotated[dict[str, Name], Field(max_length=2_000)]
 
 
 class ConfirmBody(Body):
