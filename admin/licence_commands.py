@@ -38,7 +38,7 @@ def create(
 ) -> None:
     """Add seats that were bought."""
     settings = read_settings()
-    form = LicenceForm(name, kind, holding, seats, _utc(valid_from), _utc(valid_until))  # type: ignore[arg-type]
+    form = LicenceForm(name, kind, holding, seats, _utc(valid_from), _utc(valid_until))  # type: ignore[arg-type]  # the form refuses others
     made = create_licence(open_store(settings.store_url), form, asked_now())
     console.print(say(settings.language, "licence_made", id=made.id, name=escape(made.name), seats=made.seats))
 

@@ -58,7 +58,7 @@ async def _write(request: Request, path: Path, desk: Desk) -> None:
                         "carpeta.",
                     )
                 file.write(chunk)
-    except BaseException:
+    except BaseException:  # a caller that hangs up cancels, which is no Exception; nothing half sent stays
         path.unlink(missing_ok=True)
         raise
 
