@@ -61,13 +61,19 @@ def postgres() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    name = f"t{uuid.uuid4().hex[:12]}"
+@pytest.fixture(scope="session")
+def databases(postgres: str) -> Iterator[psycopg.Connection[Any]]:
+    """One session that makes and drops them all: a fresh one needs ten times as long to make its first (0.3 s)."""
     with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE padron_template")
-        yield postgres.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        yield connection
+
+
+@pytest.fixture
+def postgres_url(postgres: str, databases: psycopg.Connection[Any]) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex[:12]}"
+    databases.execute(f"CREATE DATABASE {name} TEMPLATE padron_template".encode())
+    yield postgres.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
+    databases.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from schemas.profiles import Profile
 from tests.conftest import utc_now
 from warehouse.store import open_store
 
+pytestmark = pytest.mark.xdist_group("corpus")
+
 FAILING = {
     "hard/st_repeated_header.csv": "24 contacts are made of 48 rows, as wanted; the script reads rows taken as contacts",
     "parquet/phone_double.parquet": "5 rows have neither phone nor e-mail, so nobody can be told from them",
