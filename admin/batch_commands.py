@@ -1,6 +1,7 @@
 """`padron batches …`: what became of each file, taking one back, sending one again."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -10,10 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.operator_commands import asked_now
 from admin.words import say, say_state
 from connectors.profiles import read_profile
 from pipelines.clean import with_defaults
 from pipelines.drops import retry_batch
+from pipelines.jobs import cancel_import
 from pipelines.undo import undo_batch
 from scheduler.tasks import utc_now
 from schemas.settings import read_settings
@@ -22,7 +25,7 @@ from warehouse.batches import Batch
 from warehouse.engines import reading
 from warehouse.store import open_store
 
-app = typer.Typer(help="Imports: list, show, undo, retry.", no_args_is_help=True)
+app = typer.Typer(help="Imports: list, show, cancel, undo, retry.", no_args_is_help=True)
 console = Console()
 Number = Annotated[int, typer.Argument(help="The batch's number.")]
 _COUNTS = ("rows_read", "created", "updated", "unchanged", "merged", "rejected")
@@ -47,7 +50,8 @@ def batch_table(found: Iterable[Batch], words: str) -> Table:
         title = name if name == "rows_read" else f"short_{name}"
         table.add_column(say(words, title), justify="right", no_wrap=True)
     for batch in found:
-        counts = (f"{getattr(batch, name):,}" for name in _COUNTS)
+        counted = replace(batch, rows_read=batch.rows_read or batch.rows_done)
+        counts = (f"{getattr(counted, name):,}" for name in _COUNTS)
         table.add_row(str(batch.id), escape(batch.file), say_state(words, batch.state), *counts)
     return table
 
@@ -74,6 +78,14 @@ def _shown(value: object) -> str:
             return f"{value:,}"
         case _:
             return str(value)
+
+
+@app.command()
+def cancel(number: Number) -> None:
+    """Ask an import to stop; the rows that were taken stay, and can be taken back."""
+    settings = read_settings()
+    batch = cancel_import(open_store(settings.store_url), number, asked_now())
+    console.print(say(settings.language, "import_stopping", id=number, file=escape(batch.file)), soft_wrap=True)
 
 
 @app.command()

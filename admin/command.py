@@ -9,10 +9,12 @@ from typer.main import get_command
 from admin import (
     batch_commands,
     import_commands,
+    job_commands,
     licence_commands,
     operator_commands,
     role_commands,
     run_commands,
+    webhook_commands,
 )
 from admin.help import in_spanish
 from admin.words import database_away, system_said, wrong_use
@@ -38,10 +40,13 @@ app.command("admin")(run_commands.admin)
 app.command("migrate")(run_commands.migrate)
 app.command("settings")(run_commands.settings)
 app.add_typer(batch_commands.app, name="batches")
+app.add_typer(job_commands.jobs, name="jobs")
 app.add_typer(operator_commands.app, name="operators")
+app.add_typer(job_commands.states, name="states")
 app.add_typer(licence_commands.app, name="licences")
 app.add_typer(role_commands.roles, name="roles")
 app.add_typer(role_commands.tokens, name="tokens")
+app.add_typer(webhook_commands.app, name="webhooks")
 app.add_typer(role_commands.audit, name="audit")
 
 

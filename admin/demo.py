@@ -16,6 +16,7 @@ from connectors.profiles import read_folders
 from scheduler.embedded import Embedded
 from scheduler.logs import set_up_logs
 from scheduler.tasks import Stores
+from schemas.codes import CODES
 from schemas.settings import Settings, asked_language
 from warehouse import batches
 from warehouse.batches import UNFINISHED, Batch
@@ -131,8 +132,13 @@ def _show_rows(settings: Settings, found: list[Batch], said: dict[str, Any]) -> 
             query.order_by(batch_rows.c.batch_id, batch_rows.c.row)
         ):
             shown = said["outcomes"][outcome].format(row=into)
-            table.add_row(names.get(number, "?"), str(row), shown, name or "", phone or "", email or "", code or "")
+            cells = (names.get(number, "?"), str(row), shown, name, phone, email, _why(code, settings.language))
+            table.add_row(*(cell or "" for cell in cells))
     console.print(table)
+
+
+def _why(codes: str | None, language: str) -> str:
+    return " ".join(CODES[code].message(language) for code in (codes or "").split("; ") if code in CODES)
 
 
 def _show_report(folder: Path, said: dict[str, Any]) -> None:

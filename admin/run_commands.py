@@ -79,8 +79,8 @@ def admin(verbose: Verbose = False) -> None:
 
 def _server(settings: Settings) -> AdminServer:
     """The endpoint, listening and not yet answering."""
-    wake = Waker(make_app(settings)).wake
-    return AdminServer(Desk(settings, open_store(settings.store_url), utc_now, wake))
+    waker = Waker(make_app(settings))
+    return AdminServer(Desk(settings, open_store(settings.store_url), utc_now, waker.wake, waker.wake_for_job))
 
 
 def migrate() -> None:

@@ -12,7 +12,7 @@ from schemas.fields import CONSENTS, FIELDS, PARTS
 from schemas.layouts import LAYOUTS
 from schemas.permissions import PERMISSIONS, ROLES
 from schemas.settings import Settings
-from warehouse import access_tables  # noqa: F401 (its tables belong to the metadata)
+from warehouse import access_tables, job_tables, webhook_tables  # noqa: F401 (their tables belong to the metadata)
 from warehouse.tables import metadata
 
 _FOLDER = Path(__file__).parent / "reference"

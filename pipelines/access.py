@@ -10,6 +10,7 @@ from pipelines.emails import normalise_email
 from pipelines.operators import end_access, known_roles
 from pipelines.passwords import digest, is_password, is_same, new_secret
 from pipelines.roles import check_known, check_yours
+from pipelines.states import enter_state
 from schemas.errors import InputError
 from schemas.operators import OFFLINE, WrongField
 from schemas.permissions import PERMISSIONS
@@ -302,28 +303,10 @@ def force_sign_out(store: Store, operator_id: int, asked: Asked) -> int:
 def _leave(connection: Connection, operator: Operator, asked: Asked, reason: str) -> None:
     end_access(connection, operator.id, asked.at, reason)
     if operator.is_agent and operator.agent_state != OFFLINE:
-        operators.set_state(connection, operator.id, OFFLINE, asked.actor, asked.at)
+        enter_state(connection, operator.id, OFFLINE, asked)
 
 
-# ── agents ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def set_agent_state(store: Store, operator_id: int, state: str, asked: Asked) -> Operator:
-    """Set an agent's state; raises WrongField for a state that there is not, or an operator who is no agent."""
-    with transaction(store) as connection:
-        known = operators.states(connection)
-        if state not in known:
-            listed = ", ".join(known)
-            raise WrongField(
-                "state",
-                "unknown",
-                f"There is no state {state!r}. Known: {listed}.",
-                f"No existe el estado {state!r}. Hay: {listed}.",
-            )
-        if not operators.get_operator(connection, operator_id).is_agent:
-            raise WrongField("state", "no_agent", "Only agents have a state.", "Solo los agentes tienen estado.")
-        operators.set_state(connection, operator_id, state, asked.actor, asked.at)
-        return operators.get_operator(connection, operator_id)
+# ── conversations ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def report_conversations(store: Store, operator_id: int, count: int) -> None:

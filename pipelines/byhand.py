@@ -13,7 +13,7 @@ from connectors.folders import plain_name
 from connectors.profiles import render_profile
 from connectors.rowreports import first_lines
 from connectors.sources import open_source
-from pipelines.drops import heartbeat
+from pipelines.drops import end_batch, heartbeat
 from pipelines.imports import Job, Lease, file_sha256, import_batch, known_fields
 from pipelines.mapping import Proposal, map_columns, propose, source_of
 from schemas.errors import InputError
@@ -50,13 +50,13 @@ class Run:
 def import_by_hand(store: Store, job: Job, lease: Lease, actor: str) -> Run:
     """Import a file; a run of the same file and profile that was cut off is gone on with."""
     batch = _claim(store, job, lease, actor)
-    with heartbeat(store, batch.id, lease):
+    with heartbeat(store, lease.seconds, lambda connection: lease.hold(connection, batch.id)):
         report, values = import_batch(store, batch, job, lease)
         state = "done" if report.status == "imported" else report.status
         with transaction(store) as connection:
             lease.hold(connection, batch.id)
             found = {"message": report.message or None, "reject_file": report.reject_file}
-            batches.finish(connection, batch.id, state, lease.clock(), found)
+            end_batch(connection, batch.id, state, lease.clock(), found)
     return Run(report, values)
 
 

@@ -3,20 +3,22 @@
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from connectors import folders
 from connectors.folders import Watch
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
 from connectors.workbooks import Limits
 from pipelines.clean import with_defaults
-from pipelines.imports import Clock, Job, Lease, file_sha256, import_batch
+from pipelines.events import emit
+from pipelines.imports import Clock, Job, Lease, file_sha256, import_batch, report_so_far
 from schemas.errors import InputError
 from schemas.profiles import Profile
 from schemas.refusals import refusal
@@ -83,7 +85,7 @@ def import_drop(engine: Engine, number: int, settings: Settings, clock: Clock) -
     if batch is None:
         return None
     try:
-        with heartbeat(engine, batch.id, lease):
+        with heartbeat(engine, lease.seconds, lambda connection: lease.hold(connection, batch.id)):
             report = _outcome(engine, batch, settings, lease)
             _file(engine, batch, report, lease)
             return report
@@ -107,7 +109,10 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     path = _working(batch)
     language = settings.language if "language" in settings.model_fields_set else None
     if batch.state in FILING:
-        return _report_of(batch)
+        return report_so_far(engine, batch.id, FILING[batch.state], batch.message or "")
+    if batch.cancelled_by:
+        values = {"name": batch.file, "by": batch.cancelled_by, "rows": batch.rows_done, "batch": batch.id}
+        return report_so_far(engine, batch.id, "rejected", refusal("cancelled", language, **values))
     if not path.exists():
         text = refusal("gone", language, name=batch.file, path=path.parent)
         return ImportReport(batch.file, "rejected", message=text, batch_id=batch.id)
@@ -142,21 +147,6 @@ def _working(batch: Batch) -> Path:
     return Path(batch.folder or ".") / "working" / str(batch.claim)
 
 
-def _report_of(batch: Batch) -> ImportReport:
-    """What was done before the worker died, from the store."""
-    counts = {name: getattr(batch, name) for name in OUTCOMES}
-    status = FILING[batch.state]
-    return ImportReport(
-        batch.file,
-        status,
-        rows=batch.rows_read,
-        warnings=batch.warnings,
-        message=batch.message or "",
-        batch_id=batch.id,
-        **counts,
-    )
-
-
 def _file(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> None:
     """Say in the store where the file will go, move it with its report, then close the batch."""
     working, target = _working(batch), Path(batch.path)
@@ -179,25 +169,34 @@ def _file(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> N
     state = "done" if report.status == "imported" else report.status
     with transaction(engine) as connection:
         lease.hold(connection, batch.id)
-        batches.finish(connection, batch.id, state, lease.clock(), {})
+        end_batch(connection, batch.id, state, lease.clock(), {})
+
+
+def end_batch(connection: Connection, number: int, state: str, now: datetime, values: Mapping[str, Any]) -> None:
+    """Close a batch, and tell whoever wants to know."""
+    batches.finish(connection, number, state, now, values)
+    batch = batches.get_batch(connection, number)
+    counts = {name: getattr(batch, name) for name in ("rows_read", *OUTCOMES, "warnings")}
+    said = {"batch_id": number, "file": batch.file, "source": batch.source, "state": state, **counts}
+    emit(connection, "batch.finished", said, now)
 
 
 @contextmanager
-def heartbeat(engine: Store, number: int, lease: Lease) -> Iterator[None]:
-    """Renew the lease from a thread, for steps that write nothing for long."""
+def heartbeat(engine: Store, seconds: float, hold: Callable[[Connection], object]) -> Iterator[None]:
+    """Renew a lease of so many seconds from a thread, for steps that write nothing for long."""
     stop = threading.Event()
 
     def beat() -> None:
-        while not stop.wait(lease.seconds / 3):
+        while not stop.wait(seconds / 3):
             try:
                 with transaction(engine) as connection:
-                    lease.hold(connection, number)
+                    hold(connection)
             except LeaseLost:
                 return
             except (OSError, *UNREACHABLE):
                 continue
 
-    thread = threading.Thread(target=beat, name=f"lease {number}", daemon=True)
+    thread = threading.Thread(target=beat, name="lease", daemon=True)
     thread.start()
     try:
         yield

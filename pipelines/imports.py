@@ -7,7 +7,8 @@ outcomes and the batch's progress, so that a run that was cut off goes on where 
 import hashlib
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -35,7 +36,7 @@ from pipelines.stage import Progress, Staged, stage_file
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
-from schemas.refusals import NeedsAnswer, Refused
+from schemas.refusals import Cancelled, NeedsAnswer, Refused
 from schemas.reports import OUTCOMES, FileStatus, ImportReport, say_not_taken
 from warehouse import batches, bulk, indexes, roll
 from warehouse.batches import Batch
@@ -45,6 +46,7 @@ from warehouse.tables import LIVE_KEYS
 _SLICE_SECONDS = 1.0
 _SMALLEST, _FIRST, _LARGEST = 500, 20_000, 50_000
 _FIRST_LOAD = 20_000
+_PASSED_OVER = ("already_exists", "not_found", "skipped")
 Clock = Callable[[], datetime]
 
 
@@ -69,7 +71,7 @@ class Tally:
     """Counts of one run, and what a door may want to show."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
-    row_errors: list[int] = field(default_factory=list)
+    row_errors: Sequence[int] = ()
     values: list[dict[str, str]] = field(default_factory=list)
     rows: int = 0
     warnings: int = 0
@@ -86,8 +88,10 @@ class Lease:
     seconds: float
     clock: Clock
 
-    def hold(self, connection: Connection, batch_id: int) -> None:
-        batches.hold_lease(connection, batch_id, self.token, self.clock() + timedelta(seconds=self.seconds))
+    def hold(self, connection: Connection, batch_id: int) -> str | None:
+        """Who cancelled the batch, if anybody; raises LeaseLost."""
+        until = self.clock() + timedelta(seconds=self.seconds)
+        return batches.hold_lease(connection, batch_id, self.token, until)
 
 
 def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[ImportReport, list[dict[str, str]]]:
@@ -100,6 +104,9 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
             tally = _run(store, batch, job, lease, Path(scratch))
+    except Cancelled as error:
+        text = error.said(job.profile.language or job.language)
+        return replace(report_so_far(store, batch.id, "rejected", text), seconds=time.monotonic() - started), []
     except Refused as error:
         status: FileStatus = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
         return replace(
@@ -112,7 +119,7 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
         report,
         rows=tally.rows,
         warnings=tally.warnings,
-        row_errors=tuple(sorted(tally.row_errors)),
+        row_errors=tally.row_errors,
         columns_not_taken=tally.columns_not_taken,
         message=tally.message,
         reject_file=str(job.report_path) if tally.has_report else None,
@@ -120,6 +127,15 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
         **dict[str, Any](tally.counts),
     )
     return done, tally.values
+
+
+def report_so_far(store: Store, number: int, status: FileStatus, message: str) -> ImportReport:
+    """What the store knows of a batch whose rows were not all seen by this run."""
+    with reading(store) as connection:
+        batch = batches.get_batch(connection, number)
+    counts = {name: getattr(batch, name) for name in OUTCOMES}
+    rows = batch.rows_read or batch.rows_done
+    return ImportReport(batch.file, status, rows, warnings=batch.warnings, message=message, batch_id=number, **counts)
 
 
 def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> Tally:
@@ -139,7 +155,7 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
             )
             pa.default_memory_pool().release_unused()
             tally = _apply(store, staged, mapping, batch, job, lease)
-            noted = merge_notes(store, batch)
+            noted = merge_notes(store, batch, staged.rows_read)
             _sum_up(tally, staged, noted, language)
             with ThreadPoolExecutor(1, "notes") as aside:
                 written = aside.submit(report_merge_notes, opened, noted, report)
@@ -153,9 +169,9 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
 
 def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> None:
     """What is known of the whole file, once every row is applied."""
-    refused = noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_numpy()
-    rejected = np.union1d(staged.rejected, np.union1d(refused, np.array(tally.row_errors, np.int64)))
-    tally.row_errors = rejected.tolist()
+    refused = noted.filter(pc.equal(noted["rejected"], 1))["row"].to_numpy()
+    rejected = np.union1d(staged.rejected, refused)
+    tally.row_errors = array("q", rejected.tobytes())
     tally.warnings = len(np.setdiff1d(np.union1d(staged.warned, noted["row"].to_numpy()), rejected))
     tally.rows, tally.values = staged.rows_read, staged.values
     tally.columns_not_taken = staged.columns_not_taken
@@ -180,7 +196,8 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
         began = time.monotonic()
         with transaction(store) as connection:
             bulk.lock_keys(connection)
-            lease.hold(connection, batch.id)
+            if by := lease.hold(connection, batch.id):
+                raise Cancelled("cancelled", name=job.name, by=by, rows=first - 1, batch=batch.id)
             if context.fresh and roll.last_change(connection) != last_change:
                 context.fresh = False
             known = context.standing or answers
@@ -191,11 +208,12 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
             if answers is None:
                 answers = ask(connection, rows, context)
             applied = apply_rows(connection, rows, answers, context)
-            counts, errors = write_outcomes(connection, staged, applied, (first, last), context)
+            counts = write_outcomes(connection, staged, applied, (first, last), context)
             batches.add_progress(connection, batch.id, last, counts)
             last_change = roll.last_change(connection)
             looked_through = 0 if others or known is None else last_change
-        _add(tally, counts, errors)
+        for name, count in counts.items():
+            tally.counts[name] += count
         sizes.took(last - first + 1, time.monotonic() - began)
         pa.default_memory_pool().release_unused()
     return tally
@@ -250,9 +268,10 @@ def _remember(store: Store, context: Context) -> None:
     """What an earlier, cut off run of the batch did."""
     with reading(store) as connection:
         context.seen.add(batches.contacts_of(connection, context.batch_id))
-        refused = batches.outcome_rows(connection, context.batch_id, ("already_exists", "not_found", "skipped"))
+        refused = batches.outcome_rows(connection, context.batch_id, _PASSED_OVER)
     refused = refused.filter(pa.array(is_among(refused["row"].to_numpy(), context.awaited)))
-    codes = dict(zip(refused["row"].to_pylist(), refused["code"].to_pylist(), strict=True))
+    rows, places = (refused[name].to_pylist() for name in ("row", "code"))
+    codes = {row: _PASSED_OVER[place] for row, place in zip(rows, places, strict=True)}
     context.passed_over.update(codes)
     context.refused.update({row: code for row, code in codes.items() if code != "skipped"})
 
@@ -304,12 +323,6 @@ def _slice_rows(staged: Staged, first: int, last: int, profile: Profile) -> Clea
     leader_of = np.where(is_member, leaders[order][np.minimum(own, len(members_sorted) - 1)], wanted)
     folded = fold_rows(staged.rows_numbered(wanted), leader_of, profile)
     return CleanFrame(pa.concat_tables([rows.filter(pa.array(single)), folded]).sort_by(ROW))
-
-
-def _add(tally: Tally, counts: Mapping[str, int], errors: list[int]) -> None:
-    for name, count in counts.items():
-        tally.counts[name] += count
-    tally.row_errors += errors
 
 
 class _Sizes:

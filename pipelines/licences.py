@@ -119,6 +119,12 @@ def edit_licence(
         return licences.get_licence(connection, number)
 
 
+def find_licence(store: Store, number: int) -> Licence:
+    """The licence with this number; raises NoSuchLicence."""
+    with reading(store) as connection:
+        return licences.get_licence(connection, number)
+
+
 def first_admin_licence(store: Store, name: str, asked: Asked) -> Licence:
     """The first licence of kind admin; one with a single seat is made where there is none."""
     with reading(store) as connection:

@@ -114,6 +114,12 @@ def edit_operator(
         return operators.get_operator(connection, number)
 
 
+def find_operator(store: Store, number: int) -> Operator:
+    """The operator with this number; raises NoSuchOperator."""
+    with reading(store) as connection:
+        return operators.get_operator(connection, number)
+
+
 def search_operators(
     store: Store, *, text: str = "", is_active: bool | None = None, after: int = 0, limit: int = 100
 ) -> list[Operator]:

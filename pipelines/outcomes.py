@@ -20,6 +20,7 @@ from warehouse.batches import Batch
 from warehouse.engines import Store, reading
 
 _MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "names_disagree", "stays_blocked")
+_AT_A_TIME = 500_000
 _OUTCOMES = pa.schema(
     [
         ("batch_id", pa.int64()),
@@ -34,8 +35,8 @@ _OUTCOMES = pa.schema(
 
 def write_outcomes(
     connection: Connection, staged: Staged, applied: Applied, bounds: tuple[int, int], context: Context
-) -> tuple[dict[str, int], list[int]]:
-    """Write an outcome for every row of a range: those applied, those rejected before, and those merged away."""
+) -> dict[str, int]:
+    """Write an outcome for every row of a range: applied, rejected before, or merged away; how many of each."""
     outcomes = _outcomes(applied, context.batch_id)
     bad, codes = rejected_between(staged, *bounds)
     count = len(bad)
@@ -45,8 +46,7 @@ def write_outcomes(
     table = pa.concat_tables(parts).sort_by("row")
     batches.insert_outcomes(connection, table)
     counts = pc.value_counts(chunked(table["outcome"]))
-    errors = table.filter(pc.equal(table["outcome"], "rejected"))["row"].to_pylist()
-    return dict(zip(*(counts.field(at).to_pylist() for at in (0, 1)), strict=True)), errors
+    return dict(zip(*(counts.field(at).to_pylist() for at in (0, 1)), strict=True))
 
 
 def _outcomes(applied: Applied, batch_id: int) -> pa.Table:
@@ -91,19 +91,27 @@ def _members_between(staged: Staged, first: int, last: int, refused: Mapping[int
 # ── what merging had to say ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def merge_notes(store: Store, batch: Batch) -> pa.Table:
-    """row, code and outcome of the rows that matching had something to say about."""
+def merge_notes(store: Store, batch: Batch, rows: int) -> pa.Table:
+    """The rows that matching had something to say about, as numbers: a file can have many millions of them."""
+    starts = range(1, max(rows, 1) + 1, _AT_A_TIME)
     with reading(store) as connection:
-        return batches.outcome_rows(connection, batch.id, _MERGE_CODES)
+        return pa.concat_tables(
+            batches.outcome_rows(connection, batch.id, _MERGE_CODES, (start, start + _AT_A_TIME - 1))
+            for start in starts
+        )
 
 
 def report_merge_notes(opened: Opened, noted: pa.Table, report: RowReport) -> None:
     """Add these rows to the report; the file is read again only if there are any."""
     if not noted.num_rows:
         return
-    rejected = noted.filter(pc.equal(noted["outcome"], "rejected"))["row"].to_numpy()
-    count = noted.num_rows
-    notes = pa.table({"row": noted["row"], "code": noted["code"], "field": [""] * count, "value": [""] * count}, NOTES)
+    numbers, codes = (chunked(noted[name]).to_numpy() for name in ("row", "code"))
+    refused = chunked(noted["rejected"]).to_numpy().astype(bool)
+    names = pa.array(_MERGE_CODES)
     for raw in opened.source.blocks():
-        numbers = chunked(raw[ROW])
-        report.again.add(raw, notes.filter(pc.is_in(notes["row"], numbers)), rejected)
+        rows = chunked(raw[ROW]).to_numpy()
+        part = slice(*np.searchsorted(numbers, [rows[0], rows[-1] + 1])) if len(rows) else slice(0)
+        found = numbers[part]
+        nothing = pa.repeat("", len(found))
+        notes = pa.Table.from_arrays([found, names.take(pa.array(codes[part])), nothing, nothing], schema=NOTES)
+        report.again.add(raw, notes, found[refused[part]])

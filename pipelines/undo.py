@@ -1,5 +1,6 @@
 """Taking one import back. What nobody touched since goes back as it was; later edits stay and are listed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from schemas.errors import InputError
 from schemas.fields import CUSTOM, FieldType
 from schemas.reports import STATES, UndoReport
 from warehouse import batches, bulk, roll, undo
+from warehouse.batches import Batch
 from warehouse.engines import reading, transaction
 
 _CHUNK = 500
@@ -24,21 +26,37 @@ _PROTECTS = {"consent": "out", "status": "blocked"}
 _FORMS = {"phone": "phone_match", "email": "email_match"}
 
 
-def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoReport:
-    """Take a finished batch back, a few hundred contacts at a time; right when called again after a crash."""
+def check_can_be_undone(batch: Batch) -> None:
+    """Raise where there is nothing to take back: a finished import, or one that was given up or cancelled midway."""
+    if batch.state in ("done", "undoing") or (batch.state in ("rejected", "retried") and batch.rows_done):
+        return
+    raise InputError(
+        f"Batch {batch.id} is {STATES[batch.state][0]}: only an import whose rows were taken can be taken back.",
+        f"El lote {batch.id} está {STATES[batch.state][1]}: solo se deshace una importación cuyas filas se tomaron.",
+    )
+
+
+def undo_batch(
+    engine: Engine,
+    number: int,
+    actor: str,
+    clock: Clock,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> UndoReport:
+    """Take a finished batch back, a few hundred contacts at a time; right when called again after a crash.
+
+    `progress` is told of the changes taken back and of all; what it raises stops the work between two transactions.
+    """
     with reading(engine) as connection:
         batch = batches.get_batch(connection, number)
         fields = roll.known_fields(connection)
-        later = undo.contacts_of_later(connection, number)
-    if batch.state not in ("done", "undoing"):
-        raise InputError(
-            f"Batch {number} is {STATES[batch.state][0]}: only a finished import can be taken back.",
-            f"El lote {number} está {STATES[batch.state][1]}: solo se deshace una importación terminada.",
-        )
+        later, total = undo.contacts_of_later(connection, number), undo.count_changes(connection, number)
+    check_can_be_undone(batch)
     with transaction(engine) as connection:
         batches.set_batch(connection, number, {"state": "undoing"})
-    report, after = UndoReport(number), 0
+    report, after, done = UndoReport(number), 0, 0
     while True:
+        progress(done, total)
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
             changes = undo.changes_of(connection, number, after, _CHUNK)
@@ -48,7 +66,7 @@ def undo_batch(engine: Engine, number: int, actor: str, clock: Clock) -> UndoRep
                 batches.set_batch(connection, number, {"state": "undone"})
                 return replace(report, kept=tuple(sorted(set(report.kept))))
             report = _undo(connection, changes, report, context)
-            after = changes[-1].id
+            after, done = changes[-1].id, done + len(changes)
 
 
 @dataclass(frozen=True, slots=True)

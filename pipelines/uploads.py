@@ -2,7 +2,9 @@
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from connectors.folders import make_places, plain_name
@@ -72,6 +74,18 @@ def keep_upload(store: Store, settings: Settings, path: Path, name: str, profile
         said = {"sha256": upload.sha256, "size_bytes": upload.size_bytes}
         audit.add_entry(connection, asked, "uploads:create", f"upload:{upload.id}", None, said)
     return Shown(upload, proposals, token)
+
+
+def drop_old_uploads(store: Store, settings: Settings, now: datetime) -> None:
+    """Delete what was sent and not confirmed for `upload_days`, files that were sent in part too."""
+    before = now - timedelta(days=settings.upload_days)
+    incoming = settings.home / "uploads" / "incoming"
+    for path in incoming.iterdir() if incoming.exists() else ():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
+    with transaction(store) as connection:
+        uploads.drop_unconfirmed(connection, before)
 
 
 def _preview(

@@ -11,7 +11,9 @@ from schemas.settings import Settings
 QUEUE = "padron"
 TICKS = "padron-ticks"
 IMPORT_DROP = "padron.import_drop"
+RUN_JOB = "padron.run_job"
 SWEEP = "padron.sweep"
+DELIVER = "padron.deliver"
 NOTHING = "padron.nothing"
 _MOST_TICKS_WAITING = 3
 
@@ -38,7 +40,7 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         task_default_queue=QUEUE,
-        task_routes={SWEEP: {"queue": TICKS}},
+        task_routes={SWEEP: {"queue": TICKS}, DELIVER: {"queue": TICKS}},
         task_ignore_result=True,
         result_backend="disabled://",
         task_acks_late=redis,
@@ -62,8 +64,11 @@ def make_app(settings: Settings) -> Celery:
 
 def timetable(settings: Settings) -> dict[str, dict[str, Any]]:
     """What beat sends, and when."""
-    seconds = settings.sweep_seconds
-    return {"sweep": {"task": SWEEP, "schedule": seconds, "options": {"expires": seconds * 2, "retry": False}}}
+    ticks = {"sweep": (SWEEP, settings.sweep_seconds), "deliver": (DELIVER, settings.deliver_seconds)}
+    return {
+        name: {"task": task, "schedule": seconds, "options": {"expires": seconds * 2, "retry": False}}
+        for name, (task, seconds) in ticks.items()
+    }
 
 
 def _broker(settings: Settings) -> str:

@@ -1,6 +1,8 @@
 """The tasks: thin doors to the pipelines. Each is right when run twice, and takes only a number."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -9,16 +11,24 @@ from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 
 from pipelines.drops import import_drop
-from scheduler.app import IMPORT_DROP, NOTHING, SWEEP
+from pipelines.events import make_contact_events
+from pipelines.jobs import run_job
+from pipelines.uploads import drop_old_uploads
+from pipelines.webhooks import send_due
+from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, RUN_JOB, SWEEP
 from scheduler.logs import reason_of
 from schemas.settings import Settings
 from warehouse import batches, indexes
 from warehouse.engines import transaction
+from warehouse.idempotency import forget_made
+from warehouse.jobs import jobs_to_wake
 from warehouse.store import open_store
+from warehouse.webhooks import drop_old_deliveries
 
 log = structlog.get_logger("padron")
 _WAKE_AT_ONCE = 200
 _BREAK_SECONDS = 3.0
+_KEYS_LAST, _DELIVERIES_LAST = timedelta(days=2), timedelta(days=30)
 
 
 def utc_now() -> datetime:
@@ -46,13 +56,30 @@ class Waker:
         self._quiet_until = 0.0
 
     def wake(self, number: int) -> None:
+        """Send a batch's number to the workers."""
+        self._send(IMPORT_DROP, number)
+
+    def wake_for_job(self, number: int) -> None:
+        """Send a job's number to the workers."""
+        self._send(RUN_JOB, number)
+
+    def _send(self, task: str, number: int) -> None:
         if time.monotonic() < self._quiet_until:
             return
         try:
-            self.app.send_task(IMPORT_DROP, (number,), retry=False, ignore_result=True)
+            self.app.send_task(task, (number,), retry=False, ignore_result=True)
         except OperationalError as error:
             self._quiet_until = time.monotonic() + _BREAK_SECONDS
-            log.warning("not woken", batch=number, reason=str(error))
+            log.warning("not woken", task=task, number=number, reason=str(error))
+
+
+@contextmanager
+def _logged(failure: str, **about: int) -> Iterator[None]:
+    """The outermost door: Celery would log what an error says of rows, so that only its kind is logged."""
+    try:
+        yield
+    except Exception as error:
+        log.error(failure, reason=reason_of(error), **about)
 
 
 def add_tasks(app: Celery, settings: Settings) -> None:
@@ -60,33 +87,56 @@ def add_tasks(app: Celery, settings: Settings) -> None:
     stores, waker = Stores(settings), Waker(app)
 
     def import_drop_task(number: int) -> None:
-        try:
+        with _logged("file not imported yet", batch=number):
             report = import_drop(stores.engine(), number, settings, utc_now)
-        except Exception as error:  # the outermost door: Celery would log what the error says of rows
-            log.error("file not imported yet", batch=number, reason=reason_of(error))
-            return
-        if report is not None:
-            counts = {name: getattr(report, name) for name in ("rows", "created", "updated", "unchanged", "rejected")}
-            log.info("file done", batch=number, status=report.status, seconds=round(report.seconds, 2), **counts)
+            if report is not None:
+                names = ("rows", "created", "updated", "unchanged", "rejected")
+                counts = {name: getattr(report, name) for name in names}
+                log.info("file done", batch=number, status=report.status, seconds=round(report.seconds, 2), **counts)
+
+    def run_job_task(number: int) -> None:
+        with _logged("job not done yet", job=number):
+            work = run_job(stores.engine(), number, settings, utc_now)
+            if work is not None:
+                log.info("job ended", job=number, kind=work.kind, state=work.state, done=work.done)
+
+    def deliver_task() -> None:
+        with _logged("webhooks not told yet"):
+            deliver(stores.engine(), settings)
 
     def nothing_task() -> None:
         """Wakes a worker that waits for messages, so that it sees that it should stop."""
 
     def sweep_task() -> None:
-        for number in sweep(stores.engine(), settings):
+        found, asked = sweep(stores.engine(), settings)
+        for number in found:
             waker.wake(number)
+        for number in asked:
+            waker.wake_for_job(number)
 
-    app.task(import_drop_task, name=IMPORT_DROP, shared=False)
-    app.task(sweep_task, name=SWEEP, shared=False)
-    app.task(nothing_task, name=NOTHING, shared=False)
+    tasks = {IMPORT_DROP: import_drop_task, RUN_JOB: run_job_task, DELIVER: deliver_task, SWEEP: sweep_task}
+    for name, task in {**tasks, NOTHING: nothing_task}.items():
+        app.task(task, name=name, shared=False)
 
 
-def sweep(engine: Engine, settings: Settings) -> list[int]:
-    """Find batches that nobody works on, and indexes that a load left unbuilt; the batches to wake."""
+def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
+    """Find batches and jobs that nobody works on, which are to be woken; tidy up what is over."""
     quiet = timedelta(seconds=max(settings.sweep_seconds * 1.5, 3.0))
     with transaction(engine) as connection:
-        found = batches.to_wake(connection, utc_now(), quiet, _WAKE_AT_ONCE)
-        running = batches.count_running(connection, utc_now())
+        now = utc_now()
+        found = batches.to_wake(connection, now, quiet, _WAKE_AT_ONCE)
+        asked = jobs_to_wake(connection, now, quiet, _WAKE_AT_ONCE)
+        running = batches.count_running(connection, now)
+        forget_made(connection, now - _KEYS_LAST)
+        drop_old_deliveries(connection, now - _DELIVERIES_LAST)
+    drop_old_uploads(engine, settings, now)
     if not running:
         indexes.build_missing(engine)
-    return found
+    return found, asked
+
+
+def deliver(engine: Engine, settings: Settings) -> None:
+    """Make the events of contacts that changed, and send what is due."""
+    if not indexes.missing(engine):  # a first load that is under way has none by which its changes are found
+        make_contact_events(engine, utc_now())
+    send_due(engine, settings, utc_now)

@@ -19,6 +19,8 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "batches:undo": ("Take an import back.", "Deshacer una importación."),
     "jobs:read": ("See long work.", "Ver los trabajos largos."),
     "jobs:cancel": ("Stop long work.", "Detener los trabajos largos."),
+    "webhooks:read": ("See webhooks and what they were told.", "Ver los webhooks y lo que se les envió."),
+    "webhooks:write": ("Create and edit webhooks.", "Crear y editar webhooks."),
     "metrics:read": ("Read the measurements.", "Leer las medidas."),
 }
 """Each permission, in English and in Spanish."""

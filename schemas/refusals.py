@@ -20,9 +20,11 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "encoding": (
         "{name} is neither UTF-8 nor Western European text, and its encoding cannot be told from the file. "
-        "Save it as UTF-8, or say which it is: --encoding cp1251, shift_jis, gb18030, mac_roman …",
+        "Save it as UTF-8, or say which it is (--encoding, or encoding in a profile): cp1251, shift_jis, gb18030, "
+        "mac_roman …",
         "{name} no es texto UTF-8 ni de Europa occidental, y su codificación no se deduce del archivo. "
-        "Guárdelo como UTF-8, o indique cuál es: --encoding cp1251, shift_jis, gb18030, mac_roman …",
+        "Guárdelo como UTF-8, o indique cuál es (--encoding, o encoding en un perfil): cp1251, shift_jis, gb18030, "
+        "mac_roman …",
     ),
     "encoding_unknown": (
         "Encoding {encoding} is not known. Try utf-8, cp1252, latin-1 or utf-16.",
@@ -45,8 +47,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Añada una como: nombre | teléfono | correo.",
     ),
     "several_sheets": (
-        "{name} has contacts on several sheets ({sheets}). Say which one: --sheet NAME.",
-        "{name} tiene contactos en varias hojas ({sheets}). Indique cuál: --sheet NOMBRE.",
+        "{name} has contacts on several sheets ({sheets}). Say which one: --sheet NAME, or "
+        'sheet = "NAME" in a profile.',
+        "{name} tiene contactos en varias hojas ({sheets}). Indique cuál: --sheet NOMBRE, o "
+        'sheet = "NOMBRE" en un perfil.',
     ),
     "no_sheet": (
         "{name} has no visible sheet {sheet}. It has: {sheets}.",
@@ -118,6 +122,12 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "{name} needs more memory or time than a workbook may use. Delete formatted empty areas, or save as CSV.",
         "{name} necesita más memoria o tiempo del permitido. Borre las zonas vacías con formato, o guárdelo como CSV.",
     ),
+    "cancelled": (
+        "{name} was stopped by {by} after {rows} of its rows. What those did stays, and can be taken back: "
+        "padron batches undo {batch}. To import all of it after all: padron batches retry {batch}",
+        "{by} detuvo {name} después de {rows} de sus filas. Lo que hicieron queda, y se puede deshacer: "
+        "padron batches undo {batch}. Para importarlo entero de todas formas: padron batches retry {batch}",
+    ),
     "gone": (
         "{name} is no longer in {path}, so it was not imported. Drop it again.",
         "{name} ya no está en {path}, así que no se importó. Déjelo de nuevo.",
@@ -154,6 +164,10 @@ class Refused(InputError):
 
 class NeedsAnswer(Refused):
     """The file can be read only after a person says something about it: a mapping, an encoding, a sheet."""
+
+
+class Cancelled(Refused):
+    """Somebody asked the import to stop."""
 
 
 class UnreadableFile(Refused):

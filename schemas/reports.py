@@ -23,7 +23,7 @@ class ImportReport:
     rejected: int = 0
     warnings: int = 0
     columns_not_taken: tuple[str, ...] = ()
-    row_errors: tuple[int, ...] = ()
+    row_errors: Sequence[int] = ()
     message: str = ""
     seconds: float = 0.0
     reject_file: str | None = None

@@ -1,6 +1,7 @@
 """The settings, each from an environment variable `PADRON_<NAME>`; wrong ones are refused at start."""
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterable
@@ -9,16 +10,23 @@ from typing import Literal
 from zoneinfo import available_timezones
 
 import phonenumbers
-from pydantic import Field, ValidationError, field_validator
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import SetupError
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _OF_COMPOSE = {"PADRON_UID", "PADRON_GID"}
 """What only the compose file reads."""
 _START = "start it with {0} or {1} | debe empezar por {0} o {1}"
+_NO_KEY = (
+    "make one with python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())' | "
+    "cree una con python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+)
+_NO_NETWORK = "use networks such as 10.2.0.0/16,127.0.0.1 | use redes como 10.2.0.0/16,127.0.0.1"
 _MENDS = {
     "literal_error": ("use one of {expected}", "use uno de {expected}"),
     "int_parsing": ("use a whole number", "use un número entero"),
@@ -144,6 +152,43 @@ class Settings(BaseSettings):
         description="Largest file taken over HTTP.",
         json_schema_extra={"es": "El mayor archivo que se toma por HTTP."},
     )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that secrets in the store are encrypted with (Fernet; several with commas, the newest first); "
+        "empty means the file secret.key in the home folder, made when first needed.",
+        json_schema_extra={
+            "es": "Clave con que se cifran los secretos de la base de datos (Fernet; varias con comas, la más nueva "
+            "primero); vacía es el archivo secret.key de la carpeta home, que se crea cuando hace falta."
+        },
+    )
+    webhook_networks: str = Field(
+        "",
+        description="Private networks that webhooks may call, such as 10.2.0.0/16,127.0.0.1; others are refused.",
+        json_schema_extra={
+            "es": "Redes privadas a las que pueden llamar los webhooks, como 10.2.0.0/16,127.0.0.1; otras no."
+        },
+    )
+    webhook_ca_file: Path | None = Field(
+        None,
+        description="Certificates (PEM) that webhooks trust instead of the public ones, for receivers of your own.",
+        json_schema_extra={
+            "es": "Certificados (PEM) en que confían los webhooks en vez de los públicos, para servidores propios."
+        },
+    )
+    deliver_seconds: float = Field(
+        2.0,
+        gt=0,
+        le=600,
+        description="How often webhooks are told what is due.",
+        json_schema_extra={"es": "Cada cuánto se envía a los webhooks lo que toca."},
+    )
+    upload_days: float = Field(
+        7.0,
+        gt=0,
+        le=3650,
+        description="How long a file that was sent over HTTP waits to be confirmed.",
+        json_schema_extra={"es": "Cuánto espera un archivo enviado por HTTP a que lo confirmen."},
+    )
     session_idle_minutes: float = Field(
         15.0,
         gt=0,
@@ -187,9 +232,39 @@ class Settings(BaseSettings):
             raise ValueError(_START.format("memory://", "redis://"))
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _secret_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            for key in filter(None, value.get_secret_value().split(",")):
+                Fernet(key.strip())
+        except ValueError as error:
+            raise ValueError(_NO_KEY) from error
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            _as_networks(value)
+        except ValueError as error:
+            raise ValueError(
+                "use networks such as 10.2.0.0/16,127.0.0.1 | use redes como 10.2.0.0/16,127.0.0.1"
+            ) from error
+        return value
+
+    @property
+    def allowed_networks(self) -> list[Network]:
+        """The private networks that webhooks may call."""
+        return _as_networks(self.webhook_networks)
+
     @property
     def store_url(self) -> str:
         return self.database_url or f"sqlite:///{self.home.absolute() / 'padron.db'}"
+
+
+def _as_networks(text: str) -> list[Network]:
+    return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
 
 
 def describe(item: FieldInfo, language: str) -> str:
@@ -252,5 +327,5 @@ def _said(item: ErrorDetails, language: int) -> str:
         for key, value in item.get("ctx", {}).items()
     }
     mend = words[language].format(**context) if words else mend.split(" | ")[min(language, mend.count("|"))]
-    value = hide_password(repr(item["input"]))
+    value = "…" if item["loc"] == ("secret_key",) else hide_password(repr(item["input"]))
     return f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {value}: {mend}"

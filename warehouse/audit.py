@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select
 
 from warehouse import bulk
 from warehouse.access_tables import audit
+from warehouse.idempotency import Once, keep_made
 
 FIRST_HASH = "0" * 64
 _AT_ONCE = 1_000
@@ -34,12 +35,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks for something, from where, and when; and what they may do, where that is limited."""
+    """Who asks for something, from where, and when; what they may do, where that is limited; a key, to do it once."""
 
     actor: str
     at: datetime
     address: str | None = None
     permissions: frozenset[str] | None = None
+    once: Once | None = None
 
 
 def add_entry(
@@ -65,6 +67,8 @@ def add_entry(
         "previous_hash": previous,
     }
     connection.execute(insert(audit).values(**values, hash=_hash(values)))
+    if asked.once is not None:
+        keep_made(connection, asked.actor, asked.once, object_, asked.at)
 
 
 def _hash(values: Mapping[str, Any]) -> str:

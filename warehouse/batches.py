@@ -63,6 +63,7 @@ class Batch:
     rejected: int
     warnings: int
     reject_file: str | None
+    cancelled_by: str | None
 
 
 _COLUMNS = tuple(batches.c[name] for name in Batch.__slots__)
@@ -145,16 +146,25 @@ def claim_batch(connection: Connection, number: int, token: str, now: datetime, 
     return None if taken is None else get_batch(connection, number)
 
 
-def hold_lease(connection: Connection, number: int, token: str, until: datetime) -> None:
-    """Renew the lease inside the caller's transaction; raises LeaseLost if it is another's by now."""
+def hold_lease(connection: Connection, number: int, token: str, until: datetime) -> str | None:
+    """Renew the lease inside the caller's transaction; who cancelled the batch, if anybody. Raises LeaseLost."""
     held = connection.execute(
         update(batches)
         .where(batches.c.id == number, batches.c.lease_token == token)
         .values(lease_until=until)
-        .returning(batches.c.id)
-    ).scalar()
+        .returning(batches.c.cancelled_by)
+    ).first()
     if held is None:
         raise LeaseLost(f"batch {number}")
+    return None if held.cancelled_by is None else str(held.cancelled_by)
+
+
+def cancel_batch(connection: Connection, number: int, actor: str) -> bool:
+    """Ask an import to stop before its next slice; False if it is past that."""
+    c = batches.c
+    query = update(batches).where(c.id == number, c.state.in_(("waiting", "running")))
+    stopping = query.values(cancelled_by=func.coalesce(c.cancelled_by, actor)).returning(c.id)
+    return connection.execute(stopping).first() is not None
 
 
 def set_batch(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
@@ -200,15 +210,17 @@ def insert_outcomes(connection: Connection, rows: pa.Table) -> None:
         bulk.insert_rows(connection, batch_rows, rows.filter(part))
 
 
-def outcome_rows(connection: Connection, number: int, codes: tuple[str, ...]) -> pa.Table:
-    """row, code of the rows whose code was given while merging."""
-    schema = pa.schema([("row", pa.int64()), ("code", pa.string()), ("outcome", pa.string())])
-    query = (
-        select(batch_rows.c.row, batch_rows.c.code, batch_rows.c.outcome)
-        .where(batch_rows.c.batch_id == number, batch_rows.c.code.in_(codes))
-        .order_by(batch_rows.c.row)
-    )
-    return bulk.fetch_rows(connection, query, schema)
+def outcome_rows(
+    connection: Connection, number: int, codes: tuple[str, ...], bounds: tuple[int, int] | None = None
+) -> pa.Table:
+    """The rows that got one of these codes while merging: row, code (its place in `codes`), rejected (0 or 1)."""
+    schema = pa.schema([("row", pa.int64()), ("code", pa.int8()), ("rejected", pa.int8())])
+    c = batch_rows.c
+    place = case({code: place for place, code in enumerate(codes)}, value=c.code)
+    rejected = case((c.outcome == "rejected", 1), else_=0)
+    query = select(c.row, place.label("code"), rejected.label("rejected")).order_by(c.row)
+    query = query.where(c.batch_id == number, c.code.in_(codes))
+    return bulk.fetch_rows(connection, query.where(c.row.between(*bounds)) if bounds else query, schema)
 
 
 def contacts_of(connection: Connection, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from schemas.errors import SetupError, TransientError
 
@@ -29,6 +29,8 @@ _PRAGMAS = (
 _POSTGRESQL = {"connect_timeout": 10, "options": "-c jit=off"}
 """Compiling a query costs more than the short queries of a slice do."""
 _held = threading.local()
+CLASH = (IntegrityError,)
+"""Somebody else wrote a row with the same key."""
 UNREACHABLE = (
     OperationalError,
     InterfaceError,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from schemas.errors import InputError
 from schemas.operators import OFFLINE
 from warehouse import bulk
-from warehouse.access_tables import agent_state_changes, agent_states, operator_roles, operators, reset_links, roles
+from warehouse.access_tables import operator_roles, operators, reset_links, roles
 
 
 class NoSuchOperator(InputError):
@@ -130,25 +130,6 @@ def agents_with(connection: Connection, licence_id: int) -> int:
 def holders_of(connection: Connection, role: str) -> int:
     """How many operators have this role."""
     return connection.execute(select(func.count()).where(operator_roles.c.role == role)).scalar_one()
-
-
-# ── states of agents ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def states(connection: Connection) -> dict[str, tuple[str, str, bool]]:
-    """Each state by its name: in English, in Spanish, and whether it takes conversations."""
-    c = agent_states.c
-    query = select(c.name, c.en, c.es, c.takes_conversations).order_by(c.place, c.name)
-    return {name: (en, es, takes) for name, en, es, takes in connection.execute(query)}
-
-
-def set_state(connection: Connection, number: int, state: str, actor: str, now: datetime) -> None:
-    """Set an agent's state, and note it in the history."""
-    values = {"agent_state": state, "agent_state_at": now}
-    connection.execute(update(operators).where(operators.c.id == number).values(**values))
-    change = bulk.take_ids(connection, "agent_state_changes", 1)
-    row = {"id": change, "operator_id": number, "state": state, "at": now, "actor": actor}
-    connection.execute(insert(agent_state_changes).values(**row))
 
 
 # ── roles ────────────────────────────────────────────────────────────────────────────────────────────────────────

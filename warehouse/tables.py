@@ -249,6 +249,7 @@ batches = Table(
         for name in ("created", "updated", "unchanged", "merged", "rejected", "warnings")
     ),
     Column("reject_file", Text),
+    Column("cancelled_by", Text),
     Index("ix_batches_state_lease_until", "state", "lease_until"),
     comment="One run of one file. The state and the lease say who works on it; Celery only wakes workers.",
 )

@@ -49,6 +49,13 @@ def changes_of(connection: Connection, batch_id: int, after: int, limit: int) ->
     return list(connection.execute(query.order_by(contact_changes.c.id.desc()).limit(limit)))
 
 
+def count_changes(connection: Connection, batch_id: int) -> int:
+    """How many changes `changes_of` gives in all."""
+    c = contact_changes.c
+    query = select(func.count()).where(c.batch_id == batch_id, c.operation.in_(("create", "update")))
+    return int(connection.execute(query).scalar_one())
+
+
 def remove_contacts(connection: Connection, ids: list[int], now: datetime) -> int:
     """Take contacts that a batch created off the roll, with all that came with them; how many opt-outs and blocks."""
     lifted = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from schemas.errors import InputError
 from warehouse import bulk
@@ -51,6 +51,11 @@ def get_upload(connection: Connection, number: int) -> Upload:
 def set_mapping(connection: Connection, number: int, profile_text: str, token_sha256: str) -> None:
     values = {"profile_text": profile_text, "token_sha256": token_sha256}
     connection.execute(update(uploads).where(uploads.c.id == number).values(**values))
+
+
+def drop_unconfirmed(connection: Connection, before: datetime) -> None:
+    """Forget uploads from before this time that became no batch."""
+    connection.execute(delete(uploads).where(uploads.c.created_at < before, uploads.c.batch_id.is_(None)))
 
 
 def set_batch(connection: Connection, number: int, batch_id: int) -> bool:

@@ -18,7 +18,7 @@ from admin.api.models import (
 )
 from admin.api.pages import Number
 from admin.api.problems import Refusal, problems
-from pipelines import access, operators
+from pipelines import access, operators, states
 from pipelines.access import Caller
 from warehouse.audit import Asked
 
@@ -68,7 +68,7 @@ def change_password(body: OwnPasswordBody, caller: SignedIn, request: Request, d
 def set_state(body: StateBody, caller: Settled, request: Request, desk: AtDesk) -> OperatorModel:
     """Set one's state as an agent, such as online or away."""
     operator, _ = _in_session(caller)
-    return OperatorModel.of(access.set_agent_state(desk.store, operator, body.state, asked_by(request, caller)))
+    return OperatorModel.of(states.set_agent_state(desk.store, operator, body.state, asked_by(request, caller)))
 
 
 @router.post("/password-resets", status_code=204, responses=problems(410))

@@ -3,13 +3,33 @@
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from admin.api import access_routes, batch_routes, health_routes, licence_routes, operator_routes, role_routes
+from admin.api import (
+    access_routes,
+    batch_routes,
+    health_routes,
+    job_routes,
+    licence_routes,
+    operator_routes,
+    role_routes,
+    state_routes,
+    webhook_routes,
+)
 from admin.api.callers import Desk
 from admin.api.problems import Problem, add_handlers, too_large
 
 ROUTERS = tuple(
     routes.router
-    for routes in (access_routes, operator_routes, licence_routes, role_routes, batch_routes, health_routes)
+    for routes in (
+        access_routes,
+        operator_routes,
+        state_routes,
+        licence_routes,
+        role_routes,
+        batch_routes,
+        job_routes,
+        webhook_routes,
+        health_routes,
+    )
 )
 _LARGEST_BODY = 1_000_000
 _UPLOAD = ("POST", "/api/uploads")

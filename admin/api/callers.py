@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
 from sqlalchemy import Engine
 
 from admin.api.problems import Refusal
 from pipelines.access import Caller, Lasting, caller_of_session, caller_of_token
+from pipelines.once import once_for
 from schemas.settings import Settings
 from warehouse.audit import Asked
+from warehouse.idempotency import Once
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="secret", description="The secret of a session or of an API token.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -26,6 +29,7 @@ class Desk:
     store: Engine
     clock: Callable[[], datetime]
     wake: Callable[[int], None]
+    wake_for_job: Callable[[int], None]
 
     @property
     def lasting(self) -> Lasting:
@@ -48,6 +52,22 @@ def address_of(request: Request) -> str | None:
 
 def asked_by(request: Request, caller: Caller) -> Asked:
     return Asked(caller.actor, desk_of(request).clock(), address_of(request), caller.permissions)
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="A text that the caller chooses: the same request with it again makes nothing more.",
+    ),
+]
+
+
+def once_of(key: str | None, request: Request, body: BaseModel) -> Once | None:
+    """The key of this request; secrets in the body do not count."""
+    return None if key is None else once_for(key, f"{request.url.path} {body.model_dump_json()}")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """What the API takes and gives of imports."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from admin.api.models import Body, Name, Secret
 from pipelines.uploads import Shown
 from warehouse.batches import Batch
+from warehouse.jobs import Work
 
 
 class ColumnModel(BaseModel):
@@ -50,6 +51,29 @@ class ConfirmBody(Body):
     token: Secret
 
 
+class JobModel(BaseModel):
+    """Long work: `done` of `total`, and once it is done its result."""
+
+    id: int
+    kind: str
+    object: str
+    state: str
+    done: int
+    total: int
+    message: str | None
+    result: dict[str, Any] | None
+    actor: str
+    cancelled_by: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, work: Work, language: str) -> "JobModel":
+        said = {name: getattr(work, name) for name in cls.model_fields if name != "message"}
+        return cls(**said, message=work.message_es if language == "es" else work.message_en)
+
+
 class BatchModel(BaseModel):
     """An import."""
 
@@ -71,6 +95,7 @@ class BatchModel(BaseModel):
     merged: int
     rejected: int
     warnings: int
+    cancelled_by: str | None
     has_report: bool
 
     @classmethod

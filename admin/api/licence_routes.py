@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BeforeValidator
 
-from admin.api.callers import AtDesk, May, asked_by
+from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.models import DayModel, LicenceBody, LicenceChanges, LicenceModel, SeatsModel
 from admin.api.operator_routes import IfMatch, version_of, with_etag
 from admin.api.pages import Number
@@ -14,8 +14,7 @@ from admin.api.problems import Refusal, problems
 from pipelines import licences
 from pipelines.access import Caller
 from pipelines.licences import LicenceForm
-from warehouse.engines import reading
-from warehouse.licences import get_licence
+from pipelines.once import create_once
 
 router = APIRouter(prefix="/api/licences", tags=["licences"])
 Reader = Annotated[Caller, Depends(May("licences:read"))]
@@ -43,10 +42,23 @@ def find(caller: Reader, desk: AtDesk) -> list[SeatsModel]:
 
 
 @router.post("", status_code=201, responses=problems(401, 403))
-def create(body: LicenceBody, caller: Writer, request: Request, response: Response, desk: AtDesk) -> LicenceModel:
+def create(
+    body: LicenceBody,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    key: IdempotencyKey = None,
+) -> LicenceModel:
     """Add seats that were bought."""
     said = body.model_dump() | {"valid_from": _utc(body.valid_from), "valid_until": _utc(body.valid_until)}
-    made = licences.create_licence(desk.store, LicenceForm(**said), asked_by(request, caller))
+    made = create_once(
+        desk.store,
+        asked_by(request, caller),
+        once_of(key, request, body),
+        lambda asked: licences.create_licence(desk.store, LicenceForm(**said), asked),
+        lambda number: licences.find_licence(desk.store, number),
+    )
     with_etag(response, made.version)
     response.headers["Location"] = f"/api/licences/{made.id}"
     return LicenceModel.of(made)
@@ -55,8 +67,7 @@ def create(body: LicenceBody, caller: Writer, request: Request, response: Respon
 @router.get("/{number}", responses=problems(401, 403, 404))
 def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> LicenceModel:
     """One licence."""
-    with reading(desk.store) as connection:
-        found = get_licence(connection, number)
+    found = licences.find_licence(desk.store, number)
     with_etag(response, found.version)
     return LicenceModel.of(found)
 
@@ -101,7 +112,6 @@ def days(
             f"Ask for 1 to {_MOST_DAYS} days, the first before the last, and none in the far future.",
             f"Pida de 1 a {_MOST_DAYS} días, el primero antes que el último, y ninguno en un futuro lejano.",
         )
-    with reading(desk.store) as connection:
-        get_licence(connection, number)
+    licences.find_licence(desk.store, number)
     found = licences.daily_peaks(desk.store, number, start, end, now)
     return [DayModel(day=day.isoformat(), taken=most) for day, most in found.items()]

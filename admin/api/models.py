@@ -14,6 +14,7 @@ from warehouse.audit import Entry
 from warehouse.licences import Licence
 from warehouse.operators import Operator
 from warehouse.sessions import Session, Token
+from warehouse.states import AgentState, StateChange
 
 Item = TypeVar("Item")
 NO_NUL = r"^[^\x00]*$"
@@ -334,6 +335,41 @@ class StateBody(Body):
     """The state that an agent sets."""
 
     state: Annotated[str, Field(min_length=1, max_length=40, pattern=NO_NUL)]
+
+
+class AgentStateBody(Body):
+    """What a state of agents is: its words, whether who is in it takes conversations, and its place in lists."""
+
+    en: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_NUL)]
+    es: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_NUL)]
+    takes_conversations: bool = False
+    place: Many = 100
+
+
+class AgentStateModel(BaseModel):
+    """A state that an agent may set."""
+
+    name: str
+    en: str
+    es: str
+    takes_conversations: bool
+    place: int
+
+    @classmethod
+    def of(cls, state: AgentState) -> "AgentStateModel":
+        return cls.model_validate({name: getattr(state, name) for name in cls.model_fields})
+
+
+class StateChangeModel(BaseModel):
+    """Since when an operator was in a state, and who set it."""
+
+    state: str
+    at: datetime
+    actor: str
+
+    @classmethod
+    def of(cls, change: StateChange) -> "StateChangeModel":
+        return cls.model_validate({name: getattr(change, name) for name in cls.model_fields})
 
 
 class ConversationsBody(Body):

@@ -4,16 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from admin.api.callers import AtDesk, May, asked_by
+from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.models import LinkModel, OperatorBody, OperatorChanges, OperatorModel, Page, PasswordBody
 from admin.api.pages import Cursor, Limit, Number, Search, after, page
 from admin.api.problems import problems
 from pipelines import access, operators
 from pipelines.access import Caller
+from pipelines.once import create_once
 from pipelines.operators import Password
 from schemas.operators import OperatorForm
-from warehouse.engines import reading
-from warehouse.operators import get_operator
 
 router = APIRouter(prefix="/api/operators", tags=["operators"])
 Reader = Annotated[Caller, Depends(May("operators:read"))]
@@ -49,11 +48,24 @@ def find(
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 404, 409))
-def create(body: OperatorBody, caller: Writer, request: Request, response: Response, desk: AtDesk) -> OperatorModel:
+def create(
+    body: OperatorBody,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    key: IdempotencyKey = None,
+) -> OperatorModel:
     """Create an operator; however many there are, licences limit who is in at a time."""
     said = body.model_dump(exclude={"password", "confirmation", "is_temporary"})
-    form = OperatorForm(**{**said, "roles": tuple(body.roles)})
-    made = operators.create_operator(desk.store, form, _password(body), asked_by(request, caller))
+    form, password = OperatorForm(**{**said, "roles": tuple(body.roles)}), _password(body)
+    made = create_once(
+        desk.store,
+        asked_by(request, caller),
+        once_of(key, request, body),
+        lambda asked: operators.create_operator(desk.store, form, password, asked),
+        lambda number: operators.find_operator(desk.store, number),
+    )
     with_etag(response, made.version)
     response.headers["Location"] = f"/api/operators/{made.id}"
     return OperatorModel.of(made)
@@ -69,8 +81,7 @@ def _password(body: OperatorBody) -> Password | None:
 @router.get("/{number}", responses=problems(401, 403, 404))
 def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> OperatorModel:
     """One operator."""
-    with reading(desk.store) as connection:
-        found = get_operator(connection, number)
+    found = operators.find_operator(desk.store, number)
     with_etag(response, found.version)
     return OperatorModel.of(found)
 

@@ -13,8 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused, TooManyTries
+from pipelines.once import KeyReused
 from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, VersionDiffers, WrongPassword
 from pipelines.roles import RoleInUse
+from pipelines.states import StateInUse
 from pipelines.uploads import NotAsShown
 from scheduler.logs import reason_of
 from schemas.errors import InputError, PadronError, TransientError
@@ -22,10 +24,13 @@ from schemas.operators import WrongField
 from schemas.refusals import Refused
 from warehouse.batches import NoSuchBatch
 from warehouse.engines import UNREACHABLE
+from warehouse.jobs import NoSuchJob
 from warehouse.licences import NoSuchLicence
 from warehouse.operators import NoSuchOperator, NoSuchRole
 from warehouse.sessions import NoSuchToken
+from warehouse.states import NoSuchState
 from warehouse.uploads import NoSuchUpload
+from warehouse.webhooks import NoSuchDelivery, NoSuchWebhook
 
 log = structlog.get_logger("padron")
 PROBLEM_JSON = "application/problem+json"
@@ -38,6 +43,12 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (NoSuchToken, 404, "no_such_token"),
     (NoSuchBatch, 404, "no_such_batch"),
     (NoSuchUpload, 404, "no_such_upload"),
+    (NoSuchJob, 404, "no_such_job"),
+    (NoSuchState, 404, "no_such_state"),
+    (NoSuchWebhook, 404, "no_such_webhook"),
+    (NoSuchDelivery, 404, "no_such_delivery"),
+    (StateInUse, 409, "state_in_use"),
+    (KeyReused, 409, "key_reused"),
     (NotAsShown, 409, "not_as_shown"),
     (Refused, 409, "file_refused"),
     (VersionDiffers, 412, "version_differs"),

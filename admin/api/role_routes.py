@@ -1,15 +1,16 @@
 """Roles, tokens and the audit by JSON."""
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from admin.api.callers import AtDesk, May, asked_by
+from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.models import NO_NUL, EntryModel, NewTokenModel, Page, RoleBody, RoleModel, TokenBody, TokenModel
 from admin.api.pages import Cursor, Limit, Number, Search, after, page
-from admin.api.problems import problems
+from admin.api.problems import Refusal, problems
 from pipelines import access, audit, roles
 from pipelines.access import Caller
+from pipelines.once import create_once
 from schemas.permissions import ROLES
 from warehouse import sessions
 from warehouse.engines import reading
@@ -58,12 +59,30 @@ def find_tokens(caller: Annotated[Caller, Depends(May("tokens:read"))], desk: At
 
 @router.post("/tokens", tags=["tokens"], status_code=201, responses=problems(401, 403))
 def create_token(
-    body: TokenBody, caller: Annotated[Caller, Depends(May("tokens:write"))], request: Request, desk: AtDesk
+    body: TokenBody,
+    caller: Annotated[Caller, Depends(May("tokens:write"))],
+    request: Request,
+    desk: AtDesk,
+    key: IdempotencyKey = None,
 ) -> NewTokenModel:
     """Make a token for a machine, with permissions that one has oneself."""
-    asked = asked_by(request, caller)
-    secret, token = access.create_token(desk.store, body.name, body.permissions, body.expires_at, asked)
+    secret, token = create_once(
+        desk.store,
+        asked_by(request, caller),
+        once_of(key, request, body),
+        lambda asked: access.create_token(desk.store, body.name, body.permissions, body.expires_at, asked),
+        _told_once,
+    )
     return NewTokenModel(secret=secret, token=TokenModel.of(token))
+
+
+def _told_once(number: int) -> NoReturn:
+    raise Refusal(
+        409,
+        "made_already",
+        f"This request made token {number} already, and its secret is told once. Revoke it, and make another one.",
+        f"Esta petición ya creó la clave {number}, que se muestra una sola vez. Revóquela y cree otra.",
+    )
 
 
 @router.delete("/tokens/{number}", tags=["tokens"], responses=problems(401, 403, 404))

@@ -124,4 +124,4 @@ def test_text_that_its_writer_did_not_look_at_is_marked_and_its_row_reported(rol
 
     report = roll.import_path(path)
 
-    assert (report.status, report.created, report.row_errors) == ("imported", 1, (1,))
+    assert (report.status, report.created, list(report.row_errors)) == ("imported", 1, [1])

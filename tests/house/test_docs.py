@@ -18,6 +18,7 @@ from admin.api.server import AdminServer
 from connectors.profiles import profiles_folder, read_folders, read_profile
 from pipelines.access import create_token
 from pipelines.drops import import_drop
+from pipelines.jobs import run_job
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
 from tests.routes.running import ROOT, padron
@@ -109,7 +110,9 @@ def test_the_page_of_operators_works_as_written(tmp_path: Path) -> None:
         done = padron(tmp_path, *arguments, *extra, typed=typed)
         assert done.returncode == 0, done.stderr
     settings = Settings(home=tmp_path, admin_port=0)
-    server = AdminServer(Desk(settings, open_store(settings.store_url), lambda: datetime.now(UTC), lambda _: None))
+    server = AdminServer(
+        Desk(settings, open_store(settings.store_url), lambda: datetime.now(UTC), lambda _: None, lambda _: None)
+    )
     server.start()
     script = "\n".join(blocks("docs/how-to/operators.md", "bash")).replace("http://127.0.0.1:8370", server.url)
 
@@ -129,12 +132,15 @@ def test_the_page_of_imports_over_http_works_as_written(tmp_path: Path) -> None:
     (tmp_path / "clientes.csv").write_text("Nombre,Correo\nAna,ana@example.org\nEva,sin arroba\n", "utf-8")
     settings, asked = Settings(home=tmp_path, admin_port=0), Asked("test", datetime.now(UTC))
     store = open_store(settings.store_url)
-    secret, _ = create_token(store, "ERP", ["batches:import", "batches:read"], None, asked)
+    secret, _ = create_token(store, "ERP", ["batches:import", "batches:read", "batches:undo", "jobs:read"], None, asked)
 
     def wake(number: int) -> None:
         import_drop(store, number, settings, lambda: datetime.now(UTC))
 
-    server = AdminServer(Desk(settings, store, lambda: datetime.now(UTC), wake))
+    def wake_for_job(number: int) -> None:
+        run_job(store, number, settings, lambda: datetime.now(UTC))
+
+    server = AdminServer(Desk(settings, store, lambda: datetime.now(UTC), wake, wake_for_job))
     server.start()
     script = "\n".join(blocks("docs/how-to/import-over-http.md", "bash")).replace("http://127.0.0.1:8370", server.url)
 
@@ -143,7 +149,8 @@ def test_the_page_of_imports_over_http_works_as_written(tmp_path: Path) -> None:
     )
 
     server.stop()
-    batch, *report = done.stdout.splitlines()
+    batch, *report, job = done.stdout.splitlines()
     assert done.stderr == ""
+    assert json.loads(job)["result"]["removed"] == 1
     assert (json.loads(batch)["created"], json.loads(batch)["rejected"]) == (1, 1)
     assert "sin arroba" in report[1]

@@ -1,6 +1,6 @@
 """The endpoint served for real, over a real store, and people who call it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ class Endpoint:
     store: Roll
     url: str
     woken: list[int] = field(default_factory=list)
+    woken_for_jobs: list[int] = field(default_factory=list)
 
     def call(self, method: str, path: str, secret: str = "", **arguments: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
@@ -53,11 +54,11 @@ class Endpoint:
 
 def serve(store: Roll, **settings: Any) -> Iterator[Endpoint]:
     found: list[int] = []
-    wake: Callable[[int], None] = found.append
-    desk = Desk(Settings(home=store.folder, admin_port=0, **settings), store.engine, utc_now, wake)
+    jobs: list[int] = []
+    desk = Desk(Settings(home=store.folder, admin_port=0, **settings), store.engine, utc_now, found.append, jobs.append)
     server = AdminServer(desk)
     server.start()
-    yield Endpoint(store, server.url, found)
+    yield Endpoint(store, server.url, found, jobs)
     server.stop()
 
 

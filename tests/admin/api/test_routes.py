@@ -16,7 +16,13 @@ PUBLIC = {
     "GET /health": "load balancers have no token",
     "GET /health/live": "load balancers have no token",
 }
-ONESELF = {"GET /api/me", "POST /api/me/password", "PUT /api/me/state", "DELETE /api/sessions/current"}
+ONESELF = {
+    "GET /api/me",
+    "GET /api/agent-states",
+    "POST /api/me/password",
+    "PUT /api/me/state",
+    "DELETE /api/sessions/current",
+}
 TABLE = {
     "GET /api/operators": "operators:read",
     "POST /api/operators": "operators:write",
@@ -44,6 +50,24 @@ TABLE = {
     "GET /api/batches": "batches:read",
     "GET /api/batches/{number}": "batches:read",
     "GET /api/batches/{number}/report": "batches:read",
+    "POST /api/batches/{number}/undo": "batches:undo",
+    "POST /api/batches/{number}/cancel": "jobs:cancel",
+    "GET /api/jobs": "jobs:read",
+    "GET /api/jobs/{number}": "jobs:read",
+    "POST /api/jobs/{number}/cancel": "jobs:cancel",
+    "PUT /api/agent-states/{name}": "states:write",
+    "DELETE /api/agent-states/{name}": "states:write",
+    "GET /api/operators/{number}/states": "operators:read",
+    "GET /api/webhooks": "webhooks:read",
+    "POST /api/webhooks": "webhooks:write",
+    "GET /api/webhooks/{number}": "webhooks:read",
+    "PATCH /api/webhooks/{number}": "webhooks:write",
+    "DELETE /api/webhooks/{number}": "webhooks:write",
+    "POST /api/webhooks/{number}/secret": "webhooks:write",
+    "POST /api/webhooks/{number}/test": "webhooks:write",
+    "GET /api/webhooks/{number}/deliveries": "webhooks:read",
+    "POST /api/webhooks/{number}/replay": "webhooks:write",
+    "POST /api/webhooks/{number}/deliveries/{delivery}/replay": "webhooks:write",
     "GET /metrics": "metrics:read",
 }
 
@@ -78,7 +102,9 @@ def test_each_role_may_call_what_the_table_says_and_nothing_else(endpoint: Endpo
 
     for name, permission in TABLE.items():
         method, path = name.split(" ")
-        answer = endpoint.call(method, path.format(number=999_999, name="none"), secret, json={"no": "such field"})
+        answer = endpoint.call(
+            method, path.format(number=999_999, name="none", delivery=999_999), secret, json={"no": "such field"}
+        )
         code = answer.json().get("code") if answer.status_code >= 400 else None
         if role is None:
             assert (answer.status_code, code) == (401, "sign_in"), name

@@ -1,0 +1,146 @@
+"""Requests to addresses that somebody typed: only where they may go, to the address that was checked, no further.
+
+The host is resolved once; each of its addresses must be public, or in a network that the settings allow; the connection
+goes to one that was checked, so that a name that is resolved otherwise a moment later changes nothing. No redirects,
+no proxies of the environment.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import parse_url
+
+from schemas.errors import InputError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_MOST_BYTES = 64_000
+_ASSIGNED = ipaddress.IPv4Network("192.0.0.0/24")
+"""Addresses of protocols, which this Python's `is_global` takes for public."""
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+
+
+class MayNotGo(InputError):
+    """The address is none that may be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the status, and how long to wait if it says so (seconds)."""
+
+    status: int
+    wait: float | None = None
+
+
+def check_url(url: str, allowed: Sequence[Network]) -> tuple[str, int, Address]:
+    """The host, the port and a checked address of a URL; raises MayNotGo, or OSError where the name is not known."""
+    parts = _split(url)
+    host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+    found = [ipaddress.ip_address(item[4][0]) for item in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    for address in found:
+        if not _is_public(address) and not any(address in network for network in allowed):
+            raise MayNotGo(
+                f"{host} is at {address}, a private address. Allow its network with PADRON_WEBHOOK_NETWORKS if you "
+                "trust it.",
+                f"{host} está en {address}, una dirección privada. Si confía en su red, permítala con "
+                "PADRON_WEBHOOK_NETWORKS.",
+            )
+    if parts.scheme != "https" and not all(any(address in network for network in allowed) for address in found):
+        raise MayNotGo(
+            f"{url} is not https. Plain http is for networks in PADRON_WEBHOOK_NETWORKS.",
+            f"{url} no es https. El http sin cifrar es para redes de PADRON_WEBHOOK_NETWORKS.",
+        )
+    return host, port, found[0]
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL that two readers of it understand alike."""
+    try:
+        parts, other = urlsplit(url), parse_url(url)
+        alike = parts.hostname == (other.host or "").strip("[]").lower() and parts.port == other.port
+    except (ValueError, requests.exceptions.RequestException):
+        alike = False
+    if not alike or parts.scheme not in ("http", "https") or not parts.hostname or "\\" in url or "@" in parts.netloc:
+        raise MayNotGo(
+            f"{url!r} is not an address that can be called. Write it as https://host/path, without user or password.",
+            f"{url!r} no es una dirección que se pueda llamar. Escríbala como https://host/ruta, sin usuario ni "
+            "contraseña.",
+        )
+    return parts
+
+
+def _is_public(address: Address) -> bool:
+    """Whether an address is on the open internet, whatever it is wrapped in.
+
+    >>> [_is_public(ipaddress.ip_address(text)) for text in ("8.8.8.8", "10.0.0.1", "::ffff:127.0.0.1")]
+    [True, False, False]
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or _last_four(address)
+        if inner is not None:
+            return _is_public(inner)
+        if address.is_site_local or address.teredo is not None:
+            return False
+    elif address in _ASSIGNED:
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _last_four(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address in one of NAT64, or in the old form ::1.2.3.4."""
+    number = int(address)
+    if any(address in network for network in _NAT64) or (0xFFFF < number < 1 << 32):
+        return ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    return None
+
+
+class _Pinned(HTTPAdapter):
+    """Connects to an address that was checked, and still asks for the host by its name."""
+
+    def __init__(self, host: str, address: Address) -> None:
+        super().__init__()
+        self._host, self._address = host, address
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        where, how = super().build_connection_pool_key_attributes(request, verify, cert)
+        if where["scheme"] == "https":
+            how |= {"server_hostname": self._host, "assert_hostname": self._host}
+        return {**where, "host": str(self._address)}, how
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far requests go: the private networks that are allowed, further certificates, and for how long (seconds)."""
+
+    networks: Sequence[Network] = ()
+    ca_file: str | None = None
+    seconds: float = 15.0
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], reach: Reach) -> Answer:
+    """POST a body; raises MayNotGo, OSError or requests' own errors. What comes back is not read beyond a little."""
+    host, port, address = check_url(url, reach.networks)
+    plain = port in (80, 443)
+    shown = f"[{host}]" if ":" in host else host
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = reach.ca_file or True
+        session.mount(url, _Pinned(host, address))
+        said = {**headers, "Host": shown if plain else f"{shown}:{port}", "User-Agent": "Padron"}
+        with session.post(
+            url, data=body, headers=said, timeout=reach.seconds, allow_redirects=False, stream=True
+        ) as answer:
+            answer.raw.read(_MOST_BYTES, decode_content=False)
+            return Answer(answer.status_code, _seconds(answer.headers.get("Retry-After")))
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isascii() and text.isdigit() else None

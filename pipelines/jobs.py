@@ -1,0 +1,149 @@
+"""Long work: asked for, done by a worker, watched, cancelled and listed. Right when run twice."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from pipelines.drops import heartbeat
+from pipelines.events import emit
+from pipelines.imports import Clock
+from pipelines.undo import check_can_be_undone, undo_batch
+from schemas.errors import InputError
+from schemas.settings import Settings
+from warehouse import audit, batches, jobs
+from warehouse.audit import Asked
+from warehouse.batches import Batch, LeaseLost
+from warehouse.engines import UNREACHABLE, Store, reading, transaction
+from warehouse.jobs import Work
+
+UNDO = "undo"
+_MOST_KEPT = 1_000
+_PAUSE = timedelta(seconds=5)
+Progress = Callable[[int, int], None]
+
+
+class _Cancelled(Exception):
+    """Somebody asked the job to stop."""
+
+
+def ask_for_undo(store: Store, number: int, asked: Asked) -> Work:
+    """A job that takes an import back; the one that stands, if it was asked for already."""
+    with transaction(store) as connection:
+        batch = batches.get_batch(connection, number)
+        check_can_be_undone(batch)
+        standing = jobs.open_job(connection, UNDO, f"batch:{number}")
+        if standing is not None:
+            return standing
+        audit.add_entry(connection, asked, "batches:undo", f"batch:{number}")
+        values = {"kind": UNDO, "object": f"batch:{number}", "actor": asked.actor, "address": asked.address}
+        return jobs.add_job(connection, {**values, "created_at": asked.at})
+
+
+def find_job(store: Store, number: int) -> Work:
+    """The job with this number; raises NoSuchJob."""
+    with reading(store) as connection:
+        return jobs.get_job(connection, number)
+
+
+def find_jobs(
+    store: Store, object_: str, limit: int, *, is_open: bool | None = None, before: int | None = None
+) -> list[Work]:
+    """The newest jobs first: of an object such as `batch:3`, or of all; finished or not, or both."""
+    with reading(store) as connection:
+        return jobs.list_jobs(connection, limit, object_=object_, is_open=is_open, before=before)
+
+
+def cancel_job(store: Store, number: int, asked: Asked) -> Work:
+    """Ask a job to stop; what it did stays, and a job for the same goes on from there."""
+    with transaction(store) as connection:
+        if jobs.get_job(connection, number).state not in jobs.OPEN:
+            raise InputError(
+                f"Job {number} is finished: there is nothing to stop.",
+                f"El trabajo {number} ya terminó: no hay nada que detener.",
+            )
+        audit.add_entry(connection, asked, "jobs:cancel", f"job:{number}")
+        return jobs.cancel_job(connection, number, asked.actor, asked.at)
+
+
+def cancel_import(store: Store, number: int, asked: Asked) -> Batch:
+    """Ask an import to stop before its next slice; the rows that were taken stay, and can be taken back."""
+    with transaction(store) as connection:
+        batches.get_batch(connection, number)
+        if not batches.cancel_batch(connection, number, asked.actor):
+            raise InputError(
+                f"Batch {number} takes no more rows: there is nothing to stop.",
+                f"El lote {number} ya no toma filas: no hay nada que detener.",
+            )
+        audit.add_entry(connection, asked, "batches:cancel", f"batch:{number}")
+        return batches.get_batch(connection, number)
+
+
+def run_job(engine: Engine, number: int, settings: Settings, clock: Clock) -> Work | None:
+    """Do a job if nobody else does; None where there was nothing to do."""
+    token, lasts = uuid.uuid4().hex, timedelta(seconds=settings.lease_seconds)
+    with transaction(engine) as connection:
+        work = jobs.claim_job(connection, number, token, clock(), lasts)
+    if work is None:
+        return None
+    far = (work.done, work.total)
+
+    def advance(done: int, total: int) -> None:
+        nonlocal far
+        far, until = (done, total), clock() + lasts
+        with transaction(engine) as connection:
+            if jobs.advance(connection, number, token, until, done, total):
+                raise _Cancelled
+
+    def hold(connection: Any) -> None:
+        jobs.advance(connection, number, token, clock() + lasts, *far)
+
+    try:
+        with heartbeat(engine, settings.lease_seconds, hold):
+            ending = _ending(engine, work, settings, clock, advance)
+    except LeaseLost:
+        return None
+    except (OSError, *UNREACHABLE):
+        with transaction(engine) as connection:
+            jobs.release_job(connection, number, token, clock() + _PAUSE)
+        raise
+    with transaction(engine) as connection:
+        now = clock()
+        if jobs.finish_job(connection, number, token, {**ending, "finished_at": now}):
+            said = {"job_id": number, "kind": work.kind, "object": work.object, "state": ending["state"]}
+            emit(connection, "job.finished", said, now)
+    with reading(engine) as connection:
+        return jobs.get_job(connection, number)
+
+
+def _ending(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    """The columns that say how a job ended."""
+    if work.attempts > settings.max_attempts:
+        return _failed(
+            f"Given up after {settings.max_attempts} attempts. Look at the worker's log.",
+            f"Abandonado tras {settings.max_attempts} intentos. Mire el registro del proceso.",
+        )
+    try:
+        return {"state": "done", "result": _DO[work.kind](engine, work, clock, progress)}
+    except _Cancelled:
+        return {"state": "cancelled"}
+    except InputError as error:
+        return _failed(error.said("en"), error.said("es"))
+
+
+def _failed(english: str, spanish: str) -> dict[str, Any]:
+    return {"state": "failed", "message_en": english, "message_es": spanish}
+
+
+def _undo(engine: Engine, work: Work, clock: Clock, progress: Progress) -> dict[str, Any]:
+    number = int(work.object.removeprefix("batch:"))
+    report = asdict(undo_batch(engine, number, work.actor, clock, progress))
+    kept = report.pop("kept")
+    return {**report, "kept": len(kept), "kept_contacts": list(kept[:_MOST_KEPT])}
+
+
+_DO: Mapping[str, Callable[[Engine, Work, Clock, Progress], dict[str, Any]]] = {UNDO: _undo}
+"""What each kind of job does; it tells how far it is, and gives what the job's `result` says."""
