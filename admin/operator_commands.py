@@ -76,6 +76,9 @@ def _password(settings: Settings, *, from_input: bool, temporary: bool = False) 
 @app.command("list")
 def list_all(
     search: Annotated[str, typer.Option(help="Part of an e-mail, first or last name.")] = "",
+    email: Annotated[str, typer.Option(help="Part of the e-mail.")] = "",
+    first_name: Annotated[str, typer.Option(help="Part of the first name.")] = "",
+    last_name: Annotated[str, typer.Option(help="Part of the last name.")] = "",
     active: Annotated[
         bool | None, typer.Option("--active/--inactive", help="Only those who may sign in, or not.")
     ] = None,
@@ -83,7 +86,15 @@ def list_all(
 ) -> None:
     """Operators, by number."""
     settings = read_settings()
-    found = search_operators(open_store(settings.store_url), text=search, is_active=active, limit=limit)
+    found = search_operators(
+        open_store(settings.store_url),
+        text=search,
+        email=email,
+        first_name=first_name,
+        last_name=last_name,
+        is_active=active,
+        limit=limit,
+    )
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("id", "email", "name", "roles", "licence", "agent", "state"):
         table.add_column(say(settings.language, name), overflow="fold")

@@ -1,7 +1,6 @@
 """`padron roles …`, `padron tokens …` and `padron audit …`: what may be done, by whom, and what was done."""
 
-import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from rich.table import Table
 from admin.operator_commands import asked_now
 from admin.words import say
 from pipelines.access import create_token, revoke_token
-from pipelines.audit import audit_entries, broken_entry, entry_line
+from pipelines.audit import Span, audit_entries, audit_lines, broken_entry
 from pipelines.roles import all_roles, drop_role, put_role
 from scheduler.tasks import utc_now
 from schemas.permissions import ROLES
@@ -98,6 +97,8 @@ def revoke(number: Annotated[int, typer.Argument(help="The token's number.")]) -
 @audit.command()
 def show(
     search: Annotated[str, typer.Option(help="An actor, action or object, such as operator:3.")] = "",
+    since: Annotated[datetime | None, typer.Option(help="From this time on (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Until before this time (UTC).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 50,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object for each line, oldest first: an export.")
@@ -105,13 +106,18 @@ def show(
 ) -> None:
     """What was done, by whom and from where; the newest first."""
     settings = read_settings()
-    found = audit_entries(open_store(settings.store_url), search, None if as_json else limit, newest_first=not as_json)
-    for entry in found:
-        if as_json:
-            typer.echo(json.dumps(entry_line(entry), ensure_ascii=False))
-        else:
-            line = f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.actor}  {entry.action}  {entry.object}"
-            console.print(escape(line), highlight=False, soft_wrap=True)
+    store, span = open_store(settings.store_url), Span(_utc(since), _utc(until))
+    if as_json:
+        for line in audit_lines(store, search, span):
+            typer.echo(line, nl=False)
+        return
+    for entry in audit_entries(store, search, limit, newest_first=True, span=span):
+        line = f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.actor}  {entry.action}  {entry.object}"
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at else None
 
 
 @audit.command()

@@ -1,8 +1,12 @@
 """Reading the audit: searched, exported, and checked as a chain."""
 
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_
 
 from warehouse import audit
 from warehouse.access_tables import audit as table
@@ -10,15 +14,40 @@ from warehouse.audit import Entry
 from warehouse.engines import Store, reading
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when on, and until before when; either may be open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 def audit_entries(
-    store: Store, text: str, limit: int | None, *, newest_first: bool, before: int | None = None
+    store: Store, text: str, limit: int | None, *, newest_first: bool, before: int | None = None, span: Span = Span()
 ) -> list[Entry]:
-    """The entries whose actor, action or object is this text or begins with it."""
-    columns = (table.c.actor, table.c.action, table.c.object)
-    where = [or_(*(column.startswith(text, autoescape=True) for column in columns))] if text else []
-    where += [table.c.id < before] if before else []
+    """The entries of this time whose actor, action or object is this text or begins with it."""
+    where = _where(text, span) + ([table.c.id < before] if before else [])
     with reading(store) as connection:
         return list(audit.entries(connection, *where, newest_first=newest_first, limit=limit))
+
+
+def audit_lines(store: Store, text: str, span: Span) -> Iterator[str]:
+    """Those entries as JSON, a line each, the oldest first; however many there are."""
+    with reading(store) as connection:
+        for entry in audit.entries(connection, *_where(text, span)):
+            yield json.dumps(entry_line(entry), ensure_ascii=False) + "\n"
+
+
+def _where(text: str, span: Span) -> list[ColumnElement[bool]]:
+    c = table.c
+    where: list[ColumnElement[bool]] = []
+    if text:
+        where.append(or_(*(column.startswith(text, autoescape=True) for column in (c.actor, c.action, c.object))))
+    if span.since is not None:
+        where.append(c.at >= span.since)
+    if span.until is not None:
+        where.append(c.at < span.until)
+    return where
 
 
 def broken_entry(store: Store) -> int | None:

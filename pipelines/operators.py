@@ -121,15 +121,36 @@ def find_operator(store: Store, number: int) -> Operator:
 
 
 def search_operators(
-    store: Store, *, text: str = "", is_active: bool | None = None, after: int = 0, limit: int = 100
+    store: Store,
+    *,
+    text: str = "",
+    email: str = "",
+    first_name: str = "",
+    last_name: str = "",
+    is_active: bool | None = None,
+    after: int = 0,
+    limit: int = 100,
 ) -> list[Operator]:
-    """Operators whose e-mail, first or last name has this text in it, whatever case and accents, by number."""
+    """Operators by number, whatever case and accents: with this in their e-mail, first or last name, or in any."""
     c = table.c
-    where = [c.id > after, *(c.search_text.contains(word, autoescape=True) for word in folded(text).split())]
+    patterns = [f"%{like(word)}%" for word in folded(text).split()]
+    patterns += [f"%{like(word)}%\n%\n%" for word in folded(first_name).split()]
+    patterns += [f"%\n%{like(word)}%\n%" for word in folded(last_name).split()]
+    patterns += [f"%\n%\n%{like(word)}%" for word in folded(email).split()]
+    where = [c.id > after, *(c.search_text.like(pattern, escape="/") for pattern in patterns)]
     if is_active is not None:
         where.append(c.is_active.is_(is_active))
     with reading(store) as connection:
         return operators.find_operators(connection, *where, limit=limit)
+
+
+def like(word: str) -> str:
+    """A word as LIKE takes it literally.
+
+    >>> like("50%_/")
+    '50/%/_//'
+    """
+    return word.translate({ord(char): f"/{char}" for char in "/%_"})
 
 
 def form_of(operator: Operator) -> OperatorForm:
@@ -178,7 +199,7 @@ def _email_match(email: str) -> str:
 
 def _values(form: OperatorForm) -> dict[str, Any]:
     first, last = form.first_name.strip(), form.last_name.strip()
-    search = folded(f"{first} {last} {form.email.strip()}")
+    search = "\n".join(folded(part) for part in (first, last, form.email.strip()))
     shared = ("is_agent", "licence_id", "max_conversations", "may_leave_open", "sees_queued", "is_active")
     return {
         "first_name": first,

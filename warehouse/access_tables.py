@@ -56,7 +56,8 @@ operators = Table(
     Column("open_conversations", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
-    comment="People who sign in. may_leave_open: may sign out with open conversations.",
+    comment="People who sign in. may_leave_open: may sign out with open conversations. search_text: first name, last "
+    "name and e-mail without case and accents, a line each.",
 )
 
 operator_roles = Table(

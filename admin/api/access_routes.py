@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from admin.api.callers import AtDesk, May, address_of, asked_by
+from admin.api.callers import COOKIE, AtDesk, May, address_of, asked_by, check_origin
 from admin.api.models import (
     ConversationsBody,
     MeModel,
@@ -28,15 +28,20 @@ Settled = Annotated[Caller, Depends(May())]
 
 
 @router.post("/sessions", status_code=201, responses=problems(401, 403, 409, 429))
-def sign_in(body: SignInBody, request: Request, desk: AtDesk) -> SignedInModel:
+def sign_in(body: SignInBody, request: Request, response: Response, desk: AtDesk) -> SignedInModel:
     """Sign in: claims a seat of the operator's licence, and gives the secret of a session."""
+    if body.by_cookie:
+        check_origin(request)
     asked = Asked("anonymous", desk.clock(), address_of(request))
     agent = request.headers.get("user-agent")
     password = body.password.get_secret_value()
     done = access.sign_in(desk.store, body.email, password, asked, user_agent=agent, lasting=desk.lasting)
     may = access.permissions_in(desk.store, done.operator)
     session, operator = SessionModel.of(done.session), OperatorModel.of(done.operator)
-    return SignedInModel(secret=done.secret, session=session, operator=operator, permissions=sorted(may))
+    if body.by_cookie:
+        response.set_cookie(COOKIE, done.secret, path="/", secure=True, httponly=True, samesite="strict")
+    secret = None if body.by_cookie else done.secret
+    return SignedInModel(secret=secret, session=session, operator=operator, permissions=sorted(may))
 
 
 @router.delete("/sessions/current", status_code=204, responses=problems(401, 403, 409))
@@ -44,7 +49,9 @@ def sign_out(caller: SignedIn, request: Request, desk: AtDesk) -> Response:
     """Sign out: the seat is free with one's last session."""
     operator, session = _in_session(caller)
     access.sign_out(desk.store, operator, session, asked_by(request, caller))
-    return Response(status_code=204)
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    return response
 
 
 @router.get("/me", responses=problems(401, 403))

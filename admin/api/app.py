@@ -1,6 +1,7 @@
 """The endpoint as a whole: its routes, its errors, and how large a body may be."""
 
 from fastapi import FastAPI, Request
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin.api import (
@@ -32,6 +33,22 @@ ROUTERS = tuple(
     )
 )
 _LARGEST_BODY = 1_000_000
+_DOCS = "/api/docs"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+_DOCS_POLICY = (
+    "default-src 'none'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "img-src data: https://fastapi.tiangolo.com; style-src https://cdn.jsdelivr.net; "
+    "script-src 'unsafe-inline' https://cdn.jsdelivr.net"
+)
+"""The page of the API's documentation loads its program from elsewhere."""
 _UPLOAD = ("POST", "/api/uploads")
 """The one route that takes more; it has a limit of its own."""
 
@@ -63,6 +80,25 @@ class BoundedBody:
             await too_large(Request(scope))(scope, receive, send)
 
 
+class SafeHeaders:
+    """Adds to every answer what keeps browsers from doing what no page of ours asks for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"] == _DOCS:
+                    headers["Content-Security-Policy"] = _DOCS_POLICY
+            await send(message)
+
+        await self._app(scope, receive, answer)
+
+
 def build_app(desk: Desk) -> FastAPI:
     """The endpoint over this desk's store."""
     app = FastAPI(
@@ -70,7 +106,7 @@ def build_app(desk: Desk) -> FastAPI:
         version="0.1.0",
         description="One clean roll of contacts: operators, licences, imports.",
         openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
+        docs_url=_DOCS,
         redoc_url=None,
     )
     app.state.desk, app.state.routers = desk, ROUTERS
@@ -78,6 +114,7 @@ def build_app(desk: Desk) -> FastAPI:
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(BoundedBody)
+    app.add_middleware(SafeHeaders)
     _describe_problem(app)
     return app
 

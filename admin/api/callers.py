@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy import Engine
 
@@ -17,8 +18,13 @@ from schemas.settings import Settings
 from warehouse.audit import Asked
 from warehouse.idempotency import Once
 
+COOKIE = "__Host-padron"
+"""The cookie of a browser's session; the prefix keeps other hosts and plain http from setting it."""
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="cookie", description="The session of a browser.")
 _bearer = HTTPBearer(auto_error=False, scheme_name="secret", description="The secret of a session or of an API token.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+Cookie = Annotated[str | None, Security(_cookie)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,19 @@ def once_of(key: str | None, request: Request, body: BaseModel) -> Once | None:
     return None if key is None else once_for(key, f"{request.url.path} {body.model_dump_json()}")
 
 
+def check_origin(request: Request) -> None:
+    """Raise where a browser says that a page of another site sent this; the cookie alone would not tell."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    same = urlsplit(origin).netloc == request.headers.get("host") if origin else site == "same-origin"
+    if not same:
+        raise Refusal(
+            403,
+            "wrong_origin",
+            "This was sent by a page of another site, so it is not done.",
+            "Esto lo envió una página de otro sitio, así que no se hace.",
+        )
+
+
 @dataclass(frozen=True)
 class May:
     """A route's permission; None for one that everybody who is signed in may call."""
@@ -77,8 +96,10 @@ class May:
     permission: str | None = None
     also_with_temporary_password: bool = False
 
-    def __call__(self, request: Request, credentials: Credentials) -> Caller:
-        caller = self._caller(desk_of(request), credentials)
+    def __call__(self, request: Request, credentials: Credentials, cookie: Cookie) -> Caller:
+        if credentials is None and cookie and request.method not in _SAFE:
+            check_origin(request)
+        caller = self._caller(desk_of(request), credentials.credentials if credentials else cookie or "")
         operator = caller.operator
         if operator is not None and operator.must_change_password and not self.also_with_temporary_password:
             raise Refusal(
@@ -96,8 +117,7 @@ class May:
             )
         return caller
 
-    def _caller(self, desk: Desk, credentials: HTTPAuthorizationCredentials | None) -> Caller:
-        secret = credentials.credentials if credentials else ""
+    def _caller(self, desk: Desk, secret: str) -> Caller:
         if secret.startswith("padron_"):
             found = caller_of_token(desk.store, secret, desk.clock())
         else:

@@ -1,20 +1,25 @@
 """Whether Padrón lives and is ready, and its measurements."""
 
+import os
+import shutil
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel
+from redis import Redis, RedisError
 
-from admin.api.callers import AtDesk, May
+from admin.api.callers import AtDesk, Desk, May
 from admin.api.problems import problems
 from pipelines.access import Caller
 from pipelines.licences import seat_views
+from schemas.settings import Settings
 from warehouse import batches
 from warehouse.engines import UNREACHABLE, reading
 from warehouse.store import current_version, newest_version
 
 router = APIRouter(tags=["health"])
+_LEAST_FREE = 100 << 20
 
 
 class HealthModel(BaseModel):
@@ -32,17 +37,42 @@ def live() -> dict[str, str]:
 
 @router.get("/health", responses={503: {"model": HealthModel}})
 def ready(desk: AtDesk, response: Response) -> HealthModel:
-    """Whether work can be done: the database answers and has the tables of this version."""
-    parts = {"database": "ok", "tables": "ok"}
-    try:
-        version = current_version(desk.store)
-        if version != newest_version():
-            parts["tables"] = f"version {version}; this program has {newest_version()}"
-    except UNREACHABLE:
-        parts = {"database": "does not answer", "tables": "unknown"}
+    """Whether work can be done: database, tables of this version, broker, and room in the home folder."""
+    parts = {**_database(desk), "broker": _broker(desk.settings), "home": _home(desk.settings)}
     good = set(parts.values()) == {"ok"}
     response.status_code = 200 if good else 503
     return HealthModel(ready=good, parts=parts)
+
+
+def _database(desk: Desk) -> dict[str, str]:
+    try:
+        version = current_version(desk.store)
+    except UNREACHABLE:
+        return {"database": "does not answer", "tables": "unknown"}
+    same = version == newest_version()
+    return {"database": "ok", "tables": "ok" if same else f"version {version}; this program has {newest_version()}"}
+
+
+def _broker(settings: Settings) -> str:
+    """A broker in memory is the process itself."""
+    if settings.broker_url.startswith("memory://"):
+        return "ok"
+    try:
+        with Redis.from_url(settings.broker_url, socket_timeout=2, socket_connect_timeout=2) as broker:
+            broker.ping()
+    except RedisError:
+        return "does not answer"
+    return "ok"
+
+
+def _home(settings: Settings) -> str:
+    try:
+        free = shutil.disk_usage(settings.home).free
+    except OSError:
+        return "not there"
+    if not os.access(settings.home, os.W_OK):
+        return "cannot be written to"
+    return "ok" if free > _LEAST_FREE else f"only {free >> 20} MB free"
 
 
 @router.get(

@@ -1,6 +1,6 @@
 """Licences by JSON: seats that were bought, who has them, and what an invoice goes by."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.models import DayModel, LicenceBody, LicenceChanges, LicenceModel, SeatsModel
 from admin.api.operator_routes import IfMatch, version_of, with_etag
-from admin.api.pages import Number
+from admin.api.pages import Number, as_utc
 from admin.api.problems import Refusal, problems
 from pipelines import licences
 from pipelines.access import Caller
@@ -30,11 +30,6 @@ def _day(value: object) -> object:
 Day = Annotated[date | None, BeforeValidator(_day)]
 
 
-def _utc(at: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None
-
-
 @router.get("", responses=problems(401, 403))
 def find(caller: Reader, desk: AtDesk) -> list[SeatsModel]:
     """Every licence as it stands: bought, taken, by whom and since when, and whether it expires soon."""
@@ -51,7 +46,7 @@ def create(
     key: IdempotencyKey = None,
 ) -> LicenceModel:
     """Add seats that were bought."""
-    said = body.model_dump() | {"valid_from": _utc(body.valid_from), "valid_until": _utc(body.valid_until)}
+    said = body.model_dump() | {"valid_from": as_utc(body.valid_from), "valid_until": as_utc(body.valid_until)}
     made = create_once(
         desk.store,
         asked_by(request, caller),
@@ -86,7 +81,7 @@ def edit(
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
     dates = ("valid_from", "valid_until")
     changes = {name: value for name, value in changes.items() if value is not None or name in dates}
-    changes |= {name: _utc(changes[name]) for name in dates if name in changes}
+    changes |= {name: as_utc(changes[name]) for name in dates if name in changes}
     asked = asked_by(request, caller)
     changed = licences.edit_licence(desk.store, number, changes, asked, version=version_of(if_match))
     with_etag(response, changed.version)

@@ -82,10 +82,11 @@ class ResetBody(PasswordBody):
 
 
 class SignInBody(Body):
-    """The e-mail and password of an operator."""
+    """The e-mail and password of an operator. A browser asks for a cookie, which no script can read."""
 
     email: Text
     password: Secret
+    by_cookie: bool = False
 
 
 class OperatorBody(Body):
@@ -163,9 +164,12 @@ class SessionModel(BaseModel):
 
 
 class SignedInModel(BaseModel):
-    """A new session; `secret` is shown this once, and goes into the header `Authorization: Bearer …`."""
+    """A new session; `secret` is shown this once, and goes into the header `Authorization: Bearer …`.
 
-    secret: str
+    It is null where the session is in a cookie.
+    """
+
+    secret: str | None
     session: SessionModel
     operator: OperatorModel
     permissions: list[str]

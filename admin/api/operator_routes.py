@@ -38,12 +38,16 @@ def find(
     caller: Reader,
     desk: AtDesk,
     search: Search = "",
+    email: Search = "",
+    first_name: Search = "",
+    last_name: Search = "",
     active: Annotated[bool | None, Query(description="Only those who may sign in, or not.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[OperatorModel]:
-    """Operators by number: those with this in their e-mail, first or last name."""
-    found = operators.search_operators(desk.store, text=search, is_active=active, after=after(cursor), limit=limit + 1)
+    """Operators by number: with this in their e-mail, first or last name, or (`search`) in any of them."""
+    parts = {"text": search, "email": email, "first_name": first_name, "last_name": last_name}
+    found = operators.search_operators(desk.store, **parts, is_active=active, after=after(cursor), limit=limit + 1)
     return page(found, limit, lambda one: one.id, OperatorModel.of)
 
 

@@ -3,13 +3,15 @@
 from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from starlette.responses import StreamingResponse
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.models import NO_NUL, EntryModel, NewTokenModel, Page, RoleBody, RoleModel, TokenBody, TokenModel
-from admin.api.pages import Cursor, Limit, Number, Search, after, page
+from admin.api.pages import Cursor, Limit, Number, Search, Since, Until, after, as_utc, page
 from admin.api.problems import Refusal, problems
 from pipelines import access, audit, roles
 from pipelines.access import Caller
+from pipelines.audit import Span
 from pipelines.once import create_once
 from schemas.permissions import ROLES
 from warehouse import sessions
@@ -98,9 +100,31 @@ def find_audit(
     caller: Annotated[Caller, Depends(May("audit:read"))],
     desk: AtDesk,
     search: Search = "",
+    since: Since = None,
+    until: Until = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[EntryModel]:
     """What was done, by whom, when and from where, the newest first: of this actor, action or object."""
-    found = audit.audit_entries(desk.store, search, limit + 1, newest_first=True, before=after(cursor) or None)
+    span = Span(as_utc(since), as_utc(until))
+    begin = after(cursor) or None
+    found = audit.audit_entries(desk.store, search, limit + 1, newest_first=True, before=begin, span=span)
     return page(found, limit, lambda one: one.id, EntryModel.of)
+
+
+@router.get(
+    "/audit/export",
+    tags=["audit"],
+    response_class=Response,
+    responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}, **problems(401, 403)},
+)
+def export_audit(
+    caller: Annotated[Caller, Depends(May("audit:read"))],
+    desk: AtDesk,
+    search: Search = "",
+    since: Since = None,
+    until: Until = None,
+) -> Response:
+    """Every entry with its hashes, a JSON object a line, the oldest first."""
+    lines = audit.audit_lines(desk.store, search, Span(as_utc(since), as_utc(until)))
+    return StreamingResponse(lines, media_type="application/x-ndjson")

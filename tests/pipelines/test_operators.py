@@ -162,6 +162,10 @@ def test_operators_are_found_by_parts_of_email_and_names_and_by_state(store: Rol
     assert found(is_active=False) == ["eva@other.org"]
     assert found(text="%") == []
     assert found(after=1, limit=1) == ["jose@example.org"]
+    assert found(first_name="ana") == ["ana@example.org"]
+    assert found(last_name="ana") == found(first_name="perez") == found(email="perez") == []
+    assert found(email="example", last_name="NUÑEZ", is_active=True) == ["jose@example.org"]
+    assert found(email="_") == []
 
 
 def _kept(store: Roll, number: int) -> str | None:

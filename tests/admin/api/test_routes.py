@@ -44,6 +44,7 @@ TABLE = {
     "POST /api/tokens": "tokens:write",
     "DELETE /api/tokens/{number}": "tokens:write",
     "GET /api/audit": "audit:read",
+    "GET /api/audit/export": "audit:read",
     "POST /api/uploads": "batches:import",
     "PUT /api/uploads/{number}/mapping": "batches:import",
     "POST /api/uploads/{number}/confirm": "batches:import",
