@@ -117,7 +117,8 @@ SPANISH = {
     "Sees queued conversations.": "Ve las conversaciones en cola.",
     "Set an operator's password; their sessions end.": "Cambia la contraseña de un operador; sus sesiones se cierran.",
     "Need not be changed at the next sign-in.": "No hay que cambiarla al iniciar sesión.",
-    "Print a secret by which the operator sets a new password, once, within two hours.": "Escribe una clave con la "
+    "Send it to the operator by mail.": "Lo envía al operador por correo.",
+    "Print a link by which the operator sets a new password, once, within two hours.": "Escribe un enlace con el "
     "que el operador pone una "
     "contraseña nueva, una vez y en dos horas.",
     "End an operator's sessions and free the seat.": "Cierra las sesiones de un operador y libera su puesto.",

@@ -17,7 +17,9 @@ from pipelines.operators import (
     Password,
     create_operator,
     edit_operator,
+    mail_reset_link,
     make_reset_link,
+    reset_address,
     search_operators,
     set_password,
 )
@@ -161,10 +163,18 @@ def password(
 
 
 @app.command("reset-link")
-def reset_link(number: Number) -> None:
-    """Print a secret by which the operator sets a new password, once, within two hours."""
+def reset_link(
+    number: Number, mail: Annotated[bool, typer.Option("--mail", help="Send it to the operator by mail.")] = False
+) -> None:
+    """Print a link by which the operator sets a new password, once, within two hours."""
     settings = read_settings()
-    console.print(make_reset_link(open_store(settings.store_url), number, asked_now()), soft_wrap=True, highlight=False)
+    store = open_store(settings.store_url)
+    if mail:
+        sent_to = mail_reset_link(store, settings, number, asked_now())
+        console.print(say(settings.language, "link_mailed", email=escape(sent_to)))
+        return
+    link = reset_address(settings, make_reset_link(store, number, asked_now()))
+    console.print(link, soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command("sign-out")

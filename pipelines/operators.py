@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connectors.mail import send_mail
 from pipelines.emails import normalise_email
 from pipelines.names import folded
 from pipelines.passwords import digest, hash_password, is_password, new_secret
 from schemas.errors import InputError
 from schemas.operators import OperatorForm, WrongField, check_password
 from schemas.permissions import PERMISSIONS, ROLES
+from schemas.settings import Settings
 from warehouse import audit, licences, operators, sessions
 from warehouse.access_tables import operator_sessions
 from warehouse.access_tables import operators as table
@@ -292,6 +294,39 @@ def make_reset_link(store: Store, number: int, asked: Asked) -> str:
         operators.add_reset_link(connection, digest(secret), number, asked.at, asked.at + _LINK_LASTS)
         audit.add_entry(connection, asked, "operators:reset_link", f"operator:{number}")
     return secret
+
+
+def reset_address(settings: Settings, secret: str) -> str:
+    """The address of the page on which the operator sets a new password."""
+    return f"{settings.address}/reset#{secret}"
+
+
+def mail_reset_link(store: Store, settings: Settings, number: int, asked: Asked) -> str:
+    """Send the operator a link by mail; the address it went to. Raises where no mail is set up, or it is not taken."""
+    if not settings.smtp_url:
+        raise InputError(
+            "No mail is set up. Set PADRON_SMTP_URL, or give the link by hand.",
+            "No hay correo configurado. Ponga PADRON_SMTP_URL, o entregue el enlace a mano.",
+        )
+    operator = find_operator(store, number)
+    link = reset_address(settings, make_reset_link(store, number, asked))
+    subject, text = _MAIL[settings.language]
+    send_mail(settings.smtp_url, settings.mail_from, operator.email, subject, text.format(operator.first_name, link))
+    return operator.email
+
+
+_MAIL = {
+    "en": (
+        "Padrón: set a new password",
+        "{},\n\nan administrator sent you this link to set a new password. It is good once, for two hours:\n\n{}\n\n"
+        "If you did not expect it, tell them.\n",
+    ),
+    "es": (
+        "Padrón: nueva contraseña",
+        "{}:\n\nUn administrador le envía este enlace para poner una contraseña nueva. Sirve una vez, durante dos "
+        "horas:\n\n{}\n\nSi no lo esperaba, avísele.\n",
+    ),
+}
 
 
 def use_reset_link(store: Store, secret: str, password: Password, asked: Asked) -> int:

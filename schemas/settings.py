@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 import phonenumbers
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -146,6 +146,25 @@ class Settings(BaseSettings):
         description="Port of the admin endpoint; 0 takes any free one.",
         json_schema_extra={"es": "Puerto del servicio de administración; 0 toma uno libre."},
     )
+    public_url: str = Field(
+        "",
+        description="How people reach the admin endpoint, such as https://padron.example.com; links in mails begin "
+        "with it.",
+        json_schema_extra={
+            "es": "Cómo se llega al servicio de administración, como https://padron.example.com; así empiezan los "
+            "enlaces de los correos."
+        },
+    )
+    smtp_url: str = Field(
+        "",
+        description="Mail server: smtp://user:password@host:587 or smtps://…; empty sends no mail.",
+        json_schema_extra={"es": "Servidor de correo: smtp://usuario:clave@host:587 o smtps://…; vacío no envía."},
+    )
+    mail_from: str = Field(
+        "padron@localhost",
+        description="Sender of mails.",
+        json_schema_extra={"es": "Remitente de los correos."},
+    )
     max_upload_bytes: int = Field(
         1_000_000_000,
         ge=1,
@@ -232,6 +251,14 @@ class Settings(BaseSettings):
             raise ValueError(_START.format("memory://", "redis://"))
         return value
 
+    @field_validator("smtp_url", "public_url")
+    @classmethod
+    def _url(cls, value: str, info: ValidationInfo) -> str:
+        starts = ("smtp://", "smtps://") if info.field_name == "smtp_url" else ("https://", "http://")
+        if value and not value.startswith(starts):
+            raise ValueError(_START.format(*starts))
+        return value.rstrip("/")
+
     @field_validator("secret_key")
     @classmethod
     def _secret_key(cls, value: SecretStr) -> SecretStr:
@@ -252,6 +279,11 @@ class Settings(BaseSettings):
                 "use networks such as 10.2.0.0/16,127.0.0.1 | use redes como 10.2.0.0/16,127.0.0.1"
             ) from error
         return value
+
+    @property
+    def address(self) -> str:
+        """What links to the admin endpoint begin with."""
+        return self.public_url or f"http://{self.admin_host}:{self.admin_port}"
 
     @property
     def allowed_networks(self) -> list[Network]:

@@ -11,6 +11,7 @@ from admin.api import (
     job_routes,
     licence_routes,
     operator_routes,
+    reset_page,
     role_routes,
     state_routes,
     webhook_routes,
@@ -30,6 +31,7 @@ ROUTERS = tuple(
         job_routes,
         webhook_routes,
         health_routes,
+        reset_page,
     )
 )
 _LARGEST_BODY = 1_000_000

@@ -312,9 +312,11 @@ class NewTokenModel(BaseModel):
 
 
 class LinkModel(BaseModel):
-    """The secret of a reset link; it is shown this once."""
+    """A reset link and its secret, which are shown this once; or the address that the link was mailed to."""
 
-    secret: str
+    secret: str | None = None
+    link: str | None = None
+    mailed_to: str | None = None
 
 
 class EntryModel(BaseModel):

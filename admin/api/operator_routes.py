@@ -126,10 +126,18 @@ def set_password(
 
 @router.post("/{number}/reset-link", status_code=201, responses=problems(401, 403, 404))
 def reset_link(
-    number: Number, caller: Annotated[Caller, Depends(May("operators:password"))], request: Request, desk: AtDesk
+    number: Number,
+    caller: Annotated[Caller, Depends(May("operators:password"))],
+    request: Request,
+    desk: AtDesk,
+    by_mail: Annotated[bool, Query(description="Send the link to the operator, instead of showing it.")] = False,
 ) -> LinkModel:
-    """A secret by which the operator sets a new password, once, within two hours."""
-    return LinkModel(secret=operators.make_reset_link(desk.store, number, asked_by(request, caller)))
+    """A link by which the operator sets a new password, once, within two hours."""
+    asked = asked_by(request, caller)
+    if by_mail:
+        return LinkModel(mailed_to=operators.mail_reset_link(desk.store, desk.settings, number, asked))
+    secret = operators.make_reset_link(desk.store, number, asked)
+    return LinkModel(secret=secret, link=operators.reset_address(desk.settings, secret))
 
 
 @router.delete("/{number}/sessions", status_code=204, responses=problems(401, 403, 404))

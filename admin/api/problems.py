@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from connectors.mail import NotSent
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused, TooManyTries
 from pipelines.once import KeyReused
 from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, VersionDiffers, WrongPassword
@@ -60,6 +61,7 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (SignInRefused, 401, "sign_in_refused"),
     (TooManyTries, 429, "too_many_tries"),
     (WrongPassword, 403, "wrong_password"),
+    (NotSent, 503, "mail_not_sent"),
     (LinkUsed, 409, "link_used"),
     (TransientError, 503, "try_again"),
     (InputError, 409, "wrong_input"),

@@ -101,4 +101,6 @@ def test_a_password_and_a_reset_link_are_set_by_hand(run: Run, tmp_path: Path) -
     out = run(home, "operators", "sign-out", "1")
 
     assert (done.returncode, out.returncode) == (0, 0)
-    assert re.fullmatch(r"reset_[\w-]{43}", link)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/reset#reset_[\w-]{43}", link)
+    mailed = run(home, "operators", "reset-link", "1", "--mail")
+    assert (mailed.returncode, "PADRON_SMTP_URL" in mailed.stderr) == (2, True)

@@ -3,13 +3,14 @@
 import json
 import random
 import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from pipelines.operators import Password, set_password
-from tests.admin.api.conftest import PASSWORD, Endpoint
-from tests.conftest import utc_now
+from tests.admin.api.conftest import PASSWORD, Endpoint, serve
+from tests.conftest import Roll, utc_now
 from warehouse.audit import Asked
 
 NEW = "cuatro perros sin collar"
@@ -259,3 +260,45 @@ def random_requests(endpoints: Endpoint, count: int) -> None:
 
     assert sum(statuses.values()) == count
     assert all(status < 500 for status in statuses), statuses
+
+
+def test_the_audit_is_asked_for_a_time_and_exported_as_a_chain(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+    now = utc_now()
+
+    later = endpoint.call("GET", f"/api/audit?since={(now + timedelta(hours=1)).isoformat()[:19]}", admin).json()
+    until = endpoint.call("GET", f"/api/audit?until={(now + timedelta(hours=1)).isoformat()[:19]}", admin).json()
+    lines = endpoint.call("GET", "/api/audit/export", admin).text.splitlines()
+    odd = endpoint.call("GET", "/api/audit?since=0001-01-01T00:00:00%2B14:00", admin)
+
+    entries = [json.loads(line) for line in lines]
+    assert later["items"] == []
+    assert [one["id"] for one in until["items"]] == [one["id"] for one in reversed(entries)]
+    assert [one["previous_hash"] for one in entries[1:]] == [one["hash"] for one in entries[:-1]]
+    assert (odd.status_code, odd.json()["code"]) == (409, "wrong_time")
+
+
+def test_operators_are_found_by_each_part_of_them(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+    endpoint.operator("luis@other.org", "agent")
+
+    def found(query: str) -> list[str]:
+        return [one["email"] for one in endpoint.call("GET", f"/api/operators?{query}", admin).json()["items"]]
+
+    assert found("email=other&first_name=ana&last_name=PEREZ&active=true") == ["luis@other.org"]
+    assert found("email=other&active=false") == found("first_name=perez") == []
+
+
+def test_each_part_says_how_it_is(endpoint: Endpoint) -> None:
+    good = endpoint.call("GET", "/health")
+
+    assert (good.status_code, good.json()["ready"]) == (200, True)
+    assert good.json()["parts"] == {"database": "ok", "tables": "ok", "broker": "ok", "home": "ok"}
+
+
+def test_a_broker_that_is_away_is_said(roll: Roll, redis_url: str) -> None:
+    for there in serve(roll, broker_url=redis_url):
+        assert there.call("GET", "/health").json()["parts"]["broker"] == "ok"
+    for away in serve(roll, broker_url="redis://127.0.0.1:1/0"):
+        answer = away.call("GET", "/health")
+        assert (answer.status_code, answer.json()["parts"]["broker"]) == (503, "does not answer")

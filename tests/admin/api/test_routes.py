@@ -13,6 +13,7 @@ from tests.admin.api.conftest import Endpoint
 PUBLIC = {
     "POST /api/sessions": "who signs in is not in yet",
     "POST /api/password-resets": "the secret of the link says who it is",
+    "GET /reset": "the secret of the link says who it is",
     "GET /health": "load balancers have no token",
     "GET /health/live": "load balancers have no token",
 }
