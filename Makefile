@@ -49,6 +49,7 @@ docs: $(VENV)/.dev  ## write the generated reference
 bench: $(VENV)/.bench  ## yardsticks and Padrón in turn
 	$(BIN)/python -m benchmarks.importing
 	$(BIN)/python -m benchmarks.waits
+	$(BIN)/python -m benchmarks.endpoint
 	$(BIN)/python -m benchmarks.peers
 
 lock:  ## needs uv
