@@ -38,7 +38,8 @@ _LARGEST_BODY = 1_000_000
 _DOCS = "/api/docs"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -46,7 +47,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _DOCS_POLICY = (
-    "default-src 'none'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "default-src 'none'; object-src 'none'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "img-src data: https://fastapi.tiangolo.com; style-src https://cdn.jsdelivr.net; "
     "script-src 'unsafe-inline' https://cdn.jsdelivr.net"
 )

@@ -136,14 +136,28 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
+_NOT_LET_IN = (SignInRefused, TooManyTries, MayNotComeIn, WrongPassword, NotYours)
+
+
+def _note(request: Request, why: str) -> None:
+    """A line in the log for whoever was not let in, or not let do something; without names and secrets."""
+    route = getattr(request.scope.get("route"), "path", "")
+    where = request.client.host if request.client else None
+    log.warning("not let in", why=why, method=request.method, route=route, address=where)
+
+
 def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
+    if error.code in ("not_allowed", "wrong_origin"):
+        _note(request, error.code)
     return problem(error.status, error.code, error.said[language_of(request)], headers=error.headers)
 
 
 def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, PadronError)
     detail = error.said(language_of(request))
+    if isinstance(error, _NOT_LET_IN):
+        _note(request, type(error).__name__)
     if isinstance(error, MayNotComeIn) and not isinstance(error, NoSeatFree):
         return problem(403, error.code, detail)
     status, code = next(((status, code) for kind, status, code in _KINDS if isinstance(error, kind)), (500, "set_up"))

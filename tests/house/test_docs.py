@@ -154,3 +154,15 @@ def test_the_page_of_imports_over_http_works_as_written(tmp_path: Path) -> None:
     assert json.loads(job)["result"]["removed"] == 1
     assert (json.loads(batch)["created"], json.loads(batch)["rejected"]) == (1, 1)
     assert "sin arroba" in report[1]
+
+
+def test_every_test_that_the_page_of_requirements_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/reference/asvs.md").read_text("utf-8")))
+    there = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))
+    }
+
+    assert named - there == set()
+    assert len(named) > 40

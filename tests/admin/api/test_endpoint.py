@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from pipelines.operators import Password, set_password
+from scheduler.logs import set_up_logs
 from tests.admin.api.conftest import PASSWORD, Endpoint, serve
 from tests.conftest import Roll, utc_now
 from warehouse.audit import Asked
@@ -302,3 +305,26 @@ def test_a_broker_that_is_away_is_said(roll: Roll, redis_url: str) -> None:
     for away in serve(roll, broker_url="redis://127.0.0.1:1/0"):
         answer = away.call("GET", "/health")
         assert (answer.status_code, answer.json()["parts"]["broker"]) == (503, "does not answer")
+
+
+def test_who_is_not_let_in_is_logged_without_names_or_secrets(endpoint: Endpoint) -> None:
+    agent = endpoint.someone("agent")
+    with capture_logs() as lines:
+        endpoint.call("POST", "/api/sessions", json={"email": "agent@example.org", "password": "not this one"})
+        endpoint.call("GET", "/api/audit", agent)
+
+    assert [(line["why"], line["route"]) for line in lines] == [
+        ("SignInRefused", "/api/sessions"),
+        ("not_allowed", "/api/audit"),
+    ]
+    assert "example.org" not in str(lines)
+    assert "not this one" not in str(lines)
+
+
+def test_a_line_of_the_log_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs(verbose=True)
+
+    structlog.get_logger("padron").warning("file", name="a\n2026 [info] all is well\x1b[2J")
+
+    said = capsys.readouterr().err
+    assert (said.count("\n"), "\x1b" in said) == (1, False)
