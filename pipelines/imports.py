@@ -46,6 +46,8 @@ from warehouse.tables import LIVE_KEYS
 _SLICE_SECONDS = 1.0
 _SMALLEST, _FIRST, _LARGEST = 500, 20_000, 50_000
 _FIRST_LOAD = 20_000
+_ODD = 0x1E3779B97F4A7C15
+"""Spreads small numbers over a hash."""
 _PASSED_OVER = ("already_exists", "not_found", "skipped")
 Clock = Callable[[], datetime]
 
@@ -286,7 +288,9 @@ def _slices(
 
     def prepare(start: int, end: int) -> tuple[CleanFrame, Answers | None]:
         rows = _slice_rows(staged, start, end, context.profile)
-        rows = CleanFrame(rows.append_column("applied", pa.array(row_hashes(rows, context.version))))
+        hashes = row_hashes(rows, context.version)
+        hashes ^= staged.repeats.of(chunked(rows[ROW]).to_numpy()) * _ODD
+        rows = CleanFrame(rows.append_column("applied", pa.array(hashes)))
         if context.fresh or not rows.num_rows or isinstance(store, Rehearsal):
             return rows, None
         with reading(store) as connection:

@@ -24,6 +24,7 @@ from pipelines.columns import Flags, Longs, chunked
 from pipelines.groups import NAMES, Groups, Occurrences, group_rows, repeated_keys
 from pipelines.keys import KEY_COLUMNS, KINDS, key_hashes, keys_of
 from pipelines.mapping import ColumnMap, source_of
+from pipelines.match import row_hashes
 from pipelines.suspects import Suspects
 from pipelines.texts import fold
 from schemas.codes import CODES
@@ -36,6 +37,21 @@ _CLEANERS = 2
 _ALL_CODES = pa.array(list(CODES))
 _M_MMAP_THRESHOLD = -3
 """From which size on glibc gives an array memory of its own (malloc.h); set once, it does not grow by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Rows, in order, that say just what an earlier row says and are not grouped with it: how many said so before."""
+
+    rows: Longs
+    before: Longs
+
+    def of(self, numbers: Longs) -> Longs:
+        """How many rows before each of these said the same."""
+        if not len(self.rows):
+            return np.zeros(len(numbers), np.int64)
+        at = np.minimum(np.searchsorted(self.rows, numbers), len(self.rows) - 1)
+        return np.where(self.rows[at] == numbers, self.before[at], 0)
 
 
 @dataclass(slots=True)
@@ -52,6 +68,7 @@ class Staged:
     groups: Groups = field(default_factory=Groups)
     starts: list[int] = field(default_factory=list)
     values: list[dict[str, str]] = field(default_factory=list)
+    repeats: Repeats = field(default_factory=lambda: Repeats(np.empty(0, np.int64), np.empty(0, np.int64)))
 
     def between(self, first: int, last: int) -> CleanFrame:
         """The clean rows whose number is in [first, last]."""
@@ -117,7 +134,11 @@ def stage_file(
         staged.rejected, staged.rejected_codes = np.concatenate(rejected), np.concatenate(codes)
         staged.warned = np.concatenate(warned)
     staged.columns_not_taken = tuple(mapping.header[at].strip() or f"#{at + 1}" for at in sorted(filled))
-    staged.groups = _group(staged, suspects, profile, source_of(mapping, profile))
+    if staged.taken:
+        suspect = suspects.find()
+        staged.groups = _group(staged, suspect, profile, source_of(mapping, profile))
+        if profile.duplicates == "create" or set(KINDS) - set(profile.match_on):
+            staged.repeats = _repeats(staged, suspect)
     return staged
 
 
@@ -173,12 +194,10 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dic
 # ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _group(staged: Staged, suspects: Suspects, profile: Profile, source: str) -> Groups:
+def _group(staged: Staged, suspect: Flags, profile: Profile, source: str) -> Groups:
     """Group the rows that share a key of the profile's, and find who owns each repeated key; further keys count too."""
-    if not staged.taken:
-        return Groups()
     kinds = () if profile.duplicates == "create" else profile.match_on
-    found = repeated_keys(_occurrences(staged, suspects.find(), source))
+    found = repeated_keys(_occurrences(staged, suspect, source))
     return group_rows(found, kinds, names_matter=profile.names == "must_agree")
 
 
@@ -196,6 +215,26 @@ def _occurrences(staged: Staged, suspect: Flags, source: str) -> Occurrences:
         kinds.append(pc.index_in(chunked(found["kind"]), pa.array(KINDS)).to_numpy().astype(np.int8))
         names.append(pa.table([part[ROW], fold(chunked(part["display_name"])).fill_null("")], schema=NAMES))
     return Occurrences(np.concatenate(rows), np.concatenate(keys), np.concatenate(kinds), pa.concat_tables(names))
+
+
+def _repeats(staged: Staged, suspect: Flags) -> Repeats:
+    """Rows that say the same have a key in common, so that they are among these."""
+    rows, hashes = [], []
+    for index, start in enumerate(staged.starts):
+        with pa.memory_map(str(staged.path)) as file:
+            batch = pa.ipc.open_file(file).get_batch(index)
+            part = batch.filter(pa.array(suspect[start : start + batch.num_rows]))
+            del batch
+        rows.append(part[ROW].to_numpy())
+        hashes.append(row_hashes(CleanFrame(pa.Table.from_batches([part])), ""))
+    numbers, said = np.concatenate(rows), np.concatenate(hashes)
+    alone = ~np.isin(numbers, staged.groups.member)
+    numbers, said = numbers[alone], said[alone]
+    order = np.argsort(said, kind="stable")
+    _, first, counts = np.unique(said[order], return_index=True, return_counts=True)
+    before: Longs = np.empty(len(said), np.int64)
+    before[order] = np.arange(len(said)) - np.repeat(first, counts)
+    return Repeats(numbers[before > 0], before[before > 0])
 
 
 def rejected_between(staged: Staged, first: int, last: int) -> tuple[Longs, pa.Array]:

@@ -89,6 +89,12 @@ def list_jobs(
     return [_work(row) for row in connection.execute(query)]
 
 
+def count_jobs(connection: Connection) -> dict[str, int]:
+    """How many jobs are in each state."""
+    query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+    return {state: count for state, count in connection.execute(query)}
+
+
 def claim_job(connection: Connection, number: int, token: str, now: datetime, lease: timedelta) -> Work | None:
     """Take an unfinished job whose lease is free; None if somebody holds it or it is finished."""
     c = jobs.c

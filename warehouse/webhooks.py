@@ -182,6 +182,12 @@ def list_deliveries(
     return [Delivery(**row._mapping) for row in connection.execute(query)]
 
 
+def count_deliveries(connection: Connection) -> dict[str, int]:
+    """How many tellings are in each state."""
+    query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+    return {state: count for state, count in connection.execute(query)}
+
+
 def replay(connection: Connection, webhook_id: int, now: datetime, number: int | None = None) -> int:
     """Make one dead telling due again, or all of a webhook's; how many."""
     c = deliveries.c

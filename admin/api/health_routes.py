@@ -16,7 +16,9 @@ from pipelines.licences import seat_views
 from schemas.settings import Settings
 from warehouse import batches
 from warehouse.engines import UNREACHABLE, reading
+from warehouse.jobs import count_jobs
 from warehouse.store import current_version, newest_version
+from warehouse.webhooks import count_deliveries
 
 router = APIRouter(tags=["health"])
 _LEAST_FREE = 100 << 20
@@ -87,6 +89,11 @@ def metrics(caller: Annotated[Caller, Depends(May("metrics:read"))], desk: AtDes
     with reading(desk.store) as connection:
         for state, count in batches.count_states(connection).items():
             found.labels(state).set(count)
+    with reading(desk.store) as connection:
+        for kind, counts in (("jobs", count_jobs(connection)), ("deliveries", count_deliveries(connection))):
+            gauge = Gauge(f"padron_{kind}", f"{kind.title()} by state", ["state"], registry=registry)
+            for state, count in counts.items():
+                gauge.labels(state).set(count)
     bought = Gauge("padron_seats", "Seats bought", ["licence"], registry=registry)
     taken = Gauge("padron_seats_taken", "Seats taken", ["licence"], registry=registry)
     for view in seat_views(desk.store, desk.clock()):

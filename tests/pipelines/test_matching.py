@@ -313,6 +313,25 @@ def test_the_same_file_makes_nobody_twice_whatever_the_profile(
     assert store.living() == before
 
 
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("ids_behind", [0, 300], ids=["reading all", "asking for each row"])
+@pytest.mark.parametrize("profile", [{"match_on": ("external_id",)}, {"duplicates": "create"}], ids=str)
+def test_rows_that_say_the_same_make_as_many_once(
+    store: Roll, slices: Callable[[int], None], profile: dict[str, Any], ids_behind: int, size: int
+) -> None:
+    slices(size)
+    if ids_behind:
+        store.use_up_ids(ids_behind)
+    rows = "name,phone\nAna,3001112233\nAna,3001112233\nLuis,3002223344\n"
+    store.import_text(rows, **profile)
+
+    again = store.import_text(rows, **profile)
+    more = store.import_text(rows + "Ana,3001112233\n", **profile)
+
+    assert (_counts(again), _counts(more)) == ((0, 0, 3, 0, 0), (1, 0, 3, 0, 0))
+    assert sorted(name for name, *_ in store.living()) == ["Ana", "Ana", "Ana", "Luis"]
+
+
 # ── rows without a name ──────────────────────────────────────────────────────────────────────────────────────────
 
 
