@@ -92,7 +92,7 @@ def list_jobs(
 def count_jobs(connection: Connection) -> dict[str, int]:
     """How many jobs are in each state."""
     query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
-    return {state: count for state, count in connection.execute(query)}
+    return dict(connection.execute(query).all())
 
 
 def claim_job(connection: Connection, number: int, token: str, now: datetime, lease: timedelta) -> Work | None:

@@ -185,7 +185,7 @@ def list_deliveries(
 def count_deliveries(connection: Connection) -> dict[str, int]:
     """How many tellings are in each state."""
     query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-    return {state: count for state, count in connection.execute(query)}
+    return dict(connection.execute(query).all())
 
 
 def replay(connection: Connection, webhook_id: int, now: datetime, number: int | None = None) -> int:

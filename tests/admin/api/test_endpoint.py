@@ -175,6 +175,8 @@ def test_an_agent_sets_a_state_that_there_is(endpoint: Endpoint) -> None:
 
 def test_seats_days_and_measurements_are_shown(endpoint: Endpoint) -> None:
     admin = endpoint.someone("administrator")
+    batch = endpoint.store.import_text("correo\nana@example.org\n").batch_id
+    endpoint.call("POST", f"/api/batches/{batch}/undo", admin)
 
     [seats] = endpoint.call("GET", "/api/licences", admin).json()
     days = endpoint.call("GET", "/api/licences/1/days", admin).json()
@@ -183,6 +185,7 @@ def test_seats_days_and_measurements_are_shown(endpoint: Endpoint) -> None:
     assert (seats["taken"], seats["free"], seats["holders"][0]["name"]) == (1, 0, "Ana Pérez")
     assert (len(days), days[-1]["taken"]) == (30, 1)
     assert 'padron_seats_taken{licence="Of administrator@example.org"} 1.0' in measured
+    assert 'padron_jobs{state="waiting"} 1.0' in measured
 
 
 def test_the_audit_is_searched_and_says_from_where(endpoint: Endpoint) -> None:
