@@ -146,6 +146,15 @@ class Settings(BaseSettings):
         description="Port of the admin endpoint; 0 takes any free one.",
         json_schema_extra={"es": "Puerto del servicio de administración; 0 toma uno libre."},
     )
+    proxies: str = Field(
+        "",
+        description="Addresses or networks of the proxies before the admin endpoint, such as 10.2.0.5; only they are "
+        "believed about who calls (X-Forwarded-For).",
+        json_schema_extra={
+            "es": "Direcciones o redes de los proxies delante del servicio de administración, como 10.2.0.5; solo a "
+            "ellos se les cree quién llama (X-Forwarded-For)."
+        },
+    )
     public_url: str = Field(
         "",
         description="How people reach the admin endpoint, such as https://padron.example.com; links in mails begin "
@@ -269,7 +278,7 @@ class Settings(BaseSettings):
             raise ValueError(_NO_KEY) from error
         return value
 
-    @field_validator("webhook_networks")
+    @field_validator("webhook_networks", "proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
         try:

@@ -23,7 +23,13 @@ class AdminServer:
         self.port = int(self._socket.getsockname()[1])
         self.url = f"http://{settings.admin_host}:{self.port}"
         config = uvicorn.Config(
-            build_app(desk), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
+            build_app(desk),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            proxy_headers=bool(settings.proxies),
+            forwarded_allow_ips=settings.proxies,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(

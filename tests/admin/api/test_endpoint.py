@@ -331,3 +331,15 @@ def test_a_line_of_the_log_is_one_line_whatever_is_in_it(capsys: pytest.CaptureF
 
     said = capsys.readouterr().err
     assert (said.count("\n"), "\x1b" in said) == (1, False)
+
+
+@pytest.mark.parametrize(("proxies", "address"), [("", "127.0.0.1"), ("127.0.0.1", "203.0.113.9")])
+def test_only_a_proxy_that_is_named_is_believed_about_who_calls(roll: Roll, proxies: str, address: str) -> None:
+    for endpoint in serve(roll, proxies=proxies):
+        endpoint.operator("ana@example.org", "administrator")
+        body = {"email": "ana@example.org", "password": PASSWORD}
+        headers = {"X-Forwarded-For": "203.0.113.9"}
+
+        session = endpoint.call("POST", "/api/sessions", json=body, headers=headers).json()["session"]
+
+        assert session["address"] == address
