@@ -329,6 +329,7 @@ def test_a_line_of_the_log_is_one_line_whatever_is_in_it(capsys: pytest.CaptureF
 
     structlog.get_logger("padron").warning("file", name="a\n2026 [info] all is well\x1b[2J")
 
+    structlog.reset_defaults()
     said = capsys.readouterr().err
     assert (said.count("\n"), "\x1b" in said) == (1, False)
 
