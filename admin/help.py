@@ -23,6 +23,7 @@ SPANISH = {
     "COLUMN=FIELD; may be repeated.": "COLUMNA=CAMPO; puede repetirse.",
     "A tag for every contact; may be repeated.": "Una etiqueta para cada contacto; puede repetirse.",
     "Country of phones without prefix, such as CO.": "País de los teléfonos sin prefijo, como CO.",
+    "Write over a profile that is there.": "Reemplaza un perfil que ya está.",
     "Which sheet of a workbook.": "Qué hoja de un libro.",
     "Encoding of a text file, such as cp1251.": "Codificación de un archivo de texto, como cp1251.",
     "What separates cells.": "Qué separa las celdas.",

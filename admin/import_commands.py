@@ -50,6 +50,7 @@ def import_file(
     encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as cp1251.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="What separates cells.")] = None,
     header_row: Annotated[int | None, typer.Option(min=1, help="Which line is the header, from 1.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a profile that is there.")] = False,
 ) -> None:
     """Import a contact file, or see what importing it would do."""
     set_up_logs(verbose=False)
@@ -69,11 +70,17 @@ def import_file(
     if column or sheet or encoding or delimiter or header_row:
         check_options(job, _mapped(column), sheet=bool(sheet), text=bool(encoding or delimiter))
     if show_preview or save_as:
-        _preview(settings, job, save_as)
+        if as_json or dry_run:
+            raise InputError(
+                "--preview and --save-profile import nothing: leave --json and --dry-run out.",
+                "--preview y --save-profile no importan nada: quite --json y --dry-run.",
+            )
+        _preview(settings, job, save_as, over=force)
         return
     run = _run(settings, job, dry_run=dry_run, quiet=as_json)
     if as_json:
         document = run.report.as_json() | ({"values": run.values} if values else {})
+        document |= {"dry_run": True} if dry_run else {}
         print(json.dumps(document, ensure_ascii=False))
     else:
         _show(run, settings.language, dry_run=dry_run)
@@ -199,7 +206,7 @@ def _show_contacts(run: Run, language: str) -> None:
     console.print(table)
 
 
-def _preview(settings: Settings, job: Job, save_as: str | None) -> None:
+def _preview(settings: Settings, job: Job, save_as: str | None, *, over: bool) -> None:
     language = settings.language
     try:
         proposals, profile = preview(open_store(settings.store_url), job)
@@ -215,8 +222,9 @@ def _preview(settings: Settings, job: Job, save_as: str | None) -> None:
         table.add_row(*map(escape, cells))
     console.print(table)
     if save_as:
-        path = save_profile(settings.home, replace(profile, name=save_as))
+        path = save_profile(settings.home, replace(profile, name=save_as), over=over)
         console.print(f"{say(language, 'saved')}: {path}", highlight=False, soft_wrap=True)
+    console.print(say(language, "nothing_imported"), soft_wrap=True)
 
 
 def template(

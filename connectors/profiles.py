@@ -75,8 +75,15 @@ def render_profile(profile: Profile) -> str:
     return tomli_w.dumps(document)
 
 
-def save_profile(home: Path, profile: Profile) -> Path:
+def save_profile(home: Path, profile: Profile, *, over: bool = False) -> Path:
+    """Write a profile; over one of the same name only if that is said."""
     path = _path(home, profile.name)
+    if path.exists() and not over:
+        raise ProfileError(
+            profile.name,
+            "there is a profile of this name. Choose another name, or write over it with --force.",
+            "ya hay un perfil con ese nombre. Elija otro, o reemplácelo con --force.",
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_profile(profile), encoding="utf-8")
     return path
@@ -99,9 +106,15 @@ def read_folders(home: Path) -> list[DropFolder]:
     if not path.exists():
         return [DropFolder(home / "drop")]
     try:
-        entries = _read(path).get("folder", [])
+        document = _read(path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FoldersError(*_not_toml(path, error)) from error
+    entries, unknown = document.get("folder", []), sorted(document.keys() - {"folder"})
+    if unknown:
+        raise FoldersError(
+            f"{path}: {unknown[0]!r} means nothing there. Write each folder under [[folder]].",
+            f"{path}: {unknown[0]!r} no significa nada ahí. Escriba cada carpeta bajo [[folder]].",
+        )
     if not isinstance(entries, list) or not entries:
         raise FoldersError(
             f"{path} has no [[folder]] in it. Write one with a path and a profile.",

@@ -100,7 +100,7 @@ class RowReport:
             pc.if_else(is_rejected, "rejected", "warning"),
             said["code"],
             said["field"],
-            said["value"],
+            as_read(said["value"]),
             self._texts(codes, suggestion=False),
             self._texts(codes, suggestion=True),
         ]

@@ -1,5 +1,6 @@
 """The cells of a block to columns of the contact's fields, in the block's own order; nothing is judged here."""
 
+import re
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -23,6 +24,8 @@ _NULL = pa.scalar(None, _TEXT)
 _STAMP = pa.timestamp("us", "UTC")
 _PLAIN = ("company", "city", "country", "photo_url", "language")
 _ADDRESS = ("street", "address", "postal_code", "region")
+_GMT = re.compile(r"\((?:GMT|UTC)\s*([+\-\N{MINUS SIGN}]?\d{1,2})(?::00)?\)")
+_MOST_HOURS = 12
 _NAMES = ("first_name", "last_name", "display_name")
 _NAME_PARTS = {"first_name": ("first_name", "middle_name"), "last_name": ("last_name", "second_last_name")}
 
@@ -266,7 +269,16 @@ def _dates(block: Block, key: str) -> None:
         block.columns[key] = pa.nulls(block.count, _STAMP)
         return
     raw = block.first_cells(key)
-    block.put(key, normalise_dates(raw, _date_order(block), block.profile.time_zone or "UTC"), raw)
+    block.put(key, normalise_dates(raw, _date_order(block), _zone(block, key)), raw)
+
+
+def _zone(block: Block, key: str) -> str:
+    """The zone that the header names, as HubSpot's do: `Create Date (GMT-5)`; else the profile's."""
+    said = _GMT.search(block.mapping.header_of(key))
+    hours = int(said.group(1).replace("\N{MINUS SIGN}", "-")) if said else 0
+    if said is None or abs(hours) > _MOST_HOURS:
+        return block.profile.time_zone or "UTC"
+    return f"Etc/GMT{-hours:+d}" if hours else "UTC"
 
 
 def _date_order(block: Block) -> str | None:

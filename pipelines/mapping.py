@@ -19,6 +19,8 @@ from schemas.refusals import NeedsAnswer
 _DESCRIBES = re.compile(r".+ \d+ (label|type)")
 """Columns that say of what kind the value beside them is."""
 KEY_TARGETS = ("phone", "email", "external_id")
+_WHOLE_OR_FIRST = ("nombre", "nome", "nombre s")
+_ONE_EACH = ("display_name", "first_name", "last_name", "company", "city", "country", "language", "channel")
 _SPANISH = frozenset(
     [
         "nombre",
@@ -90,6 +92,7 @@ def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, Fie
     by_form = {header_form(name): target for name, target in profile.columns.items()}
     said = [profile.columns.get(name) or by_form.get(header_form(name)) for name in header]
     targets = [_target(name, own, profile, layout, known) for name, own in zip(header, said, strict=True)]
+    targets = _without_repeats(header, _with_whole_names(header, targets, said, layout), said)
     chosen = {target.removeprefix(CUSTOM) for target in targets if target and target.startswith(CUSTOM)}
     custom: dict[str, FieldType] = {key: known.get(key) or profile.custom_fields.get(key, "text") for key in chosen}
     unknown = frozenset(
@@ -101,6 +104,32 @@ def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, Fie
         and not _DESCRIBES.fullmatch(header_form(name))
     )
     return ColumnMap(tuple(header), tuple(targets), layout, custom, unknown)
+
+
+def _with_whole_names(
+    header: Sequence[str], targets: Sequence[str | None], said: Sequence[str | None], layout: Layout | None
+) -> list[str | None]:
+    """`Nombre` is the whole name in a file that has no column for last names, unless somebody said otherwise."""
+    if layout or not {"last_name", "display_name"}.isdisjoint(targets):
+        return list(targets)
+    return [
+        "display_name" if target == "first_name" and not own and header_form(name) in _WHOLE_OR_FIRST else target
+        for name, target, own in zip(header, targets, said, strict=True)
+    ]
+
+
+def _without_repeats(
+    header: Sequence[str], targets: Sequence[str | None], said: Sequence[str | None]
+) -> list[str | None]:
+    """The second of two columns of one name is not taken where a contact has one of it; then nobody thinks it was."""
+    seen: set[tuple[str, str]] = set()
+    kept: list[str | None] = []
+    for name, target, own in zip(header, targets, said, strict=True):
+        here = (target or "", header_form(name))
+        repeated = target in _ONE_EACH and not own and here in seen
+        seen.add(here)
+        kept.append(None if repeated else target)
+    return kept
 
 
 def source_of(mapping: ColumnMap, profile: Profile) -> str:

@@ -12,6 +12,7 @@ from phonenumbers import PhoneNumberType
 
 from pipelines.cells import Block, first, note_cells, put_first
 from pipelines.columns import SEPARATOR, Longs, Normalised, chunked, holds
+from pipelines.countries import region_named
 from pipelines.emails import normalise_emails
 from pipelines.phones import match_form, normalise_phones
 from schemas.frames import text_bytes
@@ -20,7 +21,7 @@ _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
 _LOCAL = r"^['=(\s]*(?:\+|tel:)"
 _NUMBER = r"(?:\d[^\d,;|/\n]{0,3}){7,}"
-_SEVEN = r"\W{0,3}(?:\d\D{0,3}){7,}"
+_SEVEN = r"\D{0,20}(?:\d\D{0,3}){7,}"
 _MOBILE = r"(?i)mobile|m[oó]vil|cell|celular|handy|whatsapp|iphone"
 _EXTENSION = r"(?i)\d\W*(?:ext(?:ensi[oó]n)?|x|anexo|int|#)\W{0,3}\d{1,7}\W*$"
 _SHORTEST_TWO = 15
@@ -111,7 +112,7 @@ def _region(text: str) -> str | None:
     if code.isdigit() and len(code) <= 3:
         found = str(phonenumbers.region_code_for_country_code(int(code)))
         return found if found not in ("ZZ", "001") else None
-    return code.upper() if code.upper() in phonenumbers.SUPPORTED_REGIONS else None
+    return code.upper() if code.upper() in phonenumbers.SUPPORTED_REGIONS else region_named(text)
 
 
 def _read(block: Block, kind: _Kind) -> None:
@@ -120,7 +121,7 @@ def _read(block: Block, kind: _Kind) -> None:
     if not columns:
         block.columns[kind.key] = pa.nulls(block.count, _TEXT)
         return
-    raws = [chunked(block.raw[f"c{at}"]) for at in columns]
+    raws = [_without_faxes(block, at) for at in columns]
     found = [kind.read(block, raw) for raw in raws]
     packed = [_packed_cells(raw, kind) for raw in raws]
     if len(columns) == 1 and not len(packed[0]):
@@ -135,6 +136,15 @@ def _read(block: Block, kind: _Kind) -> None:
     own = first([*_labelled_mobile(block, columns, good), *good], block.count)
     put_first(block, kind.key, own, list(zip(columns, found, raws, strict=True)))
     block.columns[kind.more] = _further(own, good, extra, kind.key)
+
+
+def _without_faxes(block: Block, at: int) -> pa.Array:
+    """The cells of a column, but for those that another column of the row calls a fax."""
+    raw, label = chunked(block.raw[f"c{at}"]), block.mapping.label_of(at)
+    if label is None or b"fax" not in text_bytes(chunked(block.raw[f"c{label}"])).lower():
+        return raw
+    fax = pc.match_substring(chunked(block.raw[f"c{label}"]), "fax", ignore_case=True)
+    return pc.if_else(fax.fill_null(False), "", raw)
 
 
 def _labelled_mobile(block: Block, columns: list[int], good: list[pa.Array]) -> list[pa.Array]:
@@ -247,7 +257,7 @@ _PHONES = _Kind(
     (b";", b"|", b":::", b"/", b",", b"\n"),
     rf"[;|]|:::|{_NUMBER}\W{{0,3}}(?:[,/\n]|\s(?:-|y|o|or|and|e|ou)\s){_SEVEN}|\d{{8,}}\s+\+?\d{{8,}}",
     re.compile(r"[;|,/\n]|:::|\s-\s|\s(?:y|o|or|and|e|ou)\s|(?<=\d{8})\s+(?=\+?\d{8})"),
-    re.compile(r"^(?!\W*(?:ext|x|int|anexo)\b)(?:.*\d){3}"),
+    re.compile(r"^(?!\W*(?:ext|x|int|anexo)\b).*\d"),
 )
 _EMAILS = _Kind(
     "email",

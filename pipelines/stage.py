@@ -187,8 +187,9 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dic
     """The cells of the accepted rows as they were read, by the source's column names."""
     raw = raw.filter(pa.array(np.isin(raw[ROW].to_numpy(), rejected, invert=True)))
     columns = [as_read(raw[f"c{index}"]).to_pylist() for index in range(len(header))]
-    named = [index for index, name in enumerate(header) if name or any(columns[index])]
-    return [{header[index]: columns[index][position] for index in reversed(named)} for position in range(raw.num_rows)]
+    named = {name: index for index, name in reversed(list(enumerate(header))) if name or any(columns[index])}
+    order = sorted(named.items(), key=lambda item: item[1])
+    return [{name: columns[index][position] for name, index in order} for position in range(raw.num_rows)]
 
 
 # ── duplicates inside the file ───────────────────────────────────────────────────────────────────────────────────

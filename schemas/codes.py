@@ -111,8 +111,8 @@ CODES: dict[str, Code] = {
             "consent_unclear",
             "It cannot be told from this whether the person opted out, so it counts as opted out.",
             "No se sabe por esto si la persona se dio de baja, así que cuenta como baja.",
-            "Write yes or no, or the date.",
-            "Escriba sí o no, o la fecha.",
+            "Write yes or no, or the date. The opt-out stays until somebody lifts it: a file does not.",
+            "Escriba sí o no, o la fecha. La baja queda hasta que alguien la levante: un archivo no lo hace.",
         ),
         Code(
             "consent_unknown",
@@ -174,8 +174,8 @@ CODES: dict[str, Code] = {
             "column_count",
             "The row has more or fewer cells than the header.",
             "La fila tiene más o menos celdas que el encabezado.",
-            "Put cells that contain the separator in quotes.",
-            "Ponga entre comillas las celdas que contienen el separador.",
+            "Add the separators that are missing at its end, or put cells that contain the separator in quotes.",
+            "Añada al final los separadores que faltan, o ponga entre comillas las celdas que los contienen.",
         ),
         Code(
             "json_invalid",

@@ -22,7 +22,7 @@ _NEGATED = re.compile(
 )
 _OUT = re.compile(
     r"(has )?opt(ed)? ?out|unsub(scribed?)?\b|desuscri|descadastr|(black|block|deny) ?listed"
-    r"|cancel\w+ (la )?suscripcion"
+    r"|cancel\w+ (la )?suscripcion|cancel\w+ (a )?assinatura"
     r"|\bdo ?not ?(allow )?(call|phone|contact|e ?mail|sms|text|disturb|whatsapp|market|bulk)|\bdnc\b|\bdnd\b"
     r"|\bno (llamar|contactar|molestar|enviar|escribir|desea|quiere|acepta|autoriza|e ?mail|sms|whatsapp|calls?)"
     r"|\bbaja (de |del |en |por )?(e ?mail|correo|boletin|newsletter|lista|sms|whatsapp|publicidad|comunicaciones)"
@@ -42,7 +42,7 @@ _IN = re.compile(
     rf"|\b{_OFFERS}( \w+)* (consent\w*|permission|permitid\w*|allowed|autorizad\w*|opt in)"
     rf"|\b(consent\w*|permission|permiso)( \w+)*? {_OFFERS}|^(consent|consentimiento|permission|permiso)$"
     r"|\b(marketing|subscription|subscriber|email permission|email marketing|sms marketing) status\b"
-    r"|\bestado (de (la )?)?suscripcion\b|\bestado de marketing\b"
+    r"|\bestado (de (la )?)?suscripcion\b|\b(estado|status) de marketing\b"
 )
 _DATA = re.compile(
     r"habeas data|(autoriz\w*|acept\w*|consent\w*)( \w+)*? (datos|tratamiento|data|dados)\b"
@@ -57,7 +57,7 @@ _CHANNELS = {
 }
 _OF_EMAIL = re.compile(
     r"unsub|clean time|opt ?in time|confirm time|descadastr|subscri|suscri|inscrito|marketing status"
-    r"|estado de marketing"
+    r"|(estado|status) de marketing|assinatura"
 )
 """What such columns are about where they name no channel."""
 _ELSEWHERE = re.compile(r"\bfax\b|\bpostal\b|direct mail|\bmails?\b")

@@ -29,9 +29,11 @@ CELL_ERROR = "\ufdd1"
 def as_read(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The cells of a raw column without Padrón's own marks."""
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if CELL_ERROR.encode() not in text_bytes(column):
-        return column
-    return pc.replace_substring(column, CELL_ERROR, "")
+    text = text_bytes(column)
+    for mark, shown in ((CELL_ERROR, ""), (NO_TEXT, "\ufffd")):
+        if mark.encode() in text:
+            column = pc.replace_substring(column, mark, shown)
+    return column
 
 
 def text_bytes(column: pa.Array) -> bytes:

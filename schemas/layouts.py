@@ -71,6 +71,27 @@ _PIPEDRIVE = {
     "marketing status": "opt_in.email",
     "person last activity date": "last_interaction_at",
 }
+_PIPEDRIVE_PT = {
+    "pessoa id": "external_id",
+    "pessoa nome": "display_name",
+    "pessoa etiqueta": "tags",
+    "pessoa etiquetas": "tags",
+    "pessoa marcadores": "tags",
+    "pessoa status de marketing": "opt_in.email",
+    "pessoa pessoa criada": "created_at",
+}
+_BREVO = {
+    "sms": "phone",
+    "lastname": "last_name",
+    "firstname": "first_name",
+    "whatsapp": "phone",
+    "landline number": "phone",
+    "ext id": "external_id",
+    "contact id": "external_id",
+    "opt in": "opt_in.email",
+    "double opt in": "opt_in.email",
+    "modified time": "ignore",
+}
 _PIPEDRIVE_ES = {
     "persona id": "external_id",
     "persona nombre": "display_name",
@@ -78,6 +99,7 @@ _PIPEDRIVE_ES = {
     "persona etiquetas": "tags",
     "persona fecha de creacion": "created_at",
     "persona estado de marketing": "opt_in.email",
+    "persona persona creada": "created_at",
 }
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -126,16 +148,24 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout("hubspot", "hubspot", ("record id", "first name", "last name", "email"), _HUBSPOT),
     Layout("hubspot_es", "hubspot", ("id de registro", "nombre", "apellidos", "correo"), _HUBSPOT),
+    Layout("hubspot_pt", "hubspot", ("id do registro", "nome", "sobrenome"), _HUBSPOT),
     Layout(
         "salesforce",
         "salesforce",
         ("contact id", "first name", "last name", "account name", "email"),
         _SALESFORCE,
     ),
+    Layout(
+        "salesforce_es",
+        "salesforce",
+        ("id de contacto", "nombre", "apellidos", "nombre de la cuenta"),
+        _SALESFORCE,
+    ),
     Layout("salesforce_api", "salesforce", ("id", "account id", "last name"), _SALESFORCE),
     Layout("salesforce_api_owner", "salesforce", ("id", "owner id", "last name"), _SALESFORCE),
     Layout("pipedrive", "pipedrive", ("person id", "person name"), _PIPEDRIVE, ","),
     Layout("pipedrive_es", "pipedrive", ("persona id", "persona nombre"), _PIPEDRIVE_ES, ","),
+    Layout("pipedrive_pt", "pipedrive", ("pessoa id", "pessoa nome"), _PIPEDRIVE_PT, ","),
     Layout("pipedrive_short", "pipedrive", ("id", "name", "email work", "phone work"), _PIPEDRIVE, ","),
     Layout(
         "zoho",
@@ -144,6 +174,7 @@ LAYOUTS: tuple[Layout, ...] = (
         {"asst phone": "ignore", "contact owner": "ignore"},
         ",",
     ),
+    Layout("zoho_es", "zoho", ("id de registro", "nombre", "apellidos", "nombre de cuenta"), {}, ","),
     Layout(
         "mailchimp",
         "mailchimp",
@@ -164,19 +195,10 @@ LAYOUTS: tuple[Layout, ...] = (
         "brevo",
         "brevo",
         ("email", "email blacklisted", "sms blacklisted"),
-        {
-            "sms": "phone",
-            "lastname": "last_name",
-            "firstname": "first_name",
-            "whatsapp": "phone",
-            "landline number": "phone",
-            "ext id": "external_id",
-            "contact id": "external_id",
-            "opt in": "opt_in.email",
-            "double opt in": "opt_in.email",
-        },
+        _BREVO,
         date_order="dmy",
     ),
+    Layout("brevo_contacts", "brevo", ("sms", "added time", "modified time"), _BREVO, date_order="dmy"),
     Layout(
         "chatwoot",
         "chatwoot",

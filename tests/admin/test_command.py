@@ -75,7 +75,8 @@ def test_values_are_the_cells_of_accepted_rows(run: Run, people: Path, tmp_path:
     done = run(tmp_path / "home", "import", str(people), "--json", "--values", "--dry-run")
 
     document = json.loads(done.stdout)
-    assert set(document) <= _KEYS | {"batch_id", "warnings", "columns_not_taken", "values"}
+    assert set(document) <= _KEYS | {"batch_id", "warnings", "columns_not_taken", "values", "dry_run"}
+    assert document["dry_run"] is True
     assert len(document["values"]) == document["rows_ok"] == 3
     assert document["values"][0] == {"Nombre": "Ana", "Correo": "ana@example.org", "Teléfono": "+57 300 111 2233"}
 
@@ -203,7 +204,8 @@ def test_the_batches_are_shown_in_spanish_where_spanish_is_set(run: Run, people:
 
     assert all(word in listed for word in ("Archivo", "Estado", "Filas", "Rechaz.", "terminado"))
     assert "Estado: terminado" in shown
-    assert "se conoce por su nombre" in seen
+    assert "Correspondencia propuesta" in seen
+    assert "No se importó nada" in seen
 
 
 def test_a_profile_is_saved_in_its_folder_and_nowhere_else(run: Run, people: Path, tmp_path: Path) -> None:

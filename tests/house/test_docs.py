@@ -26,7 +26,7 @@ from warehouse.audit import Asked
 from warehouse.store import open_store
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-_UNKNOWN_LAYOUT = "Quién,Móvil de contacto\nAna Díaz,300 111 2233\nLuis Gil,300 222 3344\nEva Paz,300 333 4455\n"
+_UNKNOWN_LAYOUT = "Quién,Dónde llamarle\nAna Díaz,300 111 2233\nLuis Gil,300 222 3344\nEva Paz,300 333 4455\n"
 
 
 def blocks(page: str, kind: str) -> list[str]:

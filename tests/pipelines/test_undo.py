@@ -69,7 +69,7 @@ def test_an_import_is_taken_back_once(store: Roll) -> None:
     store.import_text("nombre,teléfono\nAna,3001112233\n")
     _undo(store, 1)
 
-    with pytest.raises(InputError, match="only a finished import"):
+    with pytest.raises(InputError, match="only an import whose rows were taken"):
         _undo(store, 1)
 
 

@@ -178,3 +178,20 @@ def test_without_a_list_of_folders_there_is_one_drop_folder(tmp_path: Path) -> N
 
     assert (only.path, only.profile) == (tmp_path / "drop", "default")
     assert (named.path, named.profile) == ((tmp_path / "in").resolve(), "shop")
+
+
+def test_a_profile_is_not_written_over_unless_that_is_said(tmp_path: Path) -> None:
+    save_profile(tmp_path, FULL)
+
+    with pytest.raises(ProfileError, match="--force"):
+        save_profile(tmp_path, Profile(name=FULL.name))
+    save_profile(tmp_path, Profile(name=FULL.name), over=True)
+
+    assert read_profile(tmp_path, FULL.name) == Profile(name=FULL.name)
+
+
+def test_a_table_that_means_nothing_in_the_folders_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folders.toml").write_text('[[folder]]\npath = "a"\n[[carpeta]]\npath = "b"\n', "utf-8")
+
+    with pytest.raises(FoldersError, match="'carpeta'"):
+        read_folders(tmp_path)

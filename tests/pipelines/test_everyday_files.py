@@ -1,0 +1,149 @@
+"""Files as offices write them: everyday headers in Spanish and Portuguese, exports of products, countries by name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.headers import header_target
+from tests.conftest import Roll
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Cel", "Cel.", "Tfno", "Nº móvil", "No. Celular", "N° de teléfono", "Tel. móvil", "Móvil/Celular"),
+        *("Celular/WhatsApp", "Telefone/WhatsApp", "Telefone comercial", "Celular de contacto", "Tel. principal"),
+    ],
+)
+def test_everyday_headers_of_phones_are_known(header: str) -> None:
+    assert header_target(header) == "phone"
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [
+        ("Endereço de email", "email"),
+        ("Email de contacto", "email"),
+        ("Pessoa - E-mail - Trabalho", "email"),
+        ("Nombre/s", "first_name"),
+        ("Nombre de la cuenta", "company"),
+        ("Cidade do endereço comercial", "city"),
+        ("No WhatsApp", "opt_out.whatsapp"),
+        ("No llamar", "opt_out.phone"),
+        ("Cancelou a assinatura de todos os e-mails", "opt_out.email"),
+        ("Cela", None),
+        ("Nº de cuenta", None),
+    ],
+)
+def test_headers_mean_what_people_mean(header: str, target: str | None) -> None:
+    assert header_target(header) == target
+
+
+def consents(roll: Roll) -> list[tuple[Any, ...]]:
+    return roll.rows("SELECT channel, state FROM consents ORDER BY contact_id, channel")
+
+
+def ids(roll: Roll) -> list[str]:
+    return [value for (value,) in roll.rows("SELECT value FROM contact_keys WHERE kind = 'external_id' ORDER BY value")]
+
+
+def test_the_default_export_of_brevo_is_known(roll: Roll) -> None:
+    head = "CONTACT ID;EMAIL;LASTNAME;FIRSTNAME;WHATSAPP;SMS;DOUBLE_OPT-IN;OPT_IN;ADDED_TIME;MODIFIED_TIME\n"
+
+    roll.import_text(f"{head}1;luca@br.es;Gómez;Lucas;;34611223344;1;Yes;;\n2;;Sms;Solo;;34611223366;;No;;\n")
+
+    assert roll.living() == [("Lucas Gómez", "+34611223344", "luca@br.es"), ("Solo Sms", "+34611223366", None)]
+    assert (ids(roll), consents(roll)) == (["brevo:1", "brevo:2"], [("email", "in"), ("email", "out")])
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (
+            "Pessoa - ID,Pessoa - Nome,Pessoa - E-mail - Trabalho,Pessoa - Status de marketing\n"
+            "1,Ana Sousa,ana@x.br,Descadastrado\n",
+            "pipedrive:1",
+        ),
+        (
+            "ID do registro,Nome,Sobrenome,E-mail,Cancelou a assinatura de todos os e-mails\n"
+            "1,Ana,Sousa,ana@x.br,true\n",
+            "hubspot:1",
+        ),
+    ],
+    ids=["pipedrive", "hubspot"],
+)
+def test_portuguese_exports_keep_ids_and_opt_outs(roll: Roll, text: str, key: str) -> None:
+    report = roll.import_text(text)
+
+    assert report.columns_not_taken == ()
+    assert roll.living("display_name, email") == [("Ana Sousa", "ana@x.br")]
+    assert (ids(roll), consents(roll)) == ([key], [("email", "out")])
+
+
+def test_a_lone_nombre_is_the_whole_name_and_leaves_first_names_alone(roll: Roll) -> None:
+    roll.import_text("Nombre,Apellidos,Correo\nAna,Díaz,ana@x.co\n")
+    roll.import_text("Nombre;Correo;Celular\nAna Díaz;ana@x.co;3001112233\n")
+
+    assert roll.living("display_name, first_name, last_name") == [("Ana Díaz", "Ana", "Díaz")]
+
+
+def test_a_second_column_of_one_name_is_said_not_to_be_taken(roll: Roll) -> None:
+    report = roll.import_text("Nombre;Correo;Empresa;Empresa\nAna;ana@x.co;Uno;Dos\n")
+
+    assert report.columns_not_taken == ("Empresa",)
+    assert roll.living("company") == [("Uno",)]
+
+
+def test_every_phone_of_a_cell_is_kept_or_said(roll: Roll) -> None:
+    rows = ["A,+57 300 111 2201 / fijo 601 444 5566", "B,+57 300 111 2202 / casa: 601 444 5567", "C,300 111 2203 | 12"]
+
+    report = roll.import_text("nombre,teléfono\n" + "\n".join(rows) + "\n")
+
+    assert roll.rows("SELECT value FROM contact_keys WHERE kind = 'phone' ORDER BY value") == [
+        ("+576014445566",),
+        ("+576014445567",),
+    ]
+    assert (report.warnings, report.reject_file is not None) == (1, True)
+    assert "phone_invalid" in Path(str(report.reject_file)).read_text("utf-8")
+
+
+@pytest.mark.parametrize("column", ["País", "Country"])
+def test_the_country_of_a_row_helps_its_phone(roll: Roll, column: str) -> None:
+    rows = "Ana,3001112233,Colombia\nBia,11 98765-4321,Brasil\nLu,987 654 321,PERÚ\nEva,3001112233,Atlántida\n"
+
+    report = roll.import_text(f"Nombre,Teléfono,{column}\n{rows}", default_country="")
+
+    assert roll.living("phone") == [("+573001112233",), ("+5511987654321",), ("+51987654321",)]
+    assert list(report.row_errors) == [4]
+
+
+def test_a_fax_is_no_key(roll: Roll) -> None:
+    head = (
+        "First Name,Last Name,Labels,E-mail 1 - Value,Phone 1 - Label,Phone 1 - Value,Phone 2 - Label,Phone 2 - Value\n"
+    )
+
+    roll.import_text(f"{head}Ana,Díaz,x,a@x.co,Work Fax,+576014445566,Mobile,+573001112233\n")
+
+    assert roll.living("phone") == [("+573001112233",)]
+    assert roll.rows("SELECT count(*) FROM contact_keys WHERE kind = 'phone'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("header", "stored"),
+    [
+        ("Create Date (GMT-5)", "2025-01-03 04:30"),
+        ("Create Date (GMT+2)", "2025-01-02 21:30"),
+        ("Create Date", "2025-01-02 23:30"),
+    ],
+)
+def test_the_zone_that_a_header_names_counts(roll: Roll, header: str, stored: str) -> None:
+    roll.import_text(f"Record ID,First Name,Last Name,Email,{header}\n1,Ana,Díaz,a@x.co,2025-01-02 23:30\n")
+
+    assert roll.one("SELECT strftime('%Y-%m-%d %H:%M', created_at / 1000000, 'unixepoch') FROM contacts") == stored
+
+
+def test_bytes_that_are_no_text_are_shown_as_such_in_the_report(roll: Roll) -> None:
+    report = roll.import_bytes("nombre,correo\nÁngela,a@x.co\n".encode() + b"Jos\xff\xff,b@x.co\n")
+
+    assert "\ufdd0" not in Path(str(report.reject_file)).read_text("utf-8")
