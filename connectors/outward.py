@@ -6,21 +6,27 @@ no proxies of the environment.
 """
 
 import ipaddress
+import os
 import socket
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from schemas.errors import InputError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_MOST_BYTES = 64_000
+_DAY = 86_400
 _ASSIGNED = ipaddress.IPv4Network("192.0.0.0/24")
 """Addresses of protocols, which this Python's `is_global` takes for public."""
 _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
@@ -28,6 +34,10 @@ _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:
 
 class MayNotGo(InputError):
     """The address is none that may be called."""
+
+
+class NotAnswered(Exception):
+    """Nothing came back that can be understood; the message is the kind of error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,17 @@ class Answer:
 
 
 def check_url(url: str, allowed: Sequence[Network]) -> tuple[str, int, Address]:
-    """The host, the port and a checked address of a URL; raises MayNotGo, or OSError where the name is not known."""
+    """The host, the port and a checked address of a URL; raises MayNotGo."""
     parts = _split(url)
     host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
-    found = [ipaddress.ip_address(item[4][0]) for item in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise MayNotGo(
+            f"The host {host} is not found. Check how it is written.",
+            f"No se encuentra el servidor {host}. Revise cómo está escrito.",
+        ) from error
+    found = [ipaddress.ip_address(item[4][0]) for item in known]
     for address in found:
         if not _is_public(address) and not any(address in network for network in allowed):
             raise MayNotGo(
@@ -100,12 +117,38 @@ def _last_four(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return None
 
 
+class _Deadline:
+    """Cuts every connection of a request once its time is over, however slowly the other side goes on sending."""
+
+    def __init__(self, seconds: float) -> None:
+        self._copies: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._cut)
+
+    def watch(self, connection: socket.socket) -> None:
+        self._copies.append(socket.socket(fileno=os.dup(connection.fileno())))
+
+    def _cut(self) -> None:
+        for copy in self._copies:
+            with suppress(OSError):
+                copy.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> "_Deadline":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        for copy in self._copies:
+            copy.close()
+
+
 class _Pinned(HTTPAdapter):
     """Connects to an address that was checked, and still asks for the host by its name."""
 
-    def __init__(self, host: str, address: Address) -> None:
+    def __init__(self, host: str, address: Address, deadline: _Deadline) -> None:
         super().__init__()
         self._host, self._address = host, address
+        self.poolmanager.pool_classes_by_scheme = _watched_pools(deadline)
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
@@ -114,6 +157,30 @@ class _Pinned(HTTPAdapter):
         if where["scheme"] == "https":
             how |= {"server_hostname": self._host, "assert_hostname": self._host}
         return {**where, "host": str(self._address)}, how
+
+
+def _watched_pools(deadline: _Deadline) -> dict[str, type[HTTPConnectionPool]]:
+    """Pools whose connections are watched from the first byte on."""
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            connection = super()._new_conn()
+            deadline.watch(connection)
+            return connection
+
+    class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            connection = super()._new_conn()
+            deadline.watch(connection)
+            return connection
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +193,25 @@ class Reach:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], reach: Reach) -> Answer:
-    """POST a body; raises MayNotGo, OSError or requests' own errors. What comes back is not read beyond a little."""
+    """POST a body; raises MayNotGo, or NotAnswered. Of what comes back only the status and the headers are read."""
     host, port, address = check_url(url, reach.networks)
-    plain = port in (80, 443)
     shown = f"[{host}]" if ":" in host else host
-    with requests.Session() as session:
+    said = {**headers, "Host": shown if port in (80, 443) else f"{shown}:{port}", "User-Agent": "Padron"}
+    how: dict[str, Any] = {"timeout": reach.seconds, "allow_redirects": False, "stream": True}
+    with _Deadline(reach.seconds) as deadline, requests.Session() as session:
         session.trust_env = False
         session.verify = reach.ca_file or True
-        session.mount(url, _Pinned(host, address))
-        said = {**headers, "Host": shown if plain else f"{shown}:{port}", "User-Agent": "Padron"}
-        with session.post(
-            url, data=body, headers=said, timeout=reach.seconds, allow_redirects=False, stream=True
-        ) as answer:
-            answer.raw.read(_MOST_BYTES, decode_content=False)
-            return Answer(answer.status_code, _seconds(answer.headers.get("Retry-After")))
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Pinned(host, address, deadline))
+        try:
+            with session.post(url, data=body, headers=said, **how) as answer:
+                return Answer(answer.status_code, _seconds(answer.headers.get("Retry-After")))
+        except (OSError, ValueError, requests.RequestException, HTTPError) as error:
+            raise NotAnswered(type(error).__name__) from error
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text and text.isascii() and text.isdigit() else None
+    """What Retry-After says, at most a day."""
+    if not text or not text.isascii() or not text.isdigit():
+        return None
+    return float(min(int(text[:6]), _DAY)) if len(text) <= 6 else float(_DAY)

@@ -35,6 +35,7 @@ def ask_for_undo(store: Store, number: int, asked: Asked) -> Work:
     with transaction(store) as connection:
         batch = batches.get_batch(connection, number)
         check_can_be_undone(batch)
+        jobs.lock_jobs(connection)
         standing = jobs.open_job(connection, UNDO, f"batch:{number}")
         if standing is not None:
             return standing
@@ -140,6 +141,10 @@ def _failed(english: str, spanish: str) -> dict[str, Any]:
 
 def _undo(engine: Engine, work: Work, clock: Clock, progress: Progress) -> dict[str, Any]:
     number = int(work.object.removeprefix("batch:"))
+    with reading(engine) as connection:
+        batch = batches.get_batch(connection, number)
+    if work.attempts > 1 and batch.state == "undone":
+        return {"batch_id": number}  # done by an attempt that died before it could say so
     report = asdict(undo_batch(engine, number, work.actor, clock, progress))
     kept = report.pop("kept")
     return {**report, "kept": len(kept), "kept_contacts": list(kept[:_MOST_KEPT])}

@@ -23,6 +23,8 @@ _CHUNK = 500
 _TIMES = ("last_interaction_at",)
 _PROTECTS = {"consent": "out", "status": "blocked"}
 """What of a field keeps a person from being written to."""
+_GATHERED = ("tags", "note")
+"""What several imports add to; each takes its own away."""
 _FORMS = {"phone": "phone_match", "email": "email_match"}
 
 
@@ -49,29 +51,52 @@ def undo_batch(
     """
     with reading(engine) as connection:
         batch = batches.get_batch(connection, number)
-        fields = roll.known_fields(connection)
-        later, total = undo.contacts_of_later(connection, number), undo.count_changes(connection, number)
+        fields, total = roll.known_fields(connection), undo.count_changes(connection, number)
     check_can_be_undone(batch)
     with transaction(engine) as connection:
         batches.set_batch(connection, number, {"state": "undoing"})
+    others = _Others(batch)
     report, after, done = UndoReport(number), 0, 0
     while True:
         progress(done, total)
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
+            others.look(connection)
             changes = undo.changes_of(connection, number, after, _CHUNK)
-            context = _Undo(number, actor, clock(), fields, later)
             if not changes:
-                report = _remove_kept(connection, report, context)
-                batches.set_batch(connection, number, {"state": "undone"})
-                return replace(report, kept=tuple(sorted(set(report.kept))))
-            report = _undo(connection, changes, report, context)
+                break
+            report = _undo(connection, changes, report, _Undo(number, actor, clock(), fields, others.contacts))
             after, done = changes[-1].id, done + len(changes)
+    report = _remove_kept(engine, report, _Undo(number, actor, clock(), fields, others.contacts), others)
+    return replace(report, kept=tuple(sorted(set(report.kept))))
+
+
+class _Others:
+    """The contacts that rows of later imports went to, or of those that ran beside this one; looked at again and again.
+
+    They may have said the same again without changing anything, which no history shows.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._seen: dict[int, int] = {}
+        self.contacts: set[int] = set()
+
+    def look(self, connection: Connection) -> None:
+        """Add what was applied since the last look."""
+        rows = undo.rows_of_others(connection, self._batch)
+        new = [number for number in rows if number not in self._seen]
+        for start in range(0, len(new), _CHUNK):
+            self.contacts |= undo.contacts_of(connection, new[start : start + _CHUNK])
+        for number, done in rows.items():
+            if done > self._seen.get(number, done):
+                self.contacts |= undo.contacts_of(connection, [number], self._seen[number])
+        self._seen = rows
 
 
 @dataclass(frozen=True, slots=True)
 class _Undo:
-    """`later` are the contacts that rows of later imports went to.
+    """`later` are the contacts that rows of later imports went to, or of imports that ran beside this one.
 
     Those may have said the same again, so that such a contact, its keys, tags, block and opt-outs stay.
     """
@@ -88,15 +113,16 @@ def _undo(connection: Connection, changes: list[Any], report: UndoReport, contex
     creates: list[int] = []
     restored = lifted = 0
     kept: list[int] = []
-    for _, contact_id, operation, diff, newer in changes:
+    for number, contact_id, operation, diff, newer in changes:
         contact = undo.current(connection, contact_id)
         if not contact or contact["deleted_at"] is not None:
             continue
         if operation == "create":
             (kept if newer or contact_id in context.later else creates).append(contact_id)
             continue
-        back = _restore(connection, contact, diff or {}, context)
-        if set(diff or {}) - set(back):
+        touched = undo.fields_changed_since(connection, contact_id, number, context.batch_id) if newer else set()
+        back, standing = _restore(connection, contact, diff or {}, touched, context)
+        if set(diff or {}) - set(back) - standing:
             kept.append(contact_id)
         if back:
             restored += 1
@@ -114,13 +140,24 @@ def _undo(connection: Connection, changes: list[Any], report: UndoReport, contex
     )
 
 
-def _remove_kept(connection: Connection, report: UndoReport, context: _Undo) -> UndoReport:
+def _remove_kept(engine: Engine, report: UndoReport, context: _Undo, others: _Others) -> UndoReport:
     """Remove the contacts that earlier undone imports made, and that stayed for the sake of this one only."""
-    ids = undo.kept_for(connection, context.batch_id)
-    lifted = undo.remove_contacts(connection, ids, context.at)
-    for contact_id in ids:
-        _note(connection, contact_id, None, context)
-    return replace(report, removed=report.removed + len(ids), lifted=report.lifted + lifted)
+    ids: list[int] | None = None
+    seen = removed = lifted = 0
+    while True:
+        with transaction(engine) as connection:
+            bulk.lock_keys(connection)
+            others.look(connection)
+            if ids is None or roll.changed_by_others(connection, seen, context.batch_id):
+                ids = undo.kept_for(connection, context.batch_id)
+            part, ids = [one for one in ids[:_CHUNK] if one not in others.contacts], ids[_CHUNK:]
+            lifted += undo.remove_contacts(connection, part, context.at)
+            for contact_id in part:
+                _note(connection, contact_id, None, context)
+            removed, seen = removed + len(part), roll.last_change(connection)
+            if not ids:
+                batches.set_batch(connection, context.batch_id, {"state": "undone"})
+                return replace(report, removed=report.removed + removed, lifted=report.lifted + lifted)
 
 
 def _note(connection: Connection, contact_id: int, diff: dict[str, Any] | None, context: _Undo) -> None:
@@ -130,18 +167,24 @@ def _note(connection: Connection, contact_id: int, diff: dict[str, Any] | None, 
 
 
 def _restore(
-    connection: Connection, contact: dict[str, Any], diff: dict[str, list[Any]], context: _Undo
-) -> dict[str, list[Any]]:
-    """Put back every field that still is what the import made it; the changes made."""
+    connection: Connection, contact: dict[str, Any], diff: dict[str, list[Any]], touched: set[str], context: _Undo
+) -> tuple[dict[str, list[Any]], set[str]]:
+    """Put back every field that still is what the import made it; the changes made, and the fields already put back.
+
+    What others `touched` since stays, also where they came back to the same value.
+    """
     back: dict[str, list[Any]] = {}
     values: dict[str, Any] = {}
+    standing: set[str] = set()
     for name, (old, new) in diff.items():
-        if name == "keys":
+        if name == "keys" or (name in touched and name not in _GATHERED):
             continue
         if name in contact:
             if _may_go_back(contact, name, (old, new), context):
                 values |= _field(connection, contact, name, old)
                 back[name] = [new, old]
+            elif _as_json(contact[name]) == old:
+                standing.add(name)
         elif _restore_other(connection, contact["id"], name, (old, new), context):
             back[name] = [new, old]
     dropped = [] if contact["id"] in context.later else _dropped_keys(diff, back)
@@ -151,7 +194,7 @@ def _restore(
     if back:
         values["search_text"] = _search_text({**contact, **values})
         undo.set_contact(connection, contact["id"], values)
-    return back
+    return back, standing
 
 
 def _may_go_back(contact: dict[str, Any], name: str, change: tuple[Any, Any], context: _Undo) -> bool:

@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import requests
-
-from connectors.outward import Answer, MayNotGo, Reach, check_url, post
+from connectors.outward import Answer, MayNotGo, NotAnswered, Reach, check_url, post
 from pipelines.events import delivery
 from pipelines.imports import Clock
 from pipelines.operators import VersionDiffers
 from pipelines.secrets import decrypt, encrypt
 from schemas.errors import InputError
-from schemas.events import EVENTS
+from schemas.events import EVENTS, OF_CONTACTS
 from schemas.operators import WrongField
 from schemas.settings import Settings
 from warehouse import audit, webhooks
@@ -39,7 +37,6 @@ _A_WHILE = timedelta(seconds=20)
 _OLD_SECRET_LASTS = timedelta(hours=24)
 _TEST = "webhook.test"
 _GONE = 410
-_LONGEST_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,8 @@ class WebhookForm:
 
 def create_webhook(store: Store, settings: Settings, form: WebhookForm, asked: Asked) -> tuple[str, Webhook]:
     """A webhook, and the secret that its tellings are signed with, which is told this once."""
-    _check(settings, form)
+    _check_events(form)
+    _check_url(settings, form)
     secret = _new_secret()
     values = {
         "url": form.url,
@@ -70,7 +68,7 @@ def create_webhook(store: Store, settings: Settings, form: WebhookForm, asked: A
     return secret, made
 
 
-def _check(settings: Settings, form: WebhookForm) -> None:
+def _check_events(form: WebhookForm) -> None:
     unknown = sorted(set(form.events) - EVENTS.keys())
     if unknown or not form.events:
         listed = ", ".join(EVENTS)
@@ -80,17 +78,13 @@ def _check(settings: Settings, form: WebhookForm) -> None:
             f"There is no event {unknown[0]!r}. Known: {listed}." if unknown else f"Name at least one of: {listed}.",
             f"No existe el evento {unknown[0]!r}. Hay: {listed}." if unknown else f"Indique al menos uno de: {listed}.",
         )
+
+
+def _check_url(settings: Settings, form: WebhookForm) -> None:
     try:
         check_url(form.url, settings.allowed_networks)
     except MayNotGo as error:
         raise WrongField("url", "not_allowed", error.said("en"), error.said("es")) from error
-    except OSError as error:
-        raise WrongField(
-            "url",
-            "unknown_host",
-            f"The host of {form.url} is not found. Check how it is written.",
-            f"No se encuentra el servidor de {form.url}. Revise cómo está escrito.",
-        ) from error
 
 
 def _told(webhook: Webhook) -> dict[str, Any]:
@@ -128,7 +122,9 @@ def edit_webhook(
     with reading(store) as connection:
         before = webhooks.get_webhook(connection, number)
     form = WebhookForm(**{**{name: getattr(before, name) for name in WebhookForm.__slots__}, **changes})
-    _check(settings, form)
+    _check_events(form)
+    if form.url != before.url or (form.is_active and not before.is_active):
+        _check_url(settings, form)
     with transaction(store) as connection:
         before = webhooks.get_webhook(connection, number)
         if version is not None and version != before.version:
@@ -139,7 +135,8 @@ def edit_webhook(
         values = {**{name: getattr(form, name) for name in WebhookForm.__slots__}, "events": sorted(set(form.events))}
         if form.is_active:
             values["disabled_because"] = None
-        if form.is_active and not before.is_active:
+        of_contacts = set(OF_CONTACTS)
+        if (form.is_active and not before.is_active) or not of_contacts & set(before.events):
             values["last_change"] = webhooks.last_change(connection)
         webhooks.set_webhook(connection, number, values)
         after = webhooks.get_webhook(connection, number)
@@ -209,15 +206,17 @@ def _send_to(store: Store, settings: Settings, number: int, clock: Clock) -> Non
         webhook = webhooks.claim_webhook(connection, number, began, began + _BELIEVED_LOST)
     if webhook is None:
         return
-    with ThreadPoolExecutor(_AT_ONCE, f"webhook {number}") as pool:
-        while clock() - began < _A_WHILE:
-            now = clock()
-            with transaction(store) as connection:
-                due = webhooks.claim_deliveries(connection, number, now, now + _BELIEVED_LOST, _AT_ONCE)
-            if not all(list(pool.map(lambda one: _send(store, settings, webhook, one, clock), due))) or not due:
-                break
-    with transaction(store) as connection:
-        webhooks.release_webhook(connection, number)
+    try:
+        with ThreadPoolExecutor(_AT_ONCE, f"webhook {number}") as pool:
+            while clock() - began < _A_WHILE:
+                now = clock()
+                with transaction(store) as connection:
+                    due = webhooks.claim_deliveries(connection, number, now, now + _BELIEVED_LOST, _AT_ONCE)
+                if not all(list(pool.map(lambda one: _send(store, settings, webhook, one, clock), due))) or not due:
+                    break
+    finally:
+        with transaction(store) as connection:
+            webhooks.release_webhook(connection, number, began + _BELIEVED_LOST)
 
 
 def _send(store: Store, settings: Settings, webhook: Webhook, one: Delivery, clock: Clock) -> bool:
@@ -255,8 +254,8 @@ def _post(
         answer = post(url, body, headers, Reach(settings.allowed_networks, str(ca_file) if ca_file else None))
     except MayNotGo as error:
         return None, error.said(settings.language)
-    except (OSError, requests.exceptions.RequestException) as error:
-        return None, type(error).__name__
+    except NotAnswered as error:
+        return None, str(error)
     return answer, None if 200 <= answer.status < 300 else f"HTTP {answer.status}"
 
 
@@ -268,8 +267,8 @@ def _next(one: Delivery, answer: Answer | None, now: datetime) -> dict[str, Any]
     if one.attempts > len(PAUSES):
         return _DEAD
     pause = PAUSES[one.attempts - 1] * random.uniform(1.0, 1.1)
-    asked = timedelta(seconds=answer.wait) if answer and answer.wait else timedelta(0)
-    return {"next_at": now + max(pause, min(asked, _LONGEST_PAUSE))}
+    asked = timedelta(seconds=answer.wait or 0) if answer else timedelta(0)
+    return {"next_at": now + max(pause, asked)}
 
 
 def signed(message_id: str, body: bytes, keys: Sequence[str], now: datetime) -> dict[str, str]:

@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
-from sqlalchemy import Column, Connection, MetaData, Select, Table, bindparam, insert, select, text, update
+from sqlalchemy import Column, Connection, MetaData, Select, Table, bindparam, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from warehouse.engines import REHEARSAL
@@ -47,9 +48,11 @@ def take_ids(connection: Connection, name: str, count: int) -> int:
         return first
     statement = update(id_ranges).where(id_ranges.c.name == name).values(next_id=id_ranges.c.next_id + count)
     last = connection.execute(statement.returning(id_ranges.c.next_id)).scalar()
-    if last is None:
-        connection.execute(insert(id_ranges).values(name=name, next_id=count + 1))
-        return 1
+    if last is None:  # the first of this name; another connection may add it at the same moment
+        dialect = postgresql if is_postgresql(connection) else sqlite
+        added = dialect.insert(id_ranges).values(name=name, next_id=count + 1)
+        added = added.on_conflict_do_update(index_elements=["name"], set_={"next_id": id_ranges.c.next_id + count})
+        last = connection.execute(added.returning(id_ranges.c.next_id)).scalar_one()
     return int(last) - count
 
 

@@ -66,6 +66,11 @@ def get_job(connection: Connection, number: int) -> Work:
     return _work(row)
 
 
+def lock_jobs(connection: Connection) -> None:
+    """Take turns at asking for jobs; held to the end of the transaction."""
+    bulk.take_ids(connection, "jobs", 0)
+
+
 def open_job(connection: Connection, kind: str, object_: str) -> Work | None:
     """The job of this kind on this object that is not finished."""
     c = jobs.c

@@ -271,7 +271,7 @@ candidate_pairs = Table(
     "candidate_pairs",
     metadata,
     Column("contact_a", BigInteger, primary_key=True, autoincrement=False),
-    Column("contact_b", BigInteger, primary_key=True, autoincrement=False),
+    Column("contact_b", BigInteger, primary_key=True, autoincrement=False, index=True),
     Column("reason", String(24), nullable=False),
     Column("batch_id", BigInteger),
     Column("row", BigInteger),

@@ -1,11 +1,12 @@
 """The statements of taking a batch back: what it created and changed, and putting values back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, or_, select, update
 
+from warehouse.batches import Batch
 from warehouse.tables import (
     batch_rows,
     batches,
@@ -158,18 +159,35 @@ def kept_for(connection: Connection, batch_id: int) -> list[int]:
     )
     query = select(contacts.c.id).join(mine, mine.c.contact_id == contacts.c.id)
     found = connection.execute(query.where(contacts.c.deleted_at.is_(None), made, ~touched)).scalars().all()
-    others_have = contacts_of_later(connection, 0, but=batch_id) if found else set()
-    return sorted(set(found) - others_have)
+    if not found:
+        return []
+    standing = select(batches.c.id).where(batches.c.id != batch_id, batches.c.state != "undone")
+    return sorted(set(found) - contacts_of(connection, connection.execute(standing).scalars()))
 
 
-def contacts_of_later(connection: Connection, batch_id: int, but: int = 0) -> set[int]:
-    """The contacts that rows of later imports, but for one, went to; not of imports that were taken back."""
+def rows_of_others(connection: Connection, batch: Batch) -> dict[int, int]:
+    """How many rows the imports applied that came after a batch, or that ran beside it; not those taken back."""
     b = batches.c
-    later = select(b.id).where(b.id > batch_id, b.id != but, b.state != "undone")
-    query = select(batch_rows.c.contact_id).where(
-        batch_rows.c.batch_id.in_(later), batch_rows.c.contact_id.is_not(None)
-    )
+    beside = or_(b.finished_at.is_(None), b.finished_at >= (batch.started_at or batch.created_at))
+    query = select(b.id, b.rows_done).where(b.id != batch.id, b.state != "undone", or_(b.id > batch.id, beside))
+    return {number: int(done) for number, done in connection.execute(query)}
+
+
+def contacts_of(connection: Connection, numbers: Iterable[int], after: int = 0) -> set[int]:
+    """The contacts that rows of these imports went to, those after a row."""
+    r = batch_rows.c
+    query = select(r.contact_id).where(r.batch_id.in_(list(numbers)), r.row > after, r.contact_id.is_not(None))
     return set(connection.execute(query.distinct()).scalars())
+
+
+def fields_changed_since(connection: Connection, contact_id: int, change_id: int, batch_id: int) -> set[str]:
+    """The fields of a contact that others changed after a change; not imports that were taken back, nor undo itself."""
+    c = contact_changes.c
+    undone = select(batches.c.id).where(batches.c.state == "undone")
+    by = func.coalesce(c.batch_id, 0)
+    query = select(c.diff).where(c.contact_id == contact_id, c.id > change_id, by != batch_id, by.not_in(undone))
+    diffs = connection.execute(query.where(c.operation != "undo", c.diff.is_not(None))).scalars()
+    return {name for diff in diffs for name in diff or {}}
 
 
 def add_change(connection: Connection, values: dict[str, Any]) -> None:

@@ -40,7 +40,8 @@ deliveries = Table(
     Column("sent_at", UtcTime),
     Column("status", Integer),
     Column("error", Text),
-    Index("ix_deliveries_state_next_at", "state", "next_at"),
+    Index("ix_deliveries_webhook_id_state_next_at", "webhook_id", "state", "next_at"),
+    Index("ix_deliveries_created_at", "created_at"),
     Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
     comment="Each telling of an event to a webhook: `waiting`, `sent`, or `dead` after three days. `body` is what is "
     "signed and sent; `next_at` is when to try next, and while one is being sent, when to believe it lost.",

@@ -144,6 +144,24 @@ def _dying_later(later: timedelta) -> Clock:
     return lambda: clock() + later
 
 
+def test_a_job_whose_worker_died_after_the_last_row_is_done(store: Roll) -> None:
+    work = ask_for_undo(store.engine, imported(store, 1), asked())
+    settings = settings_of(store)
+
+    def dies_when_undone() -> datetime:
+        if store.one("SELECT state FROM batches") == "undone":
+            raise Died
+        return utc_now()
+
+    with pytest.raises(Died):
+        run_job(store.engine, work.id, settings, dies_when_undone)
+
+    done = run_job(store.engine, work.id, settings, lambda: utc_now() + timedelta(hours=1))
+
+    assert done is not None
+    assert (done.state, store.living()) == ("done", [])
+
+
 def test_a_refusal_is_told_in_both_languages(store: Roll) -> None:
     batch = imported(store, 1)
     work = ask_for_undo(store.engine, batch, asked())

@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.undo import undo_batch
 from schemas.errors import InputError
+from schemas.reports import ImportReport
 from tests.conftest import Roll, utc_now
 
 
@@ -217,3 +218,51 @@ def test_a_contact_that_stayed_for_an_import_stays_while_another_has_it(store: R
     undo_batch(store.engine, 2, "test", utc_now)
 
     assert store.living("email") == [("ana@example.org",)]
+
+
+def test_a_value_that_came_back_by_a_later_import_stays(store: Roll) -> None:
+    batches = [
+        store.import_text(f"correo,empresa\na@x.co,{name}\n").batch_id for name in ("Acme", "Beta", "Gama", "Beta")
+    ]
+    assert batches[1] is not None
+
+    report = undo_batch(store.engine, batches[1], "ana", utc_now)
+
+    assert store.living("company") == [("Beta",)]
+    assert (report.restored, len(report.kept)) == (0, 1)
+
+
+def test_contacts_that_an_import_beside_the_undo_has_too_stay(store: Roll) -> None:
+    rows = "nombre,correo\n" + "".join(f"P{n},p{n}@x.co\n" for n in range(1_200))
+    first = store.import_text(rows).batch_id
+    assert first is not None
+    others: list[ImportReport] = []
+
+    def meanwhile(done: int, total: int) -> None:
+        if done and not others:
+            others.append(store.import_text(rows))
+
+    report = undo_batch(store.engine, first, "ana", utc_now, meanwhile)
+
+    [second] = others
+    assert (second.created, second.unchanged) == (500, 700)
+    assert (report.removed, len(store.living())) == (500, 1_200)
+
+
+def test_what_is_put_back_already_is_not_counted_as_kept(store: Roll) -> None:
+    emails = [f"p{n}@x.co" for n in range(700)]
+    store.import_text("correo,empresa\n" + "".join(f"{one},A\n" for one in emails))
+    second = store.import_text("correo,empresa\n" + "".join(f"{one},B\n" for one in emails)).batch_id
+    assert second is not None
+
+    def dies(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        undo_batch(store.engine, second, "ana", utc_now, dies)
+
+    report = undo_batch(store.engine, second, "ana", utc_now)
+
+    assert (report.restored, report.kept) == (200, ())
+    assert store.rows("SELECT DISTINCT company FROM contacts") == [("A",)]

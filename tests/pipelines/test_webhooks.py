@@ -401,3 +401,22 @@ def test_an_event_that_there_is_not_is_refused(roll: Roll, heard: Receiver) -> N
         hook(roll, heard.url, "contact.eaten")
     with pytest.raises(WrongField, match="at least one"):
         hook(roll, heard.url)
+
+
+def test_what_was_before_an_event_was_asked_for_is_not_told(store: Roll, heard: Receiver) -> None:
+    _, number = hook(store, heard.url, "batch.finished")
+    store.import_text("correo\nana@example.org\n")
+    edit_webhook(store.engine, settings_of(store), number, {"events": ("contact.created",)}, asked())
+    store.import_text("correo\neva@example.org\n")
+
+    assert make_contact_events(store.engine, utc_now()) == 1
+
+
+def test_a_webhook_whose_network_is_no_longer_allowed_can_still_be_switched_off(roll: Roll, heard: Receiver) -> None:
+    _, number = hook(roll, heard.url, "batch.finished")
+
+    changed = edit_webhook(roll.engine, settings_of(roll, webhook_networks=""), number, {"is_active": False}, asked())
+
+    assert not changed.is_active
+    with pytest.raises(WrongField):
+        edit_webhook(roll.engine, settings_of(roll, webhook_networks=""), number, {"is_active": True}, asked())

@@ -25,9 +25,20 @@ def _rewrite(between: str) -> None:
         connection.execute(sa.update(_TABLE).where(_TABLE.c.id == row.id).values(search_text=text))
 
 
+_OLD = 'People who sign in. may_leave_open: may sign out with open conversations.'
+_NEW = _OLD + ' search_text: first name, last name and e-mail without case and accents, a line each.'
+
+
+def _say(comment: str) -> None:
+    if op.get_bind().dialect.name == 'postgresql':
+        op.create_table_comment('operators', comment)
+
+
 def upgrade() -> None:
     _rewrite('\n')
+    _say(_NEW)
 
 
 def downgrade() -> None:
     _rewrite(' ')
+    _say(_OLD)
