@@ -112,16 +112,17 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
         return report_so_far(engine, batch.id, FILING[batch.state], batch.message or "")
     if batch.cancelled_by:
         values = {"name": batch.file, "by": batch.cancelled_by, "rows": batch.rows_done, "batch": batch.id}
-        return report_so_far(engine, batch.id, "rejected", refusal("cancelled", language, **values))
+        text = refusal("cancelled", language, **values)
+        return report_so_far(engine, batch.id, "rejected", f"{text}{refusal('again', language, batch=batch.id)}")
     if not path.exists():
         text = refusal("gone", language, name=batch.file, path=path.parent)
-        return ImportReport(batch.file, "rejected", message=text, batch_id=batch.id)
+        return report_so_far(engine, batch.id, "rejected", text)
     if batch.message and batch.rows_done == 0:
         return ImportReport(batch.file, "needs_mapping", message=batch.message, batch_id=batch.id)
     if batch.attempts > settings.max_attempts:
         values = {"name": batch.file, "attempts": settings.max_attempts, "batch": batch.id}
         text = refusal("given_up", language, **values)
-        return ImportReport(batch.file, "rejected", message=text, batch_id=batch.id)
+        return report_so_far(engine, batch.id, "rejected", text)
     job = Job(
         path,
         batch.file,
@@ -136,6 +137,10 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
         lease.hold(connection, batch.id)
         batches.set_batch(connection, batch.id, {"sha256": file_sha256(path), "size_bytes": path.stat().st_size})
     report = import_batch(engine, batch, job, lease)[0]
+    with reading(engine) as connection:
+        stopped = batches.get_batch(connection, batch.id).cancelled_by is not None
+    if report.status == "rejected" and stopped:
+        return replace(report, message=f"{report.message}{refusal('again', language, batch=batch.id)}")
     if report.status != "needs_mapping":
         return report
     hint = refusal("parked", job.profile.language or language, batch=batch.id)

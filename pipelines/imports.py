@@ -43,7 +43,7 @@ from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
 from warehouse.tables import LIVE_KEYS
 
-_SLICE_SECONDS = 1.0
+_SLICE_SECONDS, _LOOK_SECONDS = 1.0, 1.0
 _SMALLEST, _FIRST, _LARGEST = 500, 20_000, 50_000
 _FIRST_LOAD = 20_000
 _ODD = 0x1E3779B97F4A7C15
@@ -135,9 +135,10 @@ def report_so_far(store: Store, number: int, status: FileStatus, message: str) -
     """What the store knows of a batch whose rows were not all seen by this run."""
     with reading(store) as connection:
         batch = batches.get_batch(connection, number)
-    counts = {name: getattr(batch, name) for name in OUTCOMES}
-    rows = batch.rows_read or batch.rows_done
-    return ImportReport(batch.file, status, rows, warnings=batch.warnings, message=message, batch_id=number, **counts)
+        errors = array("q", batches.rejected_rows(connection, number))
+    counts: dict[str, Any] = {name: getattr(batch, name) for name in OUTCOMES}
+    counts |= {"rows": batch.rows_read or batch.rows_done, "warnings": batch.warnings, "row_errors": errors}
+    return ImportReport(batch.file, status, message=message, batch_id=number, **counts)
 
 
 def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> Tally:
@@ -152,7 +153,7 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
                 job.profile,
                 scratch,
                 report,
-                progress=job.progress,
+                progress=_stopping(store, batch, job),
                 keep_values=job.keep_values,
             )
             pa.default_memory_pool().release_unused()
@@ -161,12 +162,30 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
             _sum_up(tally, staged, noted, language)
             with ThreadPoolExecutor(1, "notes") as aside:
                 written = aside.submit(report_merge_notes, opened, noted, report)
-                _end(store, tally, batch, lease)
+                indexes.build_missing(store)
                 written.result()
         finally:
             report.close()
     tally.has_report = report.rows > 0
+    _end(store, tally, batch, lease)
     return tally
+
+
+def _stopping(store: Store, batch: Batch, job: Job) -> Progress:
+    """The job's progress, which also looks now and then whether somebody cancelled the import."""
+    looked = time.monotonic()
+
+    def progress(rows: int, rejected: int) -> None:
+        nonlocal looked
+        job.progress(rows, rejected)
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            looked = time.monotonic()
+            with reading(store) as connection:
+                by = batches.get_batch(connection, batch.id).cancelled_by
+            if by:
+                raise Cancelled("cancelled", name=job.name, by=by, rows=batch.rows_done, batch=batch.id)
+
+    return progress
 
 
 def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> None:
@@ -222,13 +241,12 @@ def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: 
 
 
 def _end(store: Store, tally: Tally, batch: Batch, lease: Lease) -> None:
-    """Build the indexes that a first load left out, and say that every row is applied."""
-    indexes.build_missing(store)
+    """Say that every row is applied; the indexes are built and the report is whole by now."""
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
         if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
             bulk.refresh_statistics(connection, LIVE_KEYS)
-        values = {"state": "applied", "rows_read": tally.rows, "warnings": tally.warnings}
+        values = {"state": "applied", "rows_read": tally.rows, "warnings": tally.warnings, "cancelled_by": None}
         batches.set_batch(connection, batch.id, {**values, "message": tally.message or None})
 
 

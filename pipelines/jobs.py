@@ -13,6 +13,7 @@ from pipelines.events import emit
 from pipelines.imports import Clock
 from pipelines.undo import check_can_be_undone, undo_batch
 from schemas.errors import InputError
+from schemas.refusals import refusal
 from schemas.settings import Settings
 from warehouse import audit, batches, jobs
 from warehouse.audit import Asked
@@ -73,13 +74,15 @@ def cancel_job(store: Store, number: int, asked: Asked) -> Work:
 def cancel_import(store: Store, number: int, asked: Asked) -> Batch:
     """Ask an import to stop before its next slice; the rows that were taken stay, and can be taken back."""
     with transaction(store) as connection:
-        batches.get_batch(connection, number)
+        batch = batches.get_batch(connection, number)
         if not batches.cancel_batch(connection, number, asked.actor):
             raise InputError(
                 f"Batch {number} takes no more rows: there is nothing to stop.",
                 f"El lote {number} ya no toma filas: no hay nada que detener.",
             )
         audit.add_entry(connection, asked, "batches:cancel", f"batch:{number}")
+        values = {"name": batch.file, "by": asked.actor, "rows": batch.rows_done, "batch": number}
+        batches.end_abandoned(connection, number, asked.at, refusal("cancelled", None, **values))
         return batches.get_batch(connection, number)
 
 

@@ -108,11 +108,12 @@ def add_tasks(app: Celery, settings: Settings) -> None:
         """Wakes a worker that waits for messages, so that it sees that it should stop."""
 
     def sweep_task() -> None:
-        found, asked = sweep(stores.engine(), settings)
-        for number in found:
-            waker.wake(number)
-        for number in asked:
-            waker.wake_for_job(number)
+        with _logged("not swept"):
+            found, asked = sweep(stores.engine(), settings)
+            for number in found:
+                waker.wake(number)
+            for number in asked:
+                waker.wake_for_job(number)
 
     tasks = {IMPORT_DROP: import_drop_task, RUN_JOB: run_job_task, DELIVER: deliver_task, SWEEP: sweep_task}
     for name, task in {**tasks, NOTHING: nothing_task}.items():

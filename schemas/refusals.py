@@ -124,9 +124,13 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "cancelled": (
         "{name} was stopped by {by} after {rows} of its rows. What those did stays, and can be taken back: "
-        "padron batches undo {batch}. To import all of it after all: padron batches retry {batch}",
+        "padron batches undo {batch}.",
         "{by} detuvo {name} después de {rows} de sus filas. Lo que hicieron queda, y se puede deshacer: "
-        "padron batches undo {batch}. Para importarlo entero de todas formas: padron batches retry {batch}",
+        "padron batches undo {batch}.",
+    ),
+    "again": (
+        " To import all of it after all: padron batches retry {batch}",
+        " Para importarlo entero de todas formas: padron batches retry {batch}",
     ),
     "gone": (
         "{name} is no longer in {path}, so it was not imported. Drop it again.",

@@ -167,6 +167,14 @@ def cancel_batch(connection: Connection, number: int, actor: str) -> bool:
     return connection.execute(stopping).first() is not None
 
 
+def end_abandoned(connection: Connection, number: int, now: datetime, message: str) -> None:
+    """Close a cancelled import by hand that nobody works on: no worker would ever look at it."""
+    c = batches.c
+    free = or_(c.lease_until.is_(None), c.lease_until <= now)
+    query = update(batches).where(c.id == number, c.folder.is_(None), c.state.in_(("waiting", "running")), free)
+    connection.execute(query.values(state="rejected", finished_at=now, message=message))
+
+
 def set_batch(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
     connection.execute(update(batches).where(batches.c.id == number).values(**values))
 
@@ -221,6 +229,13 @@ def outcome_rows(
     query = select(c.row, place.label("code"), rejected.label("rejected")).order_by(c.row)
     query = query.where(c.batch_id == number, c.code.in_(codes))
     return bulk.fetch_rows(connection, query.where(c.row.between(*bounds)) if bounds else query, schema)
+
+
+def rejected_rows(connection: Connection, number: int) -> list[int]:
+    """The rows of a batch that were not taken, so far as they were applied."""
+    c = batch_rows.c
+    query = select(c.row).where(c.batch_id == number, c.outcome == "rejected").order_by(c.row)
+    return list(connection.execute(query).scalars())
 
 
 def contacts_of(connection: Connection, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:

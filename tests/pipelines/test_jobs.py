@@ -8,8 +8,9 @@ import pytest
 
 from connectors.folders import Watch, make_places
 from connectors.profiles import DropFolder
+from pipelines.byhand import import_by_hand, new_lease
 from pipelines.drops import claim_ready, import_drop, retry_batch
-from pipelines.imports import Clock
+from pipelines.imports import Clock, Job
 from pipelines.jobs import ask_for_undo, cancel_import, cancel_job, find_job, find_jobs, run_job
 from pipelines.undo import undo_batch
 from schemas.errors import InputError
@@ -235,6 +236,7 @@ def test_an_import_that_is_stopped_midway_can_be_taken_back_or_sent_again(
     assert whole is not None
     assert (report.status, report.rows, report.created) == ("rejected", 4, 4)
     assert "after 4 of its rows" in report.message
+    assert f"padron batches retry {number}" in report.message
     assert (whole.created, whole.unchanged) == (5, 4)
     undo_batch(roll.engine, again, "ana", utc_now)
     assert len(roll.living()) == 4
@@ -243,9 +245,48 @@ def test_an_import_that_is_stopped_midway_can_be_taken_back_or_sent_again(
     assert Path(settings.home / "drop" / "done" / "a.csv").exists()
 
 
+def test_a_cancelled_import_by_hand_that_nobody_works_on_ends_at_once(
+    roll: Roll, slices: Callable[[int], None]
+) -> None:
+    slices(2)
+    path = roll.folder / "a.csv"
+    path.write_text("correo\nana@x.co\nnadie\n" + "".join(f"p{number}@x.co\n" for number in range(5)), "utf-8")
+    job = Job(path, "a.csv", Profile(), roll.folder / "report.csv")
+    with pytest.raises(Died):
+        import_by_hand(roll.engine, job, new_lease(1, _dies_after_rows(roll, 2)), "ana")
+    number = roll.one("SELECT id FROM batches")
+
+    later = Asked("ana", utc_now() + timedelta(hours=1))
+    ended = cancel_import(roll.engine, number, later)
+    again = import_by_hand(roll.engine, job, new_lease(60, utc_now), "ana").report
+    undo_batch(roll.engine, number, "ana", utc_now)
+
+    assert (ended.state, ended.cancelled_by) == ("rejected", "ana")
+    assert "after 2 of its rows" in str(ended.message)
+    assert "retry" not in str(ended.message)
+    assert (again.status, again.created, again.unchanged, again.rejected) == ("imported", 5, 1, 1)
+
+
+def test_an_import_that_was_cut_off_at_its_end_tells_its_rows_again(roll: Roll) -> None:
+    settings, number = dropped(roll, "correo\nana@example.org\nnadie\n")
+
+    def dies_when_applied() -> datetime:
+        if roll.one("SELECT state FROM batches") == "applied":
+            raise Died
+        return utc_now()
+
+    with pytest.raises(Died):
+        import_drop(roll.engine, number, settings, dies_when_applied)
+
+    report = import_drop(roll.engine, number, settings, lambda: utc_now() + timedelta(hours=1))
+
+    assert report is not None
+    assert (report.status, report.rows, list(report.row_errors)) == ("imported", 2, [2])
+
+
 def _dies_after_rows(roll: Roll, rows: int) -> Clock:
     def clock() -> datetime:
-        if roll.one("SELECT rows_done FROM batches ORDER BY id DESC LIMIT 1") >= rows:
+        if roll.one("SELECT coalesce(max(rows_done), 0) FROM batches") >= rows:
             raise Died
         return utc_now()
 
