@@ -202,7 +202,8 @@ def _show_contacts(run: Run, language: str) -> None:
     for name in shown:
         table.add_column(BY_KEY[name].label(language), overflow="fold")
     for contact in run.contacts:
-        table.add_row(*(escape(str(contact[name] or "")) for name in shown))
+        said = contact | {"status": say(language, f"status_{contact['status']}")}
+        table.add_row(*(escape(str(said[name] or "")) for name in shown))
     console.print(table)
 
 

@@ -23,7 +23,9 @@ console = Console()
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for each file.")]
 
 
-def up(verbose: Verbose = False) -> None:
+def up(
+    verbose: Annotated[bool, typer.Option("--verbose/--quiet", "-v/-q", help="A line for each file.")] = True,
+) -> None:
     """Watch the drop folders and import what arrives, in one process, until stopped."""
     set_up_logs(verbose=verbose)
     settings = read_settings()

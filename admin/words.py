@@ -140,6 +140,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "webhook_deleted": "Webhook {id} removed.",
         "webhook_test": "A trial is sent. See what came of it: padron webhooks deliveries {id}",
         "webhook_replayed": "Sent again: {count}",
+        "status_active": "active",
+        "status_inactive": "inactive",
+        "status_blocked": "blocked",
+        "status_archived": "archived",
     },
     "es": {
         "rows": "Filas",
@@ -274,6 +278,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "webhook_deleted": "Webhook {id} borrado.",
         "webhook_test": "Se envía una prueba. Vea el resultado: padron webhooks deliveries {id}",
         "webhook_replayed": "Enviados de nuevo: {count}",
+        "status_active": "activo",
+        "status_inactive": "inactivo",
+        "status_blocked": "bloqueado",
+        "status_archived": "archivado",
     },
 }
 

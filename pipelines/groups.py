@@ -193,15 +193,20 @@ def _clusters(starts: Longs, ends: Longs, names: Codes, texts: pa.Array) -> Code
 
 
 def _by_name(start: int, names: Codes, texts: pa.Array) -> Longs:
-    """The rows that share one key, apart where their names disagree; a nameless one may be any's, which shows later."""
+    """The rows that share one key, apart where their names disagree: each with the name that has most words of its own.
+
+    A nameless row may be any's, which shows later.
+    """
     first_of: dict[int, int] = {}
     parts: list[tuple[str, int]] = []
     found = np.empty(len(names), np.int64)
     for offset, name in enumerate(names.tolist()):
         if name not in first_of:
             text = texts[name].as_py()
-            same = (first for known, first in parts[:_MOST_NAMES_COMPARED] if names_agree(known, text))
-            first_of[name] = next(same, start + offset)
+            same = [one for one in parts[:_MOST_NAMES_COMPARED] if names_agree(one[0], text)]
+            words = set(text.split())
+            closest = max(same, key=lambda one: len(words.intersection(one[0].split())), default=("", start + offset))
+            first_of[name] = closest[1]
             if first_of[name] == start + offset:
                 parts.append((text, start + offset))
         found[offset] = first_of[name]

@@ -332,6 +332,20 @@ def test_rows_that_say_the_same_make_as_many_once(
     assert sorted(name for name, *_ in store.living()) == ["Ana", "Ana", "Ana", "Luis"]
 
 
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("profile", [{}, {"duplicates": "skip"}, {"mode": "create"}], ids=str)
+def test_a_name_goes_with_the_one_it_has_most_words_of(
+    roll: Roll, slices: Callable[[int], None], profile: dict[str, Any], size: int
+) -> None:
+    slices(size)
+    names = ["María", "Ana Pérez", "María Ruiz López", "Ana María Pérez"]
+
+    report = roll.import_text("nombre,teléfono\n" + "".join(f"{name},3001112233\n" for name in names), **profile)
+
+    assert _counts(report) == (2, 0, 0, 2, 0)
+    assert roll.living("display_name") == [("María Ruiz López",), ("Ana María Pérez",)]
+
+
 # ── rows without a name ──────────────────────────────────────────────────────────────────────────────────────────
 
 
