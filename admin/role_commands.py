@@ -112,7 +112,8 @@ def show(
             typer.echo(line, nl=False)
         return
     for entry in audit_entries(store, search, limit, newest_first=True, span=span):
-        line = f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.actor}  {entry.action}  {entry.object}"
+        who = f"{entry.actor}  {entry.address}" if entry.address else entry.actor
+        line = f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}  {who}  {entry.action}  {entry.object}"
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 

@@ -10,9 +10,8 @@ from pipelines.emails import normalise_email
 from pipelines.operators import end_access, known_roles
 from pipelines.passwords import digest, is_password, is_same, new_secret
 from pipelines.roles import check_known, check_yours
-from pipelines.states import enter_state
 from schemas.errors import InputError
-from schemas.operators import OFFLINE, WrongField
+from schemas.operators import WrongField
 from schemas.permissions import PERMISSIONS
 from warehouse import audit, licences, operators, sessions
 from warehouse.access_tables import operator_sessions
@@ -93,15 +92,20 @@ def sign_in(
 ) -> SignedIn:
     """Check who it is, claim a seat of their licence, and open a session; raises what stands above."""
     match = normalise_email(email.strip()) or email.strip().casefold()[:200]
-    with reading(store) as connection:
+    with transaction(store) as connection:
+        attempt = sessions.next_attempt(connection)
         _check_tries(connection, match, asked)
+        sessions.add_attempt(connection, attempt, match, asked.address, asked.at)
         operator = operators.operator_of(connection, match)
         kept = operators.password_hash(connection, operator.id) if operator else None
     if not is_password(password, kept) or operator is None:
-        with transaction(store) as connection:
-            sessions.add_attempt(connection, match, asked.address, asked.at)
+        if operator is not None:
+            with transaction(store) as connection:
+                audit.add_entry(connection, asked, "sessions:refused", f"operator:{operator.id}")
         raise SignInRefused("The e-mail or the password is not right.", "El correo o la contraseña no son correctos.")
     mine = replace(asked, actor=f"operator:{operator.id}")
+    with transaction(store) as connection:
+        sessions.forget_attempt(connection, attempt)
     with transaction(store) as connection:
         licence = licences.lock_licence(connection, operator.licence_id) if operator.licence_id else None
         operator = operators.get_operator(connection, operator.id)
@@ -122,18 +126,18 @@ def _check_tries(connection: Connection, match: str, asked: Asked) -> None:
         wait = min(timedelta(seconds=2 ** min(extra, 12)), _LONGEST_WAIT) - (asked.at - failed[0])
         if wait > timedelta(0):
             raise TooManyTries(wait)
-    if there >= _FREE_TRIES_OF_ADDRESS:
-        raise TooManyTries(_WINDOW)
+    if len(there) >= _FREE_TRIES_OF_ADDRESS:
+        raise TooManyTries(there[_FREE_TRIES_OF_ADDRESS - 1] + _WINDOW - asked.at)
 
 
 def _check_may_come_in(
     connection: Connection, operator: Operator, licence: Licence | None, kept: str | None, now: datetime
 ) -> frozenset[str]:
     """What the operator may do; raises MayNotComeIn with a sentence that says whom to ask."""
-    if operators.password_hash(connection, operator.id) != kept:
+    if operators.password_hash(connection, operator.id) != kept or (licence and licence.id != operator.licence_id):
         raise SignInRefused(
-            "The password was changed just now. Sign in with the new one.",
-            "La contraseña acaba de cambiar. Inicie sesión con la nueva.",
+            "The password or the licence was changed just now. Sign in again.",
+            "La contraseña o la licencia acaba de cambiar. Inicie sesión otra vez.",
         )
     if not operator.is_active:
         raise MayNotComeIn(
@@ -251,7 +255,7 @@ def caller_of_session(store: Store, secret: str, now: datetime, lasting: Lasting
         caller = Caller(f"operator:{operator.id}", permissions_of(connection, operator), operator, session)
     if not operator.is_active:
         return None
-    if now - session.seen_at >= _SEEN_EVERY and not _keep(store, session, now, lasting):
+    if now - session.seen_at >= min(_SEEN_EVERY, lasting.idle / 4) and not _keep(store, session, now, lasting):
         return None
     return caller
 
@@ -261,9 +265,10 @@ def _keep(store: Store, session: Session, now: datetime, lasting: Lasting) -> bo
     until = min(now + lasting.idle, session.absolute_until)
     with transaction(store) as connection:
         seat = licences.seat_of(connection, session.operator_id)
-        if seat is None or seat.id != session.seat_id:
+        lost = seat is None or seat.id != session.seat_id
+        if seat is None or lost or not licences.get_licence(connection, seat.licence_id).is_valid(now):
             c = operator_sessions.c
-            sessions.end_sessions(connection, now, "expired", c.id == session.id)
+            sessions.end_sessions(connection, now, "expired" if lost else "licence", c.id == session.id)
             return False
         sessions.see_session(connection, session.id, now, until)
         licences.renew_seat(connection, seat.id, until)
@@ -301,9 +306,7 @@ def force_sign_out(store: Store, operator_id: int, asked: Asked) -> int:
 
 
 def _leave(connection: Connection, operator: Operator, asked: Asked, reason: str) -> None:
-    end_access(connection, operator.id, asked.at, reason)
-    if operator.is_agent and operator.agent_state != OFFLINE:
-        enter_state(connection, operator.id, OFFLINE, asked)
+    end_access(connection, operator.id, asked, reason)
 
 
 # ── conversations ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -312,7 +315,10 @@ def _leave(connection: Connection, operator: Operator, asked: Asked, reason: str
 def report_conversations(store: Store, operator_id: int, count: int) -> None:
     """Keep how many conversations an operator has open, as the chat platform says."""
     with transaction(store) as connection:
-        operators.get_operator(connection, operator_id)
+        if count and not operators.get_operator(connection, operator_id).is_agent:
+            raise WrongField(
+                "open", "no_agent", "Only agents have conversations.", "Solo los agentes tienen conversaciones."
+            )
         operators.keep_open_conversations(connection, operator_id, count)
 
 
@@ -326,6 +332,12 @@ def create_token(
     wanted = frozenset(permissions)
     check_known(wanted)
     check_yours(wanted, asked)
+    if not wanted:
+        raise WrongField(
+            "permissions", "none", "A token without permissions opens nothing.", "Una clave sin permisos no abre nada."
+        )
+    if expires_at is not None and expires_at <= asked.at:
+        raise WrongField("expires_at", "past", "That moment is over.", "Ese momento ya pasó.")
     if not name.strip():
         raise WrongField("name", "required", "Give the token a name.", "Dé un nombre a la clave.")
     secret = new_secret("padron")

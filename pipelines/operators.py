@@ -1,8 +1,9 @@
 """Creating and changing operators: every rule about them, whichever door they are changed by."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from connectors.mail import send_mail
 from pipelines.emails import normalise_email
 from pipelines.names import folded
 from pipelines.passwords import digest, hash_password, is_password, new_secret
+from pipelines.states import leave_state
 from schemas.errors import InputError
 from schemas.operators import OperatorForm, WrongField, check_password
 from schemas.permissions import PERMISSIONS, ROLES
@@ -91,6 +93,7 @@ def edit_operator(
     """Change what is named of an operator; the e-mail stays. Who is deactivated loses seat and sessions at once."""
     with transaction(store) as connection:
         operators.lock_operators(connection)
+        _lock_licences(connection, {operators.get_operator(connection, number).licence_id, changes.get("licence_id")})
         before = operators.get_operator(connection, number)
         if version is not None and version != before.version:
             raise VersionDiffers(
@@ -106,9 +109,12 @@ def edit_operator(
             _keep_an_administrator(connection, number)
         operators.set_operator(connection, number, _values(form))
         operators.set_roles(connection, number, form.roles)
+        if not form.is_active or form.roles != old.roles:
+            operators.void_reset_links(connection, number, asked.at)
         if not form.is_active or form.licence_id != old.licence_id:
-            reason = "licence" if form.is_active else "deactivated"
-            end_access(connection, number, asked.at, reason, for_good=True)
+            end_access(connection, number, asked, "licence" if form.is_active else "deactivated", for_good=True)
+        elif not form.is_agent:
+            leave_state(connection, before, asked)
         differing = [name for name in asdict(form) if getattr(form, name) != getattr(old, name)]
         if differing:
             said = ({name: _told(one)[name] for name in differing} for one in (old, form))
@@ -159,12 +165,19 @@ def form_of(operator: Operator) -> OperatorForm:
     return OperatorForm(**{name: getattr(operator, name) for name in OperatorForm.__slots__})
 
 
-def end_access(connection: Connection, number: int, now: datetime, reason: str, *, for_good: bool = False) -> None:
-    """End the operator's sessions and free the seat; a named one only for good."""
-    sessions.end_sessions(connection, now, reason, operator_sessions.c.operator_id == number)
+def _lock_licences(connection: Connection, numbers: set[int | None]) -> None:
+    """Take turns with whoever signs in with these licences."""
+    for number in sorted(number for number in numbers if number is not None):
+        licences.lock_licence(connection, number)
+
+
+def end_access(connection: Connection, number: int, asked: Asked, reason: str, *, for_good: bool = False) -> None:
+    """End the operator's sessions, free the seat (a named one only for good), and let an agent be offline."""
+    sessions.end_sessions(connection, asked.at, reason, operator_sessions.c.operator_id == number)
     seat = licences.seat_of(connection, number)
     if seat is not None and (for_good or seat.lease_until is not None):
-        licences.end_seat(connection, seat.id, now, reason)
+        licences.end_seat(connection, seat.id, asked.at, reason)
+    leave_state(connection, operators.get_operator(connection, number), asked)
 
 
 def known_roles(connection: Connection, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
@@ -200,7 +213,7 @@ def _email_match(email: str) -> str:
 
 
 def _values(form: OperatorForm) -> dict[str, Any]:
-    first, last = form.first_name.strip(), form.last_name.strip()
+    first, last = _name("first_name", form.first_name), _name("last_name", form.last_name)
     search = "\n".join(folded(part) for part in (first, last, form.email.strip()))
     shared = ("is_agent", "licence_id", "max_conversations", "may_leave_open", "sees_queued", "is_active")
     return {
@@ -209,6 +222,17 @@ def _values(form: OperatorForm) -> dict[str, Any]:
         "search_text": search,
         **{name: getattr(form, name) for name in shared},
     }
+
+
+def _name(field: str, text: str) -> str:
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text):
+        raise WrongField(
+            field,
+            "invalid",
+            "A name has no line breaks or signs that are not shown.",
+            "Un nombre no lleva saltos de línea ni signos que no se ven.",
+        )
+    return text.strip()
 
 
 def _told(form: OperatorForm) -> dict[str, Any]:
@@ -262,6 +286,10 @@ def change_own_password(store: Store, number: int, old: str, password: Password,
         form, kept = form_of(operators.get_operator(connection, number)), operators.password_hash(connection, number)
     if not is_password(old, kept):
         raise WrongPassword("The old password is not right.", "La contraseña anterior no es correcta.")
+    if password.password == old:
+        raise WrongField(
+            "password", "same", "Choose another password than the old one.", "Elija una contraseña distinta."
+        )
     hashed = _hashed(password, form)
     with transaction(store) as connection:
         _keep_password(connection, number, hashed, asked, "operators:own_password", keep=keep)
@@ -279,10 +307,11 @@ def _keep_password(
 ) -> None:
     values = {"password_hash": hashed, "must_change_password": is_temporary}
     operators.set_operator(connection, number, values)
+    operators.void_reset_links(connection, number, asked.at)
     c = operator_sessions.c
     sessions.end_sessions(connection, asked.at, "password", c.operator_id == number, c.id != (keep or 0))
     if keep is None:
-        end_access(connection, number, asked.at, "password")
+        end_access(connection, number, asked, "password")
     audit.add_entry(connection, asked, action, f"operator:{number}", None, {"is_temporary": is_temporary})
 
 

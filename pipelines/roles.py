@@ -29,7 +29,9 @@ def put_role(store: Store, name: str, permissions: Iterable[str], asked: Asked) 
     _check(name, wanted)
     check_yours(wanted, asked)
     with transaction(store) as connection:
+        operators.lock_operators(connection)
         before = operators.own_roles(connection).get(name)
+        check_yours(before or frozenset(), asked)
         operators.put_role(connection, name, wanted, asked.at)
         said = ({"permissions": sorted(one)} if one is not None else None for one in (before, wanted))
         action = "roles:create" if before is None else "roles:edit"
@@ -87,6 +89,7 @@ def drop_role(store: Store, name: str, asked: Asked) -> None:
         before = operators.own_roles(connection).get(name)
         if before is None:
             raise NoSuchRole(f"There is no role {name!r} of your own.", f"No hay ningún rol propio {name!r}.")
+        check_yours(before, asked)
         count = operators.holders_of(connection, name)
         if count:
             raise RoleInUse(

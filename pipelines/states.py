@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -38,6 +39,7 @@ def put_state(store: Store, state: AgentState, asked: Asked) -> AgentState:
     """Define a state, or say anew what it is."""
     _check(state)
     with transaction(store) as connection:
+        operators.lock_operators(connection)
         before = states.all_states(connection).get(state.name)
         states.put_state(connection, state)
         action = "states:create" if before is None else "states:edit"
@@ -98,6 +100,21 @@ def enter_state(connection: Connection, operator_id: int, state: str, asked: Ask
     states.set_state(connection, operator_id, state, asked.actor, asked.at)
     said = {"operator_id": operator_id, "state": state, "actor": asked.actor}
     emit(connection, "operator.state", said, asked.at)
+
+
+def leave_state(connection: Connection, operator: Operator, asked: Asked) -> None:
+    """An agent who is no longer there is offline."""
+    if operator.agent_state != OFFLINE:
+        enter_state(connection, operator.id, OFFLINE, asked)
+
+
+def let_silent_be_offline(store: Store, now: datetime) -> int:
+    """Agents of whom nothing was heard for too long are offline; how many."""
+    with transaction(store) as connection:
+        silent = states.silent_agents(connection, OFFLINE, now)
+        for number in silent:
+            enter_state(connection, number, OFFLINE, Asked("silence", now))
+    return len(silent)
 
 
 def set_agent_state(store: Store, operator_id: int, state: str, asked: Asked) -> Operator:

@@ -23,6 +23,8 @@ from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
 from warehouse.uploads import Upload
 
+_MOST_NAME_BYTES = 150
+
 
 class NotAsShown(InputError):
     """What is confirmed is not what was shown: another file, another mapping, or a confirmation that was used."""
@@ -51,7 +53,7 @@ def place_for(settings: Settings) -> Path:
 
 def keep_upload(store: Store, settings: Settings, path: Path, name: str, profile: str, asked: Asked) -> Shown:
     """Keep a file that was written to `place_for`, and propose a mapping; one that cannot be read is deleted."""
-    shown_name = plain_name(Path(name.replace("\\", "/")).name)[:200] or "upload"
+    shown_name = _short(plain_name(Path(name.replace("\\", "/")).name)) or "upload"
     try:
         base = with_defaults(read_profile(settings.home, profile), settings)
         proposals, proposed = _preview(store, settings, path, shown_name, base)
@@ -74,6 +76,14 @@ def keep_upload(store: Store, settings: Settings, path: Path, name: str, profile
         said = {"sha256": upload.sha256, "size_bytes": upload.size_bytes}
         audit.add_entry(connection, asked, "uploads:create", f"upload:{upload.id}", None, said)
     return Shown(upload, proposals, token)
+
+
+def _short(name: str) -> str:
+    """The name in as many bytes as leave room for what is put before and behind it; the ending stays."""
+    stem, dot, ending = name.rpartition(".")
+    ending = f"{dot}{ending}"[:20] if stem else ""
+    whole = (stem or name).encode()
+    return whole[: _MOST_NAME_BYTES - len(ending.encode())].decode(errors="ignore") + ending
 
 
 def drop_old_uploads(store: Store, settings: Settings, now: datetime) -> None:
@@ -106,7 +116,10 @@ def change_mapping(store: Store, settings: Settings, number: int, columns: Mappi
     mapped = replace(profile, columns={**profile.columns, **columns})
     text = render_profile(mapped)
     parse_profile(text, profile.name)
-    proposals, _ = _preview(store, settings, Path(upload.path), upload.name, mapped)
+    try:
+        proposals, _ = _preview(store, settings, Path(upload.path), upload.name, mapped)
+    except FileNotFoundError as error:  # it was confirmed meanwhile
+        raise _not_as_shown(number) from error
     token = new_secret("import")
     with transaction(store) as connection:
         uploads.set_mapping(connection, number, text, digest(token))

@@ -126,7 +126,9 @@ def edit_webhook(
     if form.url != before.url or (form.is_active and not before.is_active):
         _check_url(settings, form)
     with transaction(store) as connection:
+        webhooks.lock_webhooks(connection)
         before = webhooks.get_webhook(connection, number)
+        form = WebhookForm(**{**{name: getattr(before, name) for name in WebhookForm.__slots__}, **changes})
         if version is not None and version != before.version:
             raise VersionDiffers(
                 f"Webhook {number} was changed by somebody else. Read it again.",

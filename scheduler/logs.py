@@ -1,6 +1,7 @@
 """Logs: one line for each thing done, with counts and numbers; never a name, phone, e-mail or cell."""
 
 import logging
+import sqlite3
 import sys
 
 import structlog
@@ -27,4 +28,6 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError | PadronError):
         return str(error)
     cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.OperationalError):  # its words are of the file and of SQL, and never of values
+        return f"{type(cause).__name__} {cause}"
     return " ".join(filter(None, (type(cause).__name__, getattr(cause, "sqlstate", None))))

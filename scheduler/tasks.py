@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from pipelines.drops import import_drop
 from pipelines.events import make_contact_events
 from pipelines.jobs import run_job
+from pipelines.states import let_silent_be_offline
 from pipelines.uploads import drop_old_uploads
 from pipelines.webhooks import send_due
 from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, RUN_JOB, SWEEP
@@ -131,6 +132,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
         forget_made(connection, now - _KEYS_LAST)
         drop_old_deliveries(connection, now - _DELIVERIES_LAST)
     drop_old_uploads(engine, settings, now)
+    let_silent_be_offline(engine, now)
     if not running:
         indexes.build_missing(engine)
     return found, asked

@@ -21,7 +21,7 @@ from pipelines.undo import undo_batch
 from schemas.profiles import Profile
 from schemas.reports import ImportReport
 from tests import servers
-from warehouse.engines import reading
+from warehouse.engines import reading, transaction
 from warehouse.store import open_store
 
 # The same examples in every run, and no hour of shrinking: a failure is looked into by hand.
@@ -121,6 +121,11 @@ class Roll:
     def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         with reading(self.engine) as connection:
             return [tuple(row) for row in connection.execute(text(sql), values)]
+
+    def run(self, sql: str) -> None:
+        """Change the store by hand."""
+        with transaction(self.engine) as connection:
+            connection.execute(text(sql))
 
     def one(self, sql: str, **values: Any) -> Any:
         found = self.rows(sql, **values)

@@ -195,6 +195,7 @@ audit = Table(
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Index("ix_audit_object_id", "object", "id"),
+    Index("ix_audit_at", "at"),
     Index("ix_audit_actor_id", "actor", "id"),
     comment="Who did what, when and from where. Each entry's hash covers the entry before it.",
 )

@@ -1,11 +1,12 @@
 """Engines and transactions. A write on SQLite takes its turn at a lock file, so that small writers never starve."""
 
 import fcntl
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -144,11 +145,18 @@ def open_engine(url: str) -> Engine:
     )
 
 
+def _keep_from_others(path: Path) -> None:
+    """A new database is its owner's only: it holds people's data, and hashes of passwords."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _sqlite(url: str) -> Engine:
     database = make_url(url).database
     lock_path = f"{database}.lock" if database and database != ":memory:" else None
     if lock_path:
         Path(lock_path).absolute().parent.mkdir(parents=True, exist_ok=True)
+        _keep_from_others(Path(database or ""))
     engine = create_engine(
         url,
         connect_args={"factory": LockedConnection, "check_same_thread": False, "isolation_level": None},

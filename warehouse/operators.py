@@ -164,6 +164,12 @@ def add_reset_link(connection: Connection, token_sha256: str, number: int, now: 
     connection.execute(insert(reset_links).values(**row))
 
 
+def void_reset_links(connection: Connection, number: int, now: datetime) -> None:
+    """What was sent to an operator opens nothing more."""
+    c = reset_links.c
+    connection.execute(update(reset_links).where(c.operator_id == number, c.used_at.is_(None)).values(used_at=now))
+
+
 def use_reset_link(connection: Connection, token_sha256: str, now: datetime) -> int | None:
     """The operator of a link that may be used; it is used by asking."""
     c = reset_links.c

@@ -94,20 +94,30 @@ def end_sessions(connection: Connection, now: datetime, reason: str, *where: Col
 # ── sign-ins that failed ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def add_attempt(connection: Connection, email_match: str, address: str | None, now: datetime) -> None:
-    number = bulk.take_ids(connection, "sign_in_attempts", 1)
+def next_attempt(connection: Connection) -> int:
+    """The number of a sign-in that is about to be tried; tries are counted one after the other."""
+    return bulk.take_ids(connection, "sign_in_attempts", 1)
+
+
+def add_attempt(connection: Connection, number: int, email_match: str, address: str | None, now: datetime) -> None:
+    """Count a try before it is made: many at once would all be free otherwise."""
     row = {"id": number, "email_match": email_match, "address": address, "at": now}
     connection.execute(insert(sign_in_attempts).values(**row))
 
 
 def attempts_since(
     connection: Connection, email_match: str, address: str | None, since: datetime
-) -> tuple[list[datetime], int]:
-    """When sign-ins with this e-mail failed, the last first, and how many from this address failed, whoever's."""
+) -> tuple[list[datetime], list[datetime]]:
+    """When sign-ins with this e-mail failed, and when those from this address did, whoever's; the last first."""
     c = sign_in_attempts.c
-    mine = select(c.at).where(c.email_match == email_match, c.at > since).order_by(c.at.desc()).limit(100)
-    there = select(func.count()).where(c.address == address, c.at > since)
-    return list(connection.execute(mine).scalars()), connection.execute(there).scalar_one()
+    recent = select(c.at).where(c.at > since).order_by(c.at.desc()).limit(100)
+    mine, there = recent.where(c.email_match == email_match), recent.where(c.address == address)
+    return list(connection.execute(mine).scalars()), list(connection.execute(there).scalars())
+
+
+def forget_attempt(connection: Connection, number: int) -> None:
+    """A try with the right password is none that failed."""
+    connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.id == number))
 
 
 def forget_attempts(connection: Connection, before: datetime, email_match: str | None = None) -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from schemas.errors import InputError
 from warehouse import bulk
-from warehouse.access_tables import agent_state_changes, agent_states, operators
+from warehouse.access_tables import agent_state_changes, agent_states, operator_sessions, operators
 
 
 class NoSuchState(InputError):
@@ -58,6 +58,13 @@ def drop_state(connection: Connection, name: str) -> None:
 def agents_in(connection: Connection, name: str) -> int:
     """How many operators are in this state."""
     return connection.execute(select(func.count()).where(operators.c.agent_state == name)).scalar_one()
+
+
+def silent_agents(connection: Connection, offline: str, now: datetime) -> list[int]:
+    """Operators in another state than this one, who have no session that stands."""
+    o, s = operators.c, operator_sessions.c
+    stands = exists().where(s.operator_id == o.id, s.ended_at.is_(None), s.lease_until > now, s.absolute_until > now)
+    return list(connection.execute(select(o.id).where(o.agent_state != offline, ~stands)).scalars())
 
 
 def set_state(connection: Connection, number: int, state: str, actor: str, now: datetime) -> None:

@@ -66,6 +66,11 @@ def _webhook(row: Any) -> Webhook:
     return Webhook(**{**row._mapping, "events": tuple(row.events)})
 
 
+def lock_webhooks(connection: Connection) -> None:
+    """Take turns at editing webhooks; held to the end of the transaction."""
+    bulk.take_ids(connection, "webhooks", 0)
+
+
 def add_webhook(connection: Connection, values: Mapping[str, Any]) -> Webhook:
     number = bulk.take_ids(connection, "webhooks", 1)
     row = insert(webhooks).values(id=number, is_active=True, **values).returning(*_WEBHOOK)

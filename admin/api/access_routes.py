@@ -78,7 +78,7 @@ def set_state(body: StateBody, caller: Settled, request: Request, desk: AtDesk) 
     return OperatorModel.of(states.set_agent_state(desk.store, operator, body.state, asked_by(request, caller)))
 
 
-@router.post("/password-resets", status_code=204, responses=problems(410))
+@router.post("/password-resets", status_code=204, responses=problems())
 def reset_password(body: ResetBody, request: Request, desk: AtDesk) -> Response:
     """Set a new password by the secret of a reset link, once."""
     asked = Asked("anonymous", desk.clock(), address_of(request))

@@ -1,5 +1,7 @@
 """The endpoint as a whole: its routes, its errors, and how large a body may be."""
 
+from contextlib import suppress
+
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,6 +58,10 @@ _UPLOAD = ("POST", "/api/uploads")
 """The one route that takes more; it has a limit of its own."""
 
 
+class _TooLarge(Exception):
+    """Ends the reading of a body, so that no route takes the beginning of one for the whole."""
+
+
 class BoundedBody:
     """Refuses bodies that are larger than any that a route takes."""
 
@@ -72,13 +78,16 @@ class BoundedBody:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            return {**message, "body": b"", "more_body": False} if taken > _LARGEST_BODY else message
+            if taken > _LARGEST_BODY:
+                raise _TooLarge
+            return message
 
         async def answer(message: Message) -> None:
             if taken <= _LARGEST_BODY:
                 await send(message)
 
-        await self._app(scope, bounded, answer)
+        with suppress(_TooLarge):
+            await self._app(scope, bounded, answer)
         if taken > _LARGEST_BODY:
             await too_large(Request(scope))(scope, receive, send)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, NoReturn
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request, Security
@@ -131,3 +131,13 @@ class May:
                 {"WWW-Authenticate": "Bearer"},
             )
         return found
+
+
+def told_once(number: int) -> NoReturn:
+    """The answer to a create that was made already, and whose secret is told once."""
+    raise Refusal(
+        409,
+        "made_already",
+        f"This request made number {number} already, and its secret is told once. Make another one, and drop that.",
+        f"Esta petición ya creó el número {number}, cuyo secreto se muestra una sola vez. Cree otro y quite ese.",
+    )

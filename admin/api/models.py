@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from pipelines.licences import SeatView
 from pipelines.operators import Password
@@ -21,7 +21,15 @@ NO_NUL = r"^[^\x00]*$"
 """PostgreSQL takes no text with a NUL in it."""
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 Text = Annotated[str, Field(max_length=320, pattern=NO_NUL)]
-Secret = Annotated[SecretStr, Field(max_length=1_000)]
+
+
+def _text(value: SecretStr) -> SecretStr:
+    """Half a surrogate pair is no text, though JSON can write one."""
+    value.get_secret_value().encode()
+    return value
+
+
+Secret = Annotated[SecretStr, Field(max_length=1_000), AfterValidator(_text)]
 
 
 def _moment(value: object) -> object:

@@ -1,14 +1,14 @@
 """Roles, tokens and the audit by JSON."""
 
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.responses import StreamingResponse
 
-from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
+from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of, told_once
 from admin.api.models import NO_NUL, EntryModel, NewTokenModel, Page, RoleBody, RoleModel, TokenBody, TokenModel
 from admin.api.pages import Cursor, Limit, Number, Search, Since, Until, after, as_utc, page
-from admin.api.problems import Refusal, problems
+from admin.api.problems import problems
 from pipelines import access, audit, roles
 from pipelines.access import Caller
 from pipelines.audit import Span
@@ -73,18 +73,9 @@ def create_token(
         asked_by(request, caller),
         once_of(key, request, body),
         lambda asked: access.create_token(desk.store, body.name, body.permissions, body.expires_at, asked),
-        _told_once,
+        told_once,
     )
     return NewTokenModel(secret=secret, token=TokenModel.of(token))
-
-
-def _told_once(number: int) -> NoReturn:
-    raise Refusal(
-        409,
-        "made_already",
-        f"This request made token {number} already, and its secret is told once. Revoke it, and make another one.",
-        f"Esta petición ya creó la clave {number}, que se muestra una sola vez. Revóquela y cree otra.",
-    )
 
 
 @router.delete("/tokens/{number}", tags=["tokens"], responses=problems(401, 403, 404))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from admin.api.callers import AtDesk, May, asked_by
+from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of, told_once
 from admin.api.models import Page
 from admin.api.operator_routes import IfMatch, version_of, with_etag
 from admin.api.pages import Cursor, Limit, Number, after, page
@@ -21,6 +21,7 @@ from admin.api.webhook_models import (
 )
 from pipelines import webhooks
 from pipelines.access import Caller
+from pipelines.once import create_once
 from pipelines.webhooks import WebhookForm
 
 router = APIRouter(prefix="/api/webhooks", tags=["webhooks"])
@@ -35,10 +36,18 @@ def find(caller: Reader, desk: AtDesk) -> list[WebhookModel]:
 
 
 @router.post("", status_code=201, responses=problems(401, 403))
-def create(body: WebhookBody, caller: Writer, request: Request, response: Response, desk: AtDesk) -> NewWebhookModel:
+def create(
+    body: WebhookBody, caller: Writer, request: Request, response: Response, desk: AtDesk, key: IdempotencyKey = None
+) -> NewWebhookModel:
     """Tell an address of events, signed as Standard Webhooks has it; the secret is told this once."""
     form = WebhookForm(body.url, tuple(body.events), body.description)
-    secret, made = webhooks.create_webhook(desk.store, desk.settings, form, asked_by(request, caller))
+    secret, made = create_once(
+        desk.store,
+        asked_by(request, caller),
+        once_of(key, request, body),
+        lambda asked: webhooks.create_webhook(desk.store, desk.settings, form, asked),
+        told_once,
+    )
     with_etag(response, made.version)
     response.headers["Location"] = f"/api/webhooks/{made.id}"
     return NewWebhookModel(secret=secret, webhook=WebhookModel.of(made))

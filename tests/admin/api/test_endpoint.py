@@ -151,10 +151,14 @@ def test_a_token_does_what_it_says_and_is_no_operator(endpoint: Endpoint) -> Non
     made = endpoint.call("POST", "/api/tokens", admin, json=body).json()
     token = made["secret"]
 
-    reported = endpoint.call("PUT", "/api/operators/1/conversations", token, json={"open": 3})
-    refused = endpoint.call("DELETE", "/api/sessions/current", admin)
+    number = endpoint.operator("eva@example.org", "agent", is_agent=True)
+    agent = endpoint.sign_in("eva@example.org")
+    reported = endpoint.call("PUT", f"/api/operators/{number}/conversations", token, json={"open": 3})
+    refused = endpoint.call("DELETE", "/api/sessions/current", agent)
+    nobody = endpoint.call("PUT", "/api/operators/1/conversations", token, json={"open": 3})
 
     assert reported.status_code == 204
+    assert (nobody.status_code, nobody.json()["errors"][0]["code"]) == (409, "no_agent")
     assert (refused.status_code, refused.json()["code"]) == (409, "open_conversations")
     assert endpoint.call("GET", "/api/operators", token).status_code == 403
     assert endpoint.call("GET", "/api/me", token).json()["actor"] == "token:1"

@@ -1,0 +1,204 @@
+"""What somebody could try against the endpoint, and that it leads nowhere."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.operators import LinkUsed, Password, edit_operator, make_reset_link, set_password, use_reset_link
+from pipelines.states import let_silent_be_offline
+from tests.admin.api.conftest import PASSWORD, Endpoint
+from tests.conftest import Roll, utc_now
+from warehouse.audit import Asked
+
+NEW = Password("cuatro perros sin collar", "cuatro perros sin collar")
+
+
+def asked() -> Asked:
+    return Asked("test", utc_now())
+
+
+@pytest.mark.parametrize("change", [{"roles": ("administrator",)}, {"is_active": False}, None], ids=str)
+def test_an_old_link_opens_nothing_once_its_operator_is_another(
+    endpoints: Endpoint, change: dict[str, Any] | None
+) -> None:
+    store = endpoints.store.engine
+    number = endpoints.operator("bob@example.org", "agent")
+    link = make_reset_link(store, number, asked())
+    if change is None:
+        set_password(store, number, NEW, asked())
+    else:
+        edit_operator(store, number, change, asked())
+
+    with pytest.raises(LinkUsed):
+        use_reset_link(store, link, NEW, asked())
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_too_large_does_nothing(endpoint: Endpoint, chunked: bool) -> None:
+    admin = endpoint.someone("administrator")
+    body = b'{"name": "Large", "seats": 5}' + b" " * 1_200_000
+    data = (body[start : start + 50_000] for start in range(0, len(body), 50_000)) if chunked else body
+
+    answer = endpoint.call("POST", "/api/licences", admin, data=data, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert endpoint.store.one("SELECT count(*) FROM licences WHERE name = 'Large'") == 0
+
+
+def test_many_guesses_at_once_are_no_more_than_one_after_the_other(endpoints: Endpoint) -> None:
+    endpoints.operator("ana@example.org", "administrator")
+
+    def guess(number: int) -> int:
+        body = {"email": "ana@example.org", "password": f"not this one {number}"}
+        return endpoints.call("POST", "/api/sessions", json=body).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(guess, range(40)))
+
+    assert (answers.count(401), answers.count(429)) == (5, 35)
+
+
+def test_the_right_password_is_no_guess_however_often_no_seat_is_free(endpoint: Endpoint) -> None:
+    endpoint.operator("ana@example.org", "administrator", seats=0)
+    body = {"email": "ana@example.org", "password": PASSWORD}
+
+    answers = {endpoint.call("POST", "/api/sessions", json=body).json()["code"] for _ in range(8)}
+
+    assert answers == {"no_seat"}
+
+
+@pytest.mark.parametrize("path", ["/api/sessions", "/api/password-resets"])
+def test_half_a_character_is_refused(endpoint: Endpoint, path: str) -> None:
+    text = b'{"email": "a@x.co", "password": "b\\ud800", "secret": "\\ud800", "confirmation": "x"}'
+
+    answer = endpoint.call("POST", path, data=text, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_valid")
+
+
+@pytest.mark.parametrize("name", ["é" * 200, "😀" * 60 + ".csv", "a" * 190 + ".csv"])
+def test_a_long_name_of_an_upload_is_kept_short(endpoint: Endpoint, name: str) -> None:
+    secret = endpoint.someone("supervisor")
+    sent = endpoint.call("POST", "/api/uploads", secret, params={"name": name}, data=b"correo\nana@x.co\n").json()
+
+    answer = endpoint.call("POST", f"/api/uploads/{sent['id']}/confirm", secret, json={"token": sent["token"]})
+
+    assert answer.status_code == 202
+    assert len(answer.json()["file"].encode()) <= 150
+    assert sent["name"].endswith(".csv") == name.endswith(".csv")
+
+
+def test_one_role_saved_by_many_at_once_is_saved(endpoints: Endpoint) -> None:
+    admin = endpoints.someone("administrator")
+
+    def save(_: int) -> int:
+        return endpoints.call("PUT", "/api/roles/Noche", admin, json={"permissions": ["jobs:read"]}).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(save, range(12))) == {200}
+
+
+def test_two_edits_of_one_webhook_do_not_both_go_by_the_same_version(endpoints: Endpoint) -> None:
+    admin = endpoints.someone("administrator")
+    body = {"url": "https://8.8.8.8/x", "events": ["batch.finished"]}
+    made = endpoints.call("POST", "/api/webhooks", admin, json=body)
+
+    def edit(number: int) -> int:
+        headers = {"If-Match": made.headers["ETag"]}
+        change = {"description": str(number)}
+        return endpoints.call("PATCH", made.headers["Location"], admin, json=change, headers=headers).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(edit, range(6)))
+
+    assert sorted(answers) == [200, 412, 412, 412, 412, 412]
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"is_agent": False}, {"licence_id": None}, None], ids=str)
+def test_an_agent_who_is_no_longer_there_is_offline(endpoints: Endpoint, change: dict[str, Any] | None) -> None:
+    number = endpoints.operator("eva@example.org", "agent", is_agent=True)
+    secret = endpoints.sign_in("eva@example.org")
+    endpoints.call("PUT", "/api/me/state", secret, json={"state": "online"})
+    if change is None:
+        set_password(endpoints.store.engine, number, NEW, asked())
+    else:
+        edit_operator(endpoints.store.engine, number, change, asked())
+
+    assert endpoints.store.one("SELECT agent_state FROM operators WHERE id = :n", n=number) == "offline"
+    assert [state for (state,) in endpoints.store.rows("SELECT state FROM agent_state_changes ORDER BY id")] == [
+        *("online", "offline")
+    ]
+
+
+def test_an_agent_of_whom_nothing_is_heard_is_offline(endpoints: Endpoint) -> None:
+    endpoints.operator("eva@example.org", "agent", is_agent=True)
+    secret = endpoints.sign_in("eva@example.org")
+    endpoints.call("PUT", "/api/me/state", secret, json={"state": "online"})
+
+    assert let_silent_be_offline(endpoints.store.engine, utc_now()) == 0
+    assert let_silent_be_offline(endpoints.store.engine, utc_now() + timedelta(minutes=16)) == 1
+    assert endpoints.store.one("SELECT agent_state FROM operators") == "offline"
+
+
+def test_a_weaker_role_changes_no_stronger_one(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+    endpoint.call("PUT", "/api/roles/Strong", admin, json={"permissions": ["licences:write", "roles:write"]})
+    endpoint.call("PUT", "/api/roles/Roles", admin, json={"permissions": ["roles:write"]})
+    weaker = endpoint.someone("Roles")
+
+    answers = [
+        endpoint.call("PUT", "/api/roles/Strong", weaker, json={"permissions": []}),
+        endpoint.call("DELETE", "/api/roles/Strong", weaker),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert {answer.json()["errors"][0]["code"] for answer in answers} == {"not_yours"}
+
+
+def test_a_temporary_password_is_not_changed_to_itself(endpoint: Endpoint) -> None:
+    number = endpoint.operator("ana@example.org", "administrator")
+    set_password(endpoint.store.engine, number, Password(NEW.password, NEW.password, True), asked())
+    secret = endpoint.sign_in("ana@example.org", NEW.password)
+
+    body = {"old": NEW.password, "password": NEW.password, "confirmation": NEW.password}
+    answer = endpoint.call("POST", "/api/me/password", secret, json=body)
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "same")
+
+
+def test_a_session_ends_with_its_licence(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+    endpoint.operator("luis@example.org", "auditor")
+    secret = endpoint.sign_in("luis@example.org")
+    endpoint.call("PATCH", "/api/licences/2", admin, json={"valid_until": "2020-01-01T00:00:00Z"})
+    endpoint.store.run("UPDATE operator_sessions SET seen_at = seen_at - 60000000 WHERE operator_id = 2")
+
+    assert endpoint.call("GET", "/api/me", secret).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["Ana\nLuis", "Ana\x1b[31m", "\u202eana"])
+def test_a_name_cannot_hold_what_is_not_shown(endpoint: Endpoint, name: str) -> None:
+    admin = endpoint.someone("administrator")
+    body = {"email": "b@example.org", "first_name": name, "last_name": "B"}
+
+    answer = endpoint.call("POST", "/api/operators", admin, json=body)
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (409, "first_name")
+
+
+def test_a_failed_sign_in_stands_in_the_audit(endpoint: Endpoint) -> None:
+    endpoint.operator("ana@example.org", "administrator")
+    endpoint.call("POST", "/api/sessions", json={"email": "ana@example.org", "password": "not this one"})
+
+    assert endpoint.store.rows("SELECT object, address FROM audit WHERE action = 'sessions:refused'") == [
+        ("operator:1", "127.0.0.1")
+    ]
+
+
+def test_a_new_database_is_its_owners_only(roll: Roll) -> None:
+    path = Path(str(roll.engine.url.database))
+
+    assert path.stat().st_mode & 0o777 == 0o600
