@@ -96,7 +96,9 @@ def _in_countries(block: Block, raw: pa.Array, result: Normalised, target: str, 
     if not cells or not pc.any(where).as_py():
         return result
     encoded = pc.dictionary_encode(cells[0])
-    regions = pa.array([_region(text) for text in encoded.dictionary.to_pylist()], _TEXT).take(encoded.indices)
+    by_name = not block.profile.default_country
+    regions = pa.array([_region(text, by_name) for text in encoded.dictionary.to_pylist()], _TEXT)
+    regions = regions.take(encoded.indices)
     value, problem = result.value, result.problem
     for region in pc.unique(regions.filter(where)).to_pylist():
         if region:
@@ -107,12 +109,15 @@ def _in_countries(block: Block, raw: pa.Array, result: Normalised, target: str, 
     return Normalised(value, problem)
 
 
-def _region(text: str) -> str | None:
+def _region(text: str, by_name: bool) -> str | None:
+    """The country of a calling code or of two letters; of a name where no country is set for all."""
     code = text.strip().lstrip("+").lstrip("0")
     if code.isdigit() and len(code) <= 3:
         found = str(phonenumbers.region_code_for_country_code(int(code)))
         return found if found not in ("ZZ", "001") else None
-    return code.upper() if code.upper() in phonenumbers.SUPPORTED_REGIONS else region_named(text)
+    if code.upper() in phonenumbers.SUPPORTED_REGIONS:
+        return code.upper()
+    return region_named(text) if by_name else None
 
 
 def _read(block: Block, kind: _Kind) -> None:
