@@ -30,7 +30,7 @@ def ask_everything(endpoint: Endpoint, role: str, examples: int) -> None:
 
 
 def test_the_document_is_true(endpoint: Endpoint) -> None:
-    ask_everything(endpoint, "administrator", 5)
+    ask_everything(endpoint, "administrator", 2)
 
 
 @pytest.mark.slow

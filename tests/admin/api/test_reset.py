@@ -85,6 +85,7 @@ def test_without_a_mail_server_the_setting_is_named(endpoint: Endpoint) -> None:
     assert (refused.status_code, "PADRON_SMTP_URL" in refused.json()["detail"]) == (409, True)
 
 
+@pytest.mark.slow  # the client waits for its whole patience after a refused password
 @pytest.mark.parametrize("user", ["ana:wrong", "eva:a%3Ab"])
 def test_a_mail_server_that_refuses_is_said_without_the_password(roll: Roll, smtp_url: str, user: str) -> None:
     for endpoint in serve(roll, smtp_url=smtp_url.replace("ana:a%3Ab", user)):
