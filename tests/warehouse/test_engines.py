@@ -153,7 +153,7 @@ def test_many_threads_write_one_after_the_other(store: Roll) -> None:
         try:
             for number in range(first, first + 20):
                 add_tag(store, number)
-        except BaseException as error:
+        except BaseException as error:  # a thread would lose it: the test looks at it afterwards
             problems.append(error)
 
     threads = [threading.Thread(target=write, args=(100 * number,)) for number in range(1, 9)]

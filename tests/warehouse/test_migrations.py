@@ -66,7 +66,7 @@ def test_a_new_store_that_many_open_at_once_is_migrated_once(tmp_path: Path) -> 
         barrier.wait()
         try:
             open_store(f"sqlite:///{tmp_path / 'new' / 'padron.db'}").dispose()
-        except BaseException as error:
+        except BaseException as error:  # a thread would lose it: the test looks at it afterwards
             problems.append(error)
 
     threads = [threading.Thread(target=open_it) for _ in range(6)]
