@@ -54,7 +54,8 @@ def test_a_name_that_resolves_otherwise_a_moment_later_leads_nowhere_else(
         asked.append(host)
         return really("127.0.0.2" if len(asked) == 1 else "127.0.0.1", *arguments, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)  # no name server at hand changes its answer between two questions
+    # No name server at hand changes its answer between two questions.
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with receiver() as private:
         port = private.url.split(":")[2].split("/")[0]
         reach = Reach([ipaddress.ip_network("127.0.0.2")], seconds=1.0)
