@@ -6,7 +6,7 @@ An index that is missing costs speed, never correctness: who owns a key is decid
 from sqlalchemy import Connection, Index, inspect
 
 from warehouse.engines import Store, reading, sorting, transaction
-from warehouse.tables import LIVE_KEYS, metadata
+from warehouse.tables import LIVE_KEYS
 
 
 def deferrable() -> tuple[Index, ...]:
@@ -22,13 +22,8 @@ def drop_for_first_load(connection: Connection) -> None:
 def missing(store: Store) -> tuple[Index, ...]:
     """The indexes of the catalogue that the database does not have."""
     with reading(store) as connection:
-        inspector = inspect(connection)
-        found = {
-            str(item["name"])
-            for table in metadata.tables.values()
-            if inspector.has_table(table.name)
-            for item in inspector.get_indexes(table.name)
-        }
+        standing = inspect(connection).get_multi_indexes(filter_names=[table.name for table in LIVE_KEYS])
+    found = {item["name"] for of_a_table in standing.values() for item in of_a_table}
     return tuple(index for index in deferrable() if index.name not in found)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.settings import Settings
-from tests.admin.conftest import Run
+from tests.commands import Run
 from tests.routes.running import drop_text, environment, import_drops, padron
 from warehouse.store import open_store
 
@@ -82,7 +82,7 @@ def test_values_are_the_cells_of_accepted_rows(run: Run, people: Path, tmp_path:
 
 
 def test_a_dry_run_shows_contacts_and_keeps_nothing(run: Run, people: Path, tmp_path: Path) -> None:
-    dry = padron(tmp_path / "home", "import", str(people), "--dry-run", COLUMNS="200")
+    dry = run(tmp_path / "home", "import", str(people), "--dry-run", COLUMNS="200")
     real = run(tmp_path / "home", "import", str(people), "--json")
 
     assert (dry.returncode, dry.stderr.strip()) == (0, "")
@@ -259,7 +259,7 @@ def test_batches_are_listed_shown_and_taken_back(run: Run, people: Path, tmp_pat
     home = tmp_path / "home"
     number = json.loads(run(home, "import", str(people), "--json").stdout)["batch_id"]
 
-    listed, shown = padron(home, "batches", "list", COLUMNS="200"), run(home, "batches", "show", str(number))
+    listed, shown = run(home, "batches", "list", COLUMNS="200"), run(home, "batches", "show", str(number))
     undone = run(home, "batches", "undo", str(number))
     again = run(home, "batches", "undo", str(number))
 

@@ -8,7 +8,7 @@ import pytest
 from pipelines.jobs import ask_for_undo
 from pipelines.webhooks import send_due
 from schemas.settings import Settings
-from tests.admin.conftest import Run
+from tests.commands import Run
 from tests.conftest import utc_now
 from tests.receiver import receiver
 from warehouse.audit import Asked

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.admin.conftest import Run
+from tests.commands import Run
 
 pytestmark = pytest.mark.xdist_group("command line")
 _PASSWORD = "tres gatos en un tejado\n"

@@ -21,7 +21,8 @@ from pipelines.drops import import_drop
 from pipelines.jobs import run_job
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
-from tests.routes.running import ROOT, padron
+from tests.commands import Run
+from tests.routes.running import ROOT
 from warehouse.audit import Asked
 from warehouse.store import open_store
 
@@ -81,7 +82,7 @@ def test_every_key_of_a_profile_is_shown() -> None:
     assert {item.name for item in fields(Profile)} - {"name"} == set(shown)
 
 
-def test_the_quickstart_works_as_written(tmp_path: Path) -> None:
+def test_the_quickstart_works_as_written(run: Run, tmp_path: Path) -> None:
     (tmp_path / "my-contacts.csv").write_text(_UNKNOWN_LAYOUT, encoding="utf-8")
     commands = [line for block in blocks("docs/quickstart.md", "sh") for line in block.splitlines()]
     assert len(commands) == 3
@@ -90,14 +91,14 @@ def test_the_quickstart_works_as_written(tmp_path: Path) -> None:
         program, *arguments = shlex.split(command)
         assert program == ".venv/bin/padron"
         arguments = [str(tmp_path / item) if item == "my-contacts.csv" else item for item in arguments]
-        done = padron(tmp_path / "padron-data", *arguments, PADRON_DEFAULT_COUNTRY="CO")
+        done = run(tmp_path / "padron-data", *arguments, PADRON_DEFAULT_COUNTRY="CO")
         assert (done.returncode, done.stderr) == (code, ""), command
 
     assert (tmp_path / "padron-data" / "profiles" / "mine.toml").exists()
     assert "Created" in done.stdout
 
 
-def test_the_page_of_operators_works_as_written(tmp_path: Path) -> None:
+def test_the_page_of_operators_works_as_written(run: Run, tmp_path: Path) -> None:
     curl = shutil.which("curl")
     if curl is None:
         assert not os.environ.get("CI"), "curl is not installed, and CI must run the pages"
@@ -107,7 +108,7 @@ def test_the_page_of_operators_works_as_written(tmp_path: Path) -> None:
         program, *arguments = shlex.split(line)
         extra = ["--password-stdin"] if "operators" in arguments else []
         assert program == ".venv/bin/padron"
-        done = padron(tmp_path, *arguments, *extra, typed=typed)
+        done = run(tmp_path, *arguments, *extra, typed=typed)
         assert done.returncode == 0, done.stderr
     settings = Settings(home=tmp_path, admin_port=0)
     server = AdminServer(

@@ -65,9 +65,7 @@ def entries(corpus: Path) -> list[dict[str, Any]]:
     return list(json.loads((corpus / "manifest.json").read_text(encoding="utf-8"))["files"])
 
 
-def _import_all(corpus: Path, entries: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    template = folder / "template.db"
-    open_store(f"sqlite:///{template}").dispose()
+def _import_all(corpus: Path, entries: list[dict[str, Any]], template: Path, folder: Path) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(2) as pool:
         jobs = [
             pool.submit(_outcome, corpus, entry, template, folder / str(index)) for index, entry in enumerate(entries)
@@ -77,7 +75,10 @@ def _import_all(corpus: Path, entries: list[dict[str, Any]], folder: Path) -> li
 
 @pytest.fixture(scope="module")
 def sample(
-    corpus: Path, entries: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+    corpus: Path,
+    entries: list[dict[str, Any]],
+    sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> list[dict[str, Any]]:
     """Outcomes of every seventh file, of those that fail, and of csv-spectrum; the slow ones are left to the slow lane."""
     chosen = [
@@ -85,9 +86,8 @@ def sample(
         for index, entry in enumerate(entries)
         if index % 7 == 0 or entry["file"] in FAILING or entry["action"] == "parse_equals_json"
     ]
-    return _import_all(
-        corpus, [entry for entry in chosen if entry["file"] not in SLOW], tmp_path_factory.mktemp("corpus")
-    )
+    quick = [entry for entry in chosen if entry["file"] not in SLOW]
+    return _import_all(corpus, quick, sqlite_template, tmp_path_factory.mktemp("corpus"))
 
 
 def _judge(corpus: Path, outcomes: list[dict[str, Any]], told: Path) -> tuple[set[str], str]:
@@ -101,9 +101,9 @@ def _judge(corpus: Path, outcomes: list[dict[str, Any]], told: Path) -> tuple[se
 
 @pytest.mark.slow
 def test_the_whole_corpus_passes_by_its_own_judge_but_for_three_known_files(
-    corpus: Path, entries: list[dict[str, Any]], tmp_path: Path
+    corpus: Path, entries: list[dict[str, Any]], sqlite_template: Path, tmp_path: Path
 ) -> None:
-    outcomes = _import_all(corpus, entries, tmp_path)
+    outcomes = _import_all(corpus, entries, sqlite_template, tmp_path)
 
     assert _judge(corpus, outcomes, tmp_path / "told.jsonl") == (set(FAILING), "178/181 pass")
     assert _miscounted(outcomes) == _silent(outcomes) == []

@@ -370,6 +370,7 @@ def test_a_row_that_agrees_with_two_people_makes_no_one_of_them(store: Roll, row
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
+@pytest.mark.slow
 def test_a_phone_of_many_namesakes_is_grouped_in_time(roll: Roll) -> None:
     words = (hashlib.md5(str(number).encode()).hexdigest() for number in range(1_500))
     rows = "".join(f"María {word.translate(_LETTERS)},3001112233\n" for word in words)

@@ -1,4 +1,4 @@
-"""Thirty-two processes race for ten seats, round after round: exactly ten get one, on both databases."""
+"""Many processes race for few seats, round after round: exactly as many get one as there are, on both databases."""
 
 import multiprocessing
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,6 @@ from warehouse.store import open_store
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 PASSWORD = "tres gatos en un tejado"
-RACERS, SEATS = 32, 10
 
 
 def race(url: str, number: int, rounds: int, barrier: Barrier, results: Any) -> None:
@@ -36,17 +35,19 @@ def race(url: str, number: int, rounds: int, barrier: Barrier, results: Any) -> 
 
 
 @pytest.mark.timeout(280)
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
-def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(store: Roll, rounds: int) -> None:
-    licence = create_licence(store.engine, LicenceForm("Agentes", seats=SEATS), Asked("test", NOW))
-    for number in range(RACERS):
+@pytest.mark.parametrize(("many", "seats", "rounds"), [(9, 4, 2), pytest.param(32, 10, 20, marks=pytest.mark.slow)])
+def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(
+    store: Roll, many: int, seats: int, rounds: int
+) -> None:
+    licence = create_licence(store.engine, LicenceForm("Agentes", seats=seats), Asked("test", NOW))
+    for number in range(many):
         form = OperatorForm(f"a{number}@example.org", "Ana", f"Pérez {number}", True, licence.id, roles=("agent",))
         create_operator(store.engine, form, Password(PASSWORD, PASSWORD), Asked("test", NOW))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.pipelines.test_seats"])
-    barrier, results = context.Barrier(RACERS + 1), context.Queue()
+    barrier, results = context.Barrier(many + 1), context.Queue()
     url = store.engine.url.render_as_string(hide_password=False)
-    racers = [context.Process(target=race, args=(url, n, rounds, barrier, results), daemon=True) for n in range(RACERS)]
+    racers = [context.Process(target=race, args=(url, n, rounds, barrier, results), daemon=True) for n in range(many)]
     for racer in racers:
         racer.start()
 
@@ -54,7 +55,7 @@ def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(store: Rol
     for lap in range(rounds):
         barrier.wait(120)
         barrier.wait(120)
-        found = [results.get(timeout=60) for _ in range(RACERS)]
+        found = [results.get(timeout=60) for _ in range(many)]
         inside = [number for at, number, came_in in found if came_in and at == lap]
         granted.append((len(inside), store.one("SELECT count(*) FROM seats WHERE ended_at IS NULL")))
         for number in inside:
@@ -62,4 +63,4 @@ def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(store: Rol
     for racer in racers:
         racer.join(60)
 
-    assert granted == [(SEATS, SEATS)] * rounds
+    assert granted == [(seats, seats)] * rounds

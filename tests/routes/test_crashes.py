@@ -85,14 +85,14 @@ def a_heap(folder: Path, files: int, rows: int) -> list[Path]:
     return paths
 
 
-def groups_of_files(folder: Path, rounds: int = 1) -> list[list[Path]]:
+def groups_of_files(folder: Path, rounds: int = 1, rows: int = 40_000) -> list[list[Path]]:
     """Files to be dropped group after group: a first load, the same people changed, and a heap of small files."""
     folder.mkdir()
     groups = []
     for number in range(rounds):
         first, second = folder / f"first-{number}.csv", folder / f"second-{number}.csv"
-        write_people(first, 40_000, seed=number + 1, bad=0.005)
-        write_people(second, 6_000, seed=number + 1, changed=0.5)
+        write_people(first, rows, seed=number + 1, bad=0.005)
+        write_people(second, rows // 7, seed=number + 1, changed=0.5)
         groups += [[first], [second]]
     return [*groups, a_heap(folder, 4, 500)]
 
@@ -157,7 +157,7 @@ def kill_and_start_until_done(start: Start, home: Path, groups: list[list[Path]]
 
 @pytest.mark.xdist_group("crashes")
 def test_a_process_killed_again_and_again_loses_nothing_and_does_nothing_twice(start: Start, tmp_path: Path) -> None:
-    groups = groups_of_files(tmp_path / "files")
+    groups = groups_of_files(tmp_path / "files", rows=15_000)
 
     killed = kill_and_start_until_done(start, tmp_path / "home", groups, [2, 1, 1], seed=1)
 
@@ -458,17 +458,18 @@ def cluster() -> Iterator[Cluster]:
 @pytest.mark.timeout(1800)
 @pytest.mark.xdist_group("cluster")
 @pytest.mark.parametrize(
-    ("rounds", "faults"), [pytest.param(1, 7, id="quick"), pytest.param(8, 70, id="slow", marks=pytest.mark.slow)]
+    ("rounds", "rows", "faults"),
+    [pytest.param(1, 15_000, 7, id="quick"), pytest.param(8, 40_000, 70, id="slow", marks=pytest.mark.slow)],
 )
 def test_killed_workers_and_lost_servers_lose_nothing_and_do_nothing_twice(
-    start: Start, cluster: Cluster, tmp_path: Path, rounds: int, faults: int
+    start: Start, cluster: Cluster, tmp_path: Path, rounds: int, rows: int, faults: int
 ) -> None:
     with psycopg.connect(cluster.admin_url, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS padron WITH (FORCE)")
         connection.execute("CREATE DATABASE padron")
     cluster.flush_redis()
     home, random_ = tmp_path / "home", random.Random(3)
-    groups = groups_of_files(tmp_path / "files", rounds)
+    groups = groups_of_files(tmp_path / "files", rounds, rows)
     where = {"PADRON_DATABASE_URL": cluster.database_url, "PADRON_BROKER_URL": cluster.broker_url}
     engine = open_store(Settings(database_url=cluster.database_url).store_url)
     parts = {name: start(name, **where) for name in ("worker", "beat", "watch")}

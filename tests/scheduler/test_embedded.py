@@ -19,8 +19,9 @@ from sqlalchemy import Engine, text
 from connectors.folders import make_places
 from connectors.profiles import DropFolder
 from schemas.settings import Settings
+from tests.commands import Run
 from tests.conftest import Roll
-from tests.routes.running import Running, drop_text, import_drops, padron, wait_until
+from tests.routes.running import Running, drop_text, import_drops, wait_until
 from warehouse.engines import reading
 from warehouse.store import open_store
 
@@ -144,14 +145,14 @@ def test_an_empty_file_is_rejected_with_a_message(house: House) -> None:
     assert "empty" in message
 
 
-def test_a_file_of_unknown_columns_waits_for_a_mapping_and_goes_in_after_one_was_given(house: House) -> None:
+def test_a_file_of_unknown_columns_waits_for_a_mapping_and_goes_in_after_one_was_given(run: Run, house: House) -> None:
     drop_text(house.incoming(), "strange.csv", "foo,bar\nana.strange@example.org,1\n")
     parked = house.batch("strange.csv")
     message = (house.home / "drop" / "rejected" / "strange.csv.message.txt").read_text(encoding="utf-8")
     profile = house.home / "profiles" / "strange.toml"
     profile.write_text('[columns]\n"foo" = "email"\n', encoding="utf-8")
 
-    retried = padron(house.home, "batches", "retry", str(parked["id"]), "--profile", "strange")
+    retried = run(house.home, "batches", "retry", str(parked["id"]), "--profile", "strange")
 
     assert (parked["state"], retried.returncode, retried.stderr) == ("needs_mapping", 0, "")
     assert "foo" in message
@@ -241,11 +242,11 @@ def test_names_with_spaces_accents_and_shell_characters_are_kept(house: House) -
     assert (house.home / "drop" / "done" / name).exists()
 
 
-def test_two_commands_write_while_it_runs(house: House, tmp_path: Path) -> None:
+def test_two_commands_write_while_it_runs(run: Run, house: House, tmp_path: Path) -> None:
     file = tmp_path / "byhand.csv"
     file.write_text("email\nbyhand@example.org\n", encoding="utf-8")
 
-    done = padron(house.home, "import", str(file), "--json")
+    done = run(house.home, "import", str(file), "--json")
 
     assert (done.returncode, json.loads(done.stdout)["created"]) == (0, 1)
 

@@ -1,5 +1,6 @@
 """The endpoint served for real, over a real store, and people who call it."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +60,7 @@ def serve(store: Roll, **settings: Any) -> Iterator[Endpoint]:
     server = AdminServer(desk)
     server.start()
     yield Endpoint(store, server.url, found, jobs)
-    server.stop()
+    threading.Thread(target=server.stop).start()  # it looks up from its work every 0.1 s; nobody need wait for that
 
 
 @pytest.fixture

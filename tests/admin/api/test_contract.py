@@ -29,10 +29,6 @@ def ask_everything(endpoint: Endpoint, role: str, examples: int) -> None:
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-def test_the_document_is_true(endpoint: Endpoint) -> None:
-    ask_everything(endpoint, "administrator", 2)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize("role", ROLES)

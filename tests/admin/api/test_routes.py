@@ -116,6 +116,19 @@ def test_each_role_may_call_what_the_table_says_and_nothing_else(endpoint: Endpo
             assert (answer.status_code, code) in ((403, "not_allowed"), (422, "not_valid")), (name, answer.text)
 
 
+def test_nothing_is_changed_by_get(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("administrator")
+    endpoint.store.import_text("email\nana@example.org\nno address\n")
+    names = endpoint.store.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'sqlite_stat1'")
+    before = {name: endpoint.store.rows(f"SELECT * FROM {name}") for (name,) in names}
+
+    for route in (name for name in {*TABLE, *ONESELF, *PUBLIC} if name.startswith("GET ")):
+        path = route.removeprefix("GET ").format(number=1, name="none", delivery=1)
+        assert endpoint.call("GET", path, secret).status_code < 500, route
+
+    assert {name: endpoint.store.rows(f"SELECT * FROM {name}") for (name,) in names} == before
+
+
 def test_what_a_role_may_not_do_is_not_done(endpoint: Endpoint) -> None:
     secret = endpoint.someone("agent")
     body = {"email": "b@example.org", "first_name": "B", "last_name": "C"}

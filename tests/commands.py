@@ -13,9 +13,9 @@ from tests.routes.running import ROOT, environment
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def zygote() -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "tests.admin.zygote"]
+    command = [sys.executable, "-m", "tests.zygote"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin
     assert process.stdout
