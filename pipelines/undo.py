@@ -1,7 +1,7 @@
 """Taking one import back. What nobody touched since goes back as it was; later edits stay and are listed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ _PROTECTS = {"consent": "out", "status": "blocked"}
 """What of a field keeps a person from being written to."""
 _GATHERED = ("tags", "note")
 """What several imports add to; each takes its own away."""
+_SEARCHED = ("display_name", "phone", "email")
 _FORMS = {"phone": "phone_match", "email": "email_match"}
 
 
@@ -51,7 +52,7 @@ def undo_batch(
     """
     with reading(engine) as connection:
         batch = batches.get_batch(connection, number)
-        fields, total = roll.known_fields(connection), undo.count_changes(connection, number)
+        fields, total = undo.custom_fields_by_key(connection), undo.count_changes(connection, number)
     check_can_be_undone(batch)
     with transaction(engine) as connection:
         batches.set_batch(connection, number, {"state": "undoing"})
@@ -62,13 +63,23 @@ def undo_batch(
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
             others.look(connection)
-            changes = undo.changes_of(connection, number, after, _CHUNK)
+            changes = _of_different_contacts(undo.changes_of(connection, number, after, _CHUNK))
             if not changes:
                 break
             report = _undo(connection, changes, report, _Undo(number, actor, clock(), fields, others.contacts))
             after, done = changes[-1].id, done + len(changes)
     report = _remove_kept(engine, report, _Undo(number, actor, clock(), fields, others.contacts), others)
     return replace(report, kept=tuple(sorted(set(report.kept))))
+
+
+def _of_different_contacts(changes: list[Any]) -> list[Any]:
+    """The changes up to the one whose contact another before it changed too: it must see what became of that."""
+    seen: set[int] = set()
+    for at, (_, contact_id, *_) in enumerate(changes):
+        if contact_id in seen:
+            return changes[:at]
+        seen.add(contact_id)
+    return changes
 
 
 class _Others:
@@ -104,17 +115,26 @@ class _Undo:
     batch_id: int
     actor: str
     at: datetime
-    fields: dict[str, FieldType]
+    fields: dict[str, tuple[int, FieldType]]
     later: set[int]
+    values: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    """The custom values of the contacts at hand, as they stand."""
+    writes: undo.Writes = field(default_factory=undo.Writes)
+
+    def flush(self, connection: Connection) -> None:
+        self.writes.flush(connection, {"batch_id": self.batch_id, "actor": self.actor, "at": self.at})
 
 
 def _undo(connection: Connection, changes: list[Any], report: UndoReport, context: _Undo) -> UndoReport:
-    """Take these changes back; the report with what was done."""
+    """Take these changes back, each of another contact; the report with what was done."""
     creates: list[int] = []
     restored = lifted = 0
     kept: list[int] = []
+    ids = [contact_id for _, contact_id, *_ in changes]
+    contacts = undo.contacts_by_id(connection, ids)
+    context.values.update(undo.values_of(connection, ids))
     for number, contact_id, operation, diff, newer in changes:
-        contact = undo.current(connection, contact_id)
+        contact = contacts.get(contact_id)
         if not contact or contact["deleted_at"] is not None:
             continue
         if operation == "create":
@@ -127,10 +147,8 @@ def _undo(connection: Connection, changes: list[Any], report: UndoReport, contex
         if back:
             restored += 1
             lifted += sum(change[0] == _PROTECTS.get(name.partition(".")[0]) for name, change in back.items())
-            _note(connection, contact_id, back, context)
-    lifted += undo.remove_contacts(connection, creates, context.at)
-    for contact_id in creates:
-        _note(connection, contact_id, None, context)
+            context.writes.note(contact_id, back)
+    lifted += _remove(connection, creates, context)
     return replace(
         report,
         removed=report.removed + len(creates),
@@ -138,6 +156,14 @@ def _undo(connection: Connection, changes: list[Any], report: UndoReport, contex
         lifted=report.lifted + lifted,
         kept=(*report.kept, *kept),
     )
+
+
+def _remove(connection: Connection, ids: list[int], context: _Undo) -> int:
+    """Take contacts off the roll, and write what is gathered; how many opt-outs and blocks went with them."""
+    for contact_id in ids:
+        context.writes.note(contact_id, None)
+    context.flush(connection)
+    return undo.remove_contacts(connection, ids, context.at)
 
 
 def _remove_kept(engine: Engine, report: UndoReport, context: _Undo, others: _Others) -> UndoReport:
@@ -151,19 +177,11 @@ def _remove_kept(engine: Engine, report: UndoReport, context: _Undo, others: _Ot
             if ids is None or roll.changed_by_others(connection, seen, context.batch_id):
                 ids = undo.kept_for(connection, context.batch_id)
             part, ids = [one for one in ids[:_CHUNK] if one not in others.contacts], ids[_CHUNK:]
-            lifted += undo.remove_contacts(connection, part, context.at)
-            for contact_id in part:
-                _note(connection, contact_id, None, context)
+            lifted += _remove(connection, part, context)
             removed, seen = removed + len(part), roll.last_change(connection)
             if not ids:
                 batches.set_batch(connection, context.batch_id, {"state": "undone"})
                 return replace(report, removed=report.removed + removed, lifted=report.lifted + lifted)
-
-
-def _note(connection: Connection, contact_id: int, diff: dict[str, Any] | None, context: _Undo) -> None:
-    number = bulk.take_ids(connection, "contact_changes", 1)
-    row = {"id": number, "contact_id": contact_id, "batch_id": context.batch_id, "actor": context.actor}
-    undo.add_change(connection, {**row, "at": context.at, "operation": "undo", "diff": diff})
 
 
 def _restore(
@@ -181,7 +199,7 @@ def _restore(
             continue
         if name in contact:
             if _may_go_back(contact, name, (old, new), context):
-                values |= _field(connection, contact, name, old)
+                values |= _field(connection, contact, name, old, context)
                 back[name] = [new, old]
             elif _as_json(contact[name]) == old:
                 standing.add(name)
@@ -192,8 +210,9 @@ def _restore(
         undo.drop_keys(connection, contact["id"], dropped)
         back["keys"] = [[f"{kind}:{value}" for kind, value in dropped], []]
     if back:
-        values["search_text"] = _search_text({**contact, **values})
-        undo.set_contact(connection, contact["id"], values)
+        if any(name in values for name in _SEARCHED):
+            values["search_text"] = _search_text({**contact, **values})
+        context.writes.set_contact(contact["id"], values)
     return back, standing
 
 
@@ -216,7 +235,7 @@ def _dropped_keys(diff: dict[str, list[Any]], back: dict[str, list[Any]]) -> lis
 
 
 def _search_text(contact: dict[str, Any]) -> str | None:
-    texts = (pa.array([contact[name]], pa.string()) for name in ("display_name", "phone", "email"))
+    texts = (pa.array([contact[name]], pa.string()) for name in _SEARCHED)
     text: str | None = search_text(*texts)[0].as_py()
     return text
 
@@ -225,7 +244,7 @@ def _as_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _field(connection: Connection, contact: dict[str, Any], name: str, old: Any) -> dict[str, Any]:
+def _field(connection: Connection, contact: dict[str, Any], name: str, old: Any, context: _Undo) -> dict[str, Any]:
     """The columns that put a field back; a phone or e-mail is the contact's own key only if it is free by now."""
     if name in _TIMES:
         return {name: datetime.fromisoformat(old) if old else None}
@@ -233,6 +252,7 @@ def _field(connection: Connection, contact: dict[str, Any], name: str, old: Any)
         return {name: old, "blocked_at": None, "blocked_reason": None}
     if name in _FORMS:
         form = key_form(name, old) if old else None
+        context.flush(connection)  # who owns it is asked of the store
         free = form is not None and undo.is_free(connection, contact["id"], name, _FORMS[name], form)
         return {name: old, _FORMS[name]: form if free else None}
     return {name: old}
@@ -252,16 +272,15 @@ def _restore_other(connection: Connection, contact_id: int, name: str, change: t
         if new == "out" and contact_id in context.later:
             return False
         return undo.set_consent(connection, contact_id, name.removeprefix("consent."), (old, new))
-    return _restore_value(connection, contact_id, name.removeprefix(CUSTOM), change, context)
+    return _restore_value(contact_id, name.removeprefix(CUSTOM), change, context)
 
 
-def _restore_value(connection: Connection, contact_id: int, key: str, change: tuple[Any, Any], context: _Undo) -> bool:
+def _restore_value(contact_id: int, key: str, change: tuple[Any, Any], context: _Undo) -> bool:
     old, new = change
-    kind = context.fields.get(key, "text")
+    field_id, kind = context.fields[key]
     slot = slot_of(kind)
-    field_id = roll.field_ids(connection, {key: kind}, context.at)[key]
-    if _as_json(undo.value_of(connection, contact_id, field_id, slot)) != new:
+    if _as_json(context.values.get((contact_id, field_id), {}).get(slot)) != new:
         return False
     stored = datetime.fromisoformat(old) if slot == "at" and old else old
-    undo.set_value(connection, contact_id, field_id, slot, stored)
+    context.writes.set_value(contact_id, field_id, slot, stored)
     return True

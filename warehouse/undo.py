@@ -1,12 +1,15 @@
 """The statements of taking a batch back: what it created and changed, and putting values back."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, update
 
+from schemas.fields import FieldType
 from warehouse.batches import Batch
+from warehouse.bulk import take_ids
 from warehouse.tables import (
     batch_rows,
     batches,
@@ -17,6 +20,7 @@ from warehouse.tables import (
     contact_tags,
     contact_values,
     contacts,
+    custom_fields,
     notes,
 )
 
@@ -76,9 +80,9 @@ def remove_contacts(connection: Connection, ids: list[int], now: datetime) -> in
     return lifted
 
 
-def current(connection: Connection, contact_id: int) -> dict[str, Any]:
-    row = connection.execute(select(contacts).where(contacts.c.id == contact_id)).mappings().first()
-    return dict(row) if row else {}
+def contacts_by_id(connection: Connection, ids: list[int]) -> dict[int, dict[str, Any]]:
+    rows = connection.execute(select(contacts).where(contacts.c.id.in_(ids))).mappings()
+    return {row["id"]: dict(row) for row in rows}
 
 
 def is_free(connection: Connection, contact_id: int, kind: str, column: str, value: str) -> bool:
@@ -91,14 +95,6 @@ def is_free(connection: Connection, contact_id: int, kind: str, column: str, val
         ((k.contact_id != contact_id) & (k.role == "owner")) | ((k.contact_id == contact_id) & (k.role != "owner")),
     )
     return connection.execute(own).first() is None and connection.execute(held).first() is None
-
-
-def set_contact(connection: Connection, contact_id: int, values: dict[str, Any]) -> None:
-    connection.execute(
-        update(contacts)
-        .where(contacts.c.id == contact_id)
-        .values(**values, version=contacts.c.version + 1, applied=None)
-    )
 
 
 def drop_keys(connection: Connection, contact_id: int, keys: list[tuple[str, str]]) -> None:
@@ -116,18 +112,16 @@ def drop_note(connection: Connection, contact_id: int, batch_id: int) -> None:
     connection.execute(delete(notes).where(notes.c.contact_id == contact_id, notes.c.batch_id == batch_id))
 
 
-def value_of(connection: Connection, contact_id: int, field_id: int, slot: str) -> Any:
-    v = contact_values.c
-    query = select(v[slot]).where(v.contact_id == contact_id, v.field_id == field_id)
-    return connection.execute(query).scalar()
+def custom_fields_by_key(connection: Connection) -> dict[str, tuple[int, FieldType]]:
+    """The id and type of each custom field, also of archived ones."""
+    f = custom_fields.c
+    return {key: (number, kind) for key, number, kind in connection.execute(select(f.key, f.id, f.type))}
 
 
-def set_value(connection: Connection, contact_id: int, field_id: int, slot: str, value: Any) -> None:
-    v = contact_values.c
-    connection.execute(delete(contact_values).where(v.contact_id == contact_id, v.field_id == field_id))
-    if value is not None:
-        row = {"contact_id": contact_id, "field_id": field_id, slot: value}
-        connection.execute(contact_values.insert().values(**row))
+def values_of(connection: Connection, ids: list[int]) -> dict[tuple[int, int], dict[str, Any]]:
+    """The custom values of these contacts, by contact and field."""
+    rows = connection.execute(select(contact_values).where(contact_values.c.contact_id.in_(ids))).mappings()
+    return {(row["contact_id"], row["field_id"]): dict(row) for row in rows}
 
 
 def set_consent(connection: Connection, contact_id: int, channel: str, change: tuple[str | None, str]) -> bool:
@@ -190,8 +184,49 @@ def fields_changed_since(connection: Connection, contact_id: int, change_id: int
     return {name for diff in diffs for name in diff or {}}
 
 
-def add_change(connection: Connection, values: dict[str, Any]) -> None:
-    connection.execute(contact_changes.insert().values(**values))
+@dataclass(slots=True)
+class Writes:
+    """What an undo writes, gathered so that few statements write it; no contact comes twice between two flushes."""
+
+    _contacts: dict[tuple[str, ...], list[dict[str, Any]]] = field(default_factory=dict)
+    _gone: list[dict[str, Any]] = field(default_factory=list)
+    _values: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _notes: list[tuple[int, dict[str, Any] | None]] = field(default_factory=list)
+
+    def set_contact(self, contact_id: int, values: dict[str, Any]) -> None:
+        self._contacts.setdefault(tuple(sorted(values)), []).append(
+            {"contact": contact_id, **{f"new_{name}": value for name, value in values.items()}}
+        )
+
+    def set_value(self, contact_id: int, field_id: int, slot: str, value: Any) -> None:
+        self._gone.append({"contact": contact_id, "field": field_id})
+        if value is not None:
+            row = {"contact_id": contact_id, "field_id": field_id, slot: value}
+            self._values.setdefault(slot, []).append(row)
+
+    def note(self, contact_id: int, diff: dict[str, Any] | None) -> None:
+        """A line of the contact's history."""
+        self._notes.append((contact_id, diff))
+
+    def flush(self, connection: Connection, of_all: dict[str, Any]) -> None:
+        """Write all of it; `of_all` is what every line of the history says."""
+        c, v = contacts.c, contact_values.c
+        for names, rows in self._contacts.items():
+            changed = {name: bindparam(f"new_{name}", type_=c[name].type) for name in names}
+            statement = update(contacts).where(c.id == bindparam("contact"))
+            connection.execute(statement.values(**changed, version=c.version + 1, applied=None), rows)
+        if self._gone:
+            where = (v.contact_id == bindparam("contact")) & (v.field_id == bindparam("field"))
+            connection.execute(delete(contact_values).where(where), self._gone)
+        for rows in self._values.values():
+            connection.execute(contact_values.insert(), rows)
+        if self._notes:
+            first = take_ids(connection, "contact_changes", len(self._notes))
+            said = {**of_all, "operation": "undo"}
+            lines = [{**said, "id": first + at, "contact_id": n, "diff": d} for at, (n, d) in enumerate(self._notes)]
+            connection.execute(contact_changes.insert(), lines)
+        for gathered in (self._contacts, self._gone, self._values, self._notes):
+            gathered.clear()
 
 
 def _chunks(ids: list[int]) -> Iterator[list[int]]:
