@@ -14,6 +14,8 @@ from warehouse.engines import Store, reading, transaction
 from warehouse.webhooks import Webhook
 
 _AT_ONCE = 500
+MOST_WAITING = 1_000
+"""So many events of contacts wait for one webhook at most; the rest stay in the history until these are taken."""
 
 
 def emit(connection: Connection, event: str, data: Mapping[str, Any], at: datetime) -> None:
@@ -33,7 +35,7 @@ def delivery(webhook: Webhook, event: str, data: Mapping[str, Any], at: datetime
 
 
 def make_contact_events(store: Store, now: datetime) -> int:
-    """Make the events of contacts that changed since the last time; how many. The history is their source."""
+    """Make events of contacts out of their history, as many as each webhook has room for; how many were made."""
     with reading(store) as connection:
         active = [item for item in webhooks.all_webhooks(connection) if item.is_active]
     return sum(_make(store, webhook, now) for webhook in active if set(webhook.events) & set(OF_CONTACTS))
@@ -43,6 +45,8 @@ def _make(store: Store, webhook: Webhook, now: datetime) -> int:
     made, after = 0, webhook.last_change
     while True:
         with transaction(store) as connection:
+            if webhooks.count_waiting(connection, webhook.id, OF_CONTACTS) >= MOST_WAITING:
+                return made
             changes = webhooks.changes_after(connection, after, _AT_ONCE)
             if not changes or not webhooks.see_changes(connection, webhook.id, after, changes[-1].id):
                 return made
@@ -67,6 +71,8 @@ def _said(changes: Iterable[Any]) -> Iterable[tuple[str, dict[str, Any]]]:
         gone = change.operation == "undo" and change.diff is None
         if change.operation == "create" or gone:
             yield ("contact.deleted" if gone else "contact.created"), data
+            if change.born_blocked and not gone:
+                yield "contact.blocked", data
             continue
         yield "contact.updated", {**data, "fields": sorted(diff)}
         if diff.get("status", (None, None))[1] == "blocked":

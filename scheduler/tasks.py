@@ -29,6 +29,7 @@ from warehouse.webhooks import drop_old_deliveries
 log = structlog.get_logger("padron")
 _WAKE_AT_ONCE = 200
 _BREAK_SECONDS = 3.0
+_DELIVER_SECONDS = 20.0
 _KEYS_LAST, _DELIVERIES_LAST = timedelta(days=2), timedelta(days=30)
 
 
@@ -139,7 +140,11 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
 
 
 def deliver(engine: Engine, settings: Settings) -> None:
-    """Make the events of contacts that changed, and send what is due."""
-    if not indexes.missing(engine):  # a first load that is under way has none by which its changes are found
-        make_contact_events(engine, utc_now())
-    send_due(engine, settings, utc_now)
+    """Make the events of contacts that changed, and send what is due; what is left after a while waits for the next."""
+    began = time.monotonic()
+    while time.monotonic() - began < _DELIVER_SECONDS:
+        # a first load that is under way has no index by which its changes are found
+        made = 0 if indexes.missing(engine) else make_contact_events(engine, utc_now())
+        send_due(engine, settings, utc_now)
+        if not made:
+            break

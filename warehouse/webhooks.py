@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from schemas.errors import InputError
+from schemas.events import OF_CONTACTS
 from warehouse import bulk
-from warehouse.tables import contact_changes
+from warehouse.tables import contact_changes, contacts
 from warehouse.webhook_tables import deliveries, webhooks
 
 
@@ -107,9 +108,13 @@ def drop_webhook(connection: Connection, number: int) -> None:
 
 
 def changes_after(connection: Connection, after: int, limit: int) -> list[Any]:
-    """Changes of contacts in the order in which they were made: id, contact, batch, actor, operation, diff."""
+    """Changes of contacts in the order in which they were made: id, contact, batch, actor, operation, diff.
+
+    `born_blocked` says of a contact that was created whether it was blocked from the first.
+    """
     c = contact_changes.c
-    columns = (c.id, c.contact_id, c.batch_id, c.actor, c.at, c.operation, c.diff)
+    blocked = exists().where(contacts.c.id == c.contact_id, contacts.c.blocked_at == c.at)
+    columns = (c.id, c.contact_id, c.batch_id, c.actor, c.at, c.operation, c.diff, blocked.label("born_blocked"))
     return list(connection.execute(select(*columns).where(c.id > after).order_by(c.id).limit(limit)))
 
 
@@ -155,12 +160,20 @@ def release_webhook(connection: Connection, number: int, until: datetime) -> Non
 def claim_deliveries(
     connection: Connection, webhook_id: int, now: datetime, until: datetime, limit: int
 ) -> list[Delivery]:
-    """Take tellings that are due; nobody else takes them before `until`."""
+    """Take tellings that are due; nobody else takes them before `until`. Those of contacts are many, and come last."""
     c = deliveries.c
     due = select(c.id).where(c.webhook_id == webhook_id, c.state == "waiting", c.next_at <= now)
-    taken = update(deliveries).where(c.id.in_(due.order_by(c.next_at, c.id).limit(limit)))
+    first = due.order_by(c.event.in_(OF_CONTACTS), c.next_at, c.id).limit(limit)
+    taken = update(deliveries).where(c.id.in_(first))
     rows = connection.execute(taken.values(next_at=until, attempts=c.attempts + 1).returning(*_DELIVERY))
     return sorted((Delivery(**row._mapping) for row in rows), key=lambda one: one.id)
+
+
+def count_waiting(connection: Connection, webhook_id: int, events: Iterable[str]) -> int:
+    """How many tellings of these events a webhook has not taken yet."""
+    c = deliveries.c
+    query = select(func.count()).where(c.webhook_id == webhook_id, c.state == "waiting", c.event.in_(events))
+    return int(connection.execute(query).scalar_one())
 
 
 def set_delivery(connection: Connection, number: int, values: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from standardwebhooks.webhooks import Webhook as Checker
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from pipelines import events
 from pipelines.events import make_contact_events
 from pipelines.licences import LicenceForm, create_licence
 from pipelines.operators import create_operator
@@ -122,17 +123,45 @@ def test_what_happened_before_is_not_told(store: Roll, heard: Receiver) -> None:
     assert heard.calls == []
 
 
+def test_a_contact_that_comes_blocked_is_told_as_blocked(store: Roll, heard: Receiver) -> None:
+    hook(store, heard.url, "contact.blocked")
+    store.import_text("correo,estado\nana@example.org,bloqueado\neva@example.org,activo\n")
+
+    tell(store)
+
+    contact = store.one("SELECT id FROM contacts WHERE email = 'ana@example.org'")
+    assert [(item["type"], item["data"]["contact_id"]) for item in said(heard)] == [("contact.blocked", contact)]
+
+
+def test_few_contacts_wait_at_a_time_and_everything_else_goes_before_them(
+    store: Roll, heard: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST_WAITING", 50)
+    monkeypatch.setattr(events, "_AT_ONCE", 25)
+    _, number = hook(store, heard.url, "contact.created", "batch.finished")
+    store.import_text("correo\n" + "".join(f"p{row}@example.org\n" for row in range(120)))
+
+    first = make_contact_events(store.engine, utc_now()), make_contact_events(store.engine, utc_now())
+    send_test(store.engine, number, asked())
+    for _ in range(3):
+        tell(store)
+
+    assert first == (50, 0)
+    assert "webhook.test" in [item["type"] for item in said(heard)][:4]
+    assert len({item["data"].get("contact_id") for item in said(heard)} - {None}) == 120
+
+
 def test_every_contact_is_told_once_however_many_make_the_events(store: Roll, heard: Receiver) -> None:
     _, number = hook(store, heard.url, "contact.created")
-    store.import_text("correo\n" + "".join(f"p{row}@example.org\n" for row in range(1_300)))
+    store.import_text("correo\n" + "".join(f"p{row}@example.org\n" for row in range(900)))
 
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: make_contact_events(store.engine, utc_now()), range(4)))
 
-    assert sum(made) == 1_300
+    assert sum(made) == 900
     assert store.one("SELECT count(DISTINCT body), count(*) FROM deliveries WHERE webhook_id = :n", n=number) == (
-        1_300,
-        1_300,
+        900,
+        900,
     )
 
 
