@@ -1,8 +1,9 @@
 """Licences: buying seats, who has them now, the most that were taken on each day, and what an invoice goes by."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,8 +14,7 @@ from schemas.operators import HOLDINGS, KINDS, Holding, Kind, WrongField
 from warehouse import audit, licences, operators
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
-from warehouse.licences import Licence, Seat
-from warehouse.operators import Operator
+from warehouse.licences import Holder, Licence, Seat
 
 _MOST_SEATS = 100_000
 _WARN_BEFORE = timedelta(days=30)
@@ -59,15 +59,6 @@ def _none_of(field: str, value: str, known: Iterable[str]) -> WrongField:
     return WrongField(
         field, "unknown", f"{value!r} is no {field}. Use one of {listed}.", f"{value!r} no vale. Use uno de {listed}."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A seat that is taken, and by whom."""
-
-    operator: Operator
-    since: datetime
-    free_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +159,8 @@ def seat_views(store: Store, now: datetime) -> list[SeatView]:
 
 
 def _view(connection: Connection, licence: Licence, now: datetime) -> SeatView:
-    taken = [seat for seat in licences.taken_seats(connection, licence.id) if _is_live(seat, now)]
-    holders = (
-        Holder(operators.get_operator(connection, seat.operator_id), seat.claimed_at, seat.lease_until)
-        for seat in taken
-    )
     soon = licence.valid_until is not None and now < licence.valid_until <= now + _WARN_BEFORE
-    return SeatView(licence, tuple(holders), licence.is_valid(now), soon)
-
-
-def _is_live(seat: Seat, now: datetime) -> bool:
-    return seat.lease_until is None or seat.lease_until > now
+    return SeatView(licence, tuple(licences.holders(connection, licence.id, now)), licence.is_valid(now), soon)
 
 
 def daily_peaks(store: Store, licence_id: int, first: date, last: date, now: datetime) -> dict[date, int]:
@@ -188,24 +170,27 @@ def daily_peaks(store: Store, licence_id: int, first: date, last: date, now: dat
     with reading(store) as connection:
         found = licences.seats_between(connection, licence_id, start, end)
     spans = [(seat.claimed_at, _end_of(seat, now)) for seat in found]
-    days = ((start + timedelta(days=n)) for n in range((last - first).days + 1))
-    return {day.date(): peak(spans, day, day + timedelta(days=1)) for day in days}
+    days = (last - first).days + 1
+    most = peaks(spans, [start + timedelta(days=n) for n in range(days + 1)])
+    return {first + timedelta(days=n): most[n] for n in range(days)}
 
 
 def _end_of(seat: Seat, now: datetime) -> datetime:
     return seat.ended_at or (now if seat.lease_until is None else min(now, seat.lease_until))
 
 
-def peak(spans: Iterable[tuple[datetime, datetime]], start: datetime, end: datetime) -> int:
-    """The most spans that hold at one moment of [start, end); a span holds its beginning and not its end."""
-    edges = [
-        (moment, step)
-        for began, ended in spans
-        if began < end and ended > start and ended > began
-        for moment, step in ((max(began, start), 1), (ended, -1))
-    ]
-    most = running = 0
-    for _, step in sorted(edges):
-        running += step
-        most = max(most, running)
+def peaks(spans: Iterable[tuple[datetime, datetime]], bounds: Sequence[datetime]) -> list[int]:
+    """The most spans that hold at one moment between each bound and the next; a span holds its beginning, not its end."""
+    edges = sorted(
+        (moment, step) for began, ended in spans if ended > began for moment, step in ((began, 1), (ended, -1))
+    )
+    most, running, at = [], 0, 0
+    for start, end in pairwise(bounds):
+        while at < len(edges) and edges[at] < (start, 1):  # who leaves at the start is gone
+            running, at = running + edges[at][1], at + 1
+        highest = running
+        while at < len(edges) and edges[at][0] < end:
+            running, at = running + edges[at][1], at + 1
+            highest = max(highest, running)
+        most.append(highest)
     return most

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from schemas.errors import InputError
 from schemas.operators import Holding, Kind
 from warehouse import bulk
-from warehouse.access_tables import licences, seats
+from warehouse.access_tables import licences, operators, seats
 
 
 class NoSuchLicence(InputError):
@@ -46,6 +46,16 @@ class Seat:
     lease_until: datetime | None
     ended_at: datetime | None
     end_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has a seat, since when, and when it is free unless its operator is heard of before."""
+
+    operator_id: int
+    name: str
+    since: datetime
+    free_at: datetime | None
 
 
 _LICENCE = tuple(licences.c[name] for name in Licence.__slots__)
@@ -99,6 +109,23 @@ def taken_seats(connection: Connection, licence_id: int) -> list[Seat]:
     c = seats.c
     query = select(*_SEAT).where(c.licence_id == licence_id, c.ended_at.is_(None))
     return [Seat(**row._mapping) for row in connection.execute(query.order_by(c.lease_until.nulls_last(), c.id))]
+
+
+def holders(connection: Connection, licence_id: int, now: datetime) -> list[Holder]:
+    """Who has the seats of a licence now, the one that may be free first before the others."""
+    s, o = seats.c, operators.c
+    live = and_(s.licence_id == licence_id, s.ended_at.is_(None), or_(s.lease_until.is_(None), s.lease_until > now))
+    query = select(o.id, o.first_name, o.last_name, s.claimed_at, s.lease_until).join(seats, s.operator_id == o.id)
+    rows = connection.execute(query.where(live).order_by(s.lease_until.nulls_last(), s.id))
+    return [Holder(number, f"{first} {last}".strip(), since, until) for number, first, last, since, until in rows]
+
+
+def count_taken(connection: Connection, now: datetime) -> dict[str, tuple[int, int]]:
+    """Of each licence by name: the seats that were bought, and those that are taken."""
+    s, c = seats.c, licences.c
+    live = and_(s.licence_id == c.id, s.ended_at.is_(None), or_(s.lease_until.is_(None), s.lease_until > now))
+    query = select(c.name, c.seats, func.count(s.id)).outerjoin(seats, live).group_by(c.id, c.name, c.seats)
+    return {name: (bought, taken) for name, bought, taken in connection.execute(query.order_by(c.id))}
 
 
 def seat_of(connection: Connection, operator_id: int) -> Seat | None:

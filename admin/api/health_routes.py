@@ -12,11 +12,11 @@ from redis import Redis, RedisError
 from admin.api.callers import AtDesk, Desk, May
 from admin.api.problems import problems
 from pipelines.access import Caller
-from pipelines.licences import seat_views
 from schemas.settings import Settings
 from warehouse import batches
 from warehouse.engines import UNREACHABLE, reading
 from warehouse.jobs import count_jobs
+from warehouse.licences import count_taken
 from warehouse.store import current_version, newest_version
 from warehouse.webhooks import count_deliveries
 
@@ -96,7 +96,8 @@ def metrics(caller: Annotated[Caller, Depends(May("metrics:read"))], desk: AtDes
                 gauge.labels(state).set(count)
     bought = Gauge("padron_seats", "Seats bought", ["licence"], registry=registry)
     taken = Gauge("padron_seats_taken", "Seats taken", ["licence"], registry=registry)
-    for view in seat_views(desk.store, desk.clock()):
-        bought.labels(view.licence.name).set(view.licence.seats)
-        taken.labels(view.licence.name).set(len(view.holders))
+    with reading(desk.store) as connection:
+        for name, (seats, seats_taken) in count_taken(connection, desk.clock()).items():
+            bought.labels(name).set(seats)
+            taken.labels(name).set(seats_taken)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -253,7 +253,7 @@ class SeatsModel(BaseModel):
     @classmethod
     def of(cls, view: SeatView) -> "SeatsModel":
         holders = [
-            HolderModel(operator_id=one.operator.id, name=one.operator.name, since=one.since, free_at=one.free_at)
+            HolderModel(operator_id=one.operator_id, name=one.name, since=one.since, free_at=one.free_at)
             for one in view.holders
         ]
         return cls(

@@ -24,7 +24,7 @@ from pipelines.access import (
     sign_out,
 )
 from pipelines.audit import broken_entry
-from pipelines.licences import LicenceForm, create_licence, daily_peaks, edit_licence, peak, seat_views
+from pipelines.licences import LicenceForm, create_licence, daily_peaks, edit_licence, peaks, seat_views
 from pipelines.operators import Password, change_own_password, create_operator, edit_operator, set_password
 from schemas.operators import OperatorForm, WrongField
 from schemas.permissions import PERMISSIONS
@@ -321,9 +321,10 @@ def test_a_peak_does_not_count_who_left_as_another_came() -> None:
     def at(hour: int) -> datetime:
         return datetime(2026, 11, 26, hour, tzinfo=UTC)
 
-    assert peak([(at(1), at(2)), (at(2), at(3)), (at(3), at(3))], at(0), at(23)) == 1
-    assert peak([(at(1), at(5)), (at(2), at(3)), (at(4), at(9))], at(0), at(23)) == 2
-    assert peak([(at(1), at(5))], at(5), at(9)) == 0
+    assert peaks([(at(1), at(2)), (at(2), at(3)), (at(3), at(3))], [at(0), at(23)]) == [1]
+    assert peaks([(at(1), at(5)), (at(2), at(3)), (at(4), at(9))], [at(0), at(23)]) == [2]
+    assert peaks([(at(1), at(5))], [at(5), at(9)]) == [0]
+    assert peaks([(at(1), at(5)), (at(5), at(6)), (at(4), at(5))], [at(2), at(5), at(6), at(7)]) == [2, 1, 0]
 
 
 def test_a_changed_or_missing_entry_of_the_audit_is_found(store: Roll) -> None:
