@@ -180,7 +180,7 @@ def _end_of(seat: Seat, now: datetime) -> datetime:
 
 
 def peaks(spans: Iterable[tuple[datetime, datetime]], bounds: Sequence[datetime]) -> list[int]:
-    """The most spans that hold at one moment between each bound and the next; a span holds its beginning, not its end."""
+    """The most spans that hold at a moment between each bound and the next; a span holds its beginning, not its end."""
     edges = sorted(
         (moment, step) for began, ended in spans if ended > began for moment, step in ((began, 1), (ended, -1))
     )
