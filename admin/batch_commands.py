@@ -109,5 +109,5 @@ def retry(
     """Send a rejected or parked file of a drop folder again, under a profile."""
     settings = read_settings()
     found = with_defaults(read_profile(settings.home, profile), settings)
-    new = retry_batch(open_store(settings.store_url), number, found, utc_now)
+    new = retry_batch(open_store(settings.store_url), number, found, asked_now())
     console.print(f"{say(settings.language, 'retried')} {new}")

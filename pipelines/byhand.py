@@ -119,7 +119,7 @@ class WrongOption(InputError):
 _OPTION_REFUSALS = ("encoding_unknown", "no_sheet", "no_header_row")
 
 
-def check_options(job: Job, columns: Collection[str], *, sheet: bool, text: bool) -> None:
+def check_options(job: Job, columns: Collection[str] = (), *, sheet: bool = False, text: bool = False) -> None:
     """Raise where what was said by hand does not fit the file: the columns to map, a sheet, how text is read."""
     try:
         with open_source(job.path, job.profile, name=job.name, limits=job.limits, most_bytes=job.most_bytes) as opened:
@@ -138,13 +138,13 @@ def check_options(job: Job, columns: Collection[str], *, sheet: bool, text: bool
         )
     if sheet and kind != "excel":
         raise WrongOption(
-            f"{job.name} is no workbook, so it has no sheets: leave --sheet out.",
-            f"{job.name} no es un libro, así que no tiene hojas: quite --sheet.",
+            f"{job.name} is no workbook, so it has no sheets: leave the option sheet out.",
+            f"{job.name} no es un libro, así que no tiene hojas: quite la opción sheet.",
         )
     if text and kind != "csv":
         raise WrongOption(
-            f"{job.name} is not delimited text: leave --encoding and --delimiter out.",
-            f"{job.name} no es texto delimitado: quite --encoding y --delimiter.",
+            f"{job.name} is not delimited text: leave the options encoding and delimiter out.",
+            f"{job.name} no es texto delimitado: quite las opciones encoding y delimiter.",
         )
     mark = job.profile.delimiter
     if text and mark and len(header) == 1:

@@ -24,7 +24,8 @@ from schemas.profiles import Profile
 from schemas.refusals import refusal
 from schemas.reports import OUTCOMES, STATES, ImportReport
 from schemas.settings import Settings
-from warehouse import batches, bulk
+from warehouse import audit, batches, bulk
+from warehouse.audit import Asked
 from warehouse.batches import FILING, Batch, LeaseLost
 from warehouse.engines import UNREACHABLE, Store, reading, transaction
 
@@ -210,42 +211,42 @@ def heartbeat(engine: Store, seconds: float, hold: Callable[[Connection], object
         thread.join()
 
 
-def retry_batch(engine: Engine, number: int, profile: Profile, clock: Clock) -> int:
+class NotRetried(InputError):
+    """This batch cannot be sent again."""
+
+
+def retry_batch(store: Store, number: int, profile: Profile, asked: Asked) -> int:
     """Send a rejected or parked file again, under this profile; the number of the new batch."""
-    with transaction(engine) as connection:
+    with transaction(store) as connection:
         batch = batches.get_batch(connection, number)
-    path = Path(batch.path)
-    if batch.state not in ("rejected", "needs_mapping") or batch.folder is None:
-        raise InputError(
-            f"Batch {number} is {STATES[batch.state][0]}: only rejected or parked files of a drop folder are retried.",
-            f"El lote {number} está {STATES[batch.state][1]}: solo se reintentan archivos rechazados o "
-            "aparcados de una carpeta.",
-        )
-    if not path.exists():
-        raise InputError(
-            f"The file of batch {number} is no longer at {path}. Drop it again.",
-            f"El archivo del lote {number} ya no está en {path}. Déjelo otra vez en la carpeta.",
-        )
-    claim = f"{uuid.uuid4().hex}__{batch.file}"
-    working = Path(batch.folder) / "working" / claim
-    with transaction(engine) as connection:
-        new = batches.add_batch(
-            connection,
-            {
-                "source": profile.source_name,
-                "profile": profile.name,
-                "profile_text": render_profile(profile),
-                "folder": batch.folder,
-                "file": batch.file,
-                "path": str(working),
-                "claim": claim,
-                "actor": batch.actor,
-            },
-            clock(),
-        )
-        batches.set_batch(connection, number, {"state": "retried"})
+        path = Path(batch.path)
+        if not batches.take_for_retry(connection, number):
+            raise NotRetried(
+                f"Batch {number} is {STATES[batch.state][0]}: only rejected or parked files that were dropped or sent "
+                "are retried.",
+                f"El lote {number} está {STATES[batch.state][1]}: solo se reintentan archivos rechazados o aparcados "
+                "que se dejaron en una carpeta o se enviaron.",
+            )
+        if not path.exists():
+            raise NotRetried(
+                f"The file of batch {number} is no longer at {path}. Drop it again.",
+                f"El archivo del lote {number} ya no está en {path}. Déjelo otra vez en la carpeta.",
+            )
+        claim = f"{uuid.uuid4().hex}__{batch.file}"
+        working = Path(batch.folder or "") / "working" / claim
+        values = {
+            "source": profile.source_name,
+            "profile": profile.name,
+            "profile_text": render_profile(profile),
+            "folder": batch.folder,
+            "file": batch.file,
+            "path": str(working),
+            "claim": claim,
+            "actor": batch.actor,
+        }
+        new = batches.add_batch(connection, values, asked.at)
+        assert new is not None, "the claim is new"
+        audit.add_entry(connection, asked, "batches:retry", f"batch:{number}", None, {"batch": new})
         os.replace(path, working)
         folders.remove_words(path)
-    if new is None:
-        raise InputError(f"Batch {number} is being retried already.", f"El lote {number} ya se está reintentando.")
     return new

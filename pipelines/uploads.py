@@ -10,13 +10,13 @@ from pathlib import Path
 from connectors.folders import make_places, plain_name
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
 from connectors.workbooks import Limits
-from pipelines.byhand import preview
+from pipelines.byhand import check_options, preview
 from pipelines.clean import with_defaults
 from pipelines.imports import Job, file_sha256
-from pipelines.mapping import Proposal
+from pipelines.mapping import KEY_TARGETS, Proposal
 from pipelines.passwords import digest, is_same, new_secret
 from schemas.errors import InputError
-from schemas.profiles import Profile
+from schemas.profiles import Profile, check_profile
 from schemas.settings import Settings
 from warehouse import audit, batches, uploads
 from warehouse.audit import Asked
@@ -28,6 +28,10 @@ _MOST_NAME_BYTES = 150
 
 class NotAsShown(InputError):
     """What is confirmed is not what was shown: another file, another mapping, or a confirmation that was used."""
+
+
+class NoKeys(InputError):
+    """No column says who a contact is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,33 @@ def place_for(settings: Settings) -> Path:
     return uploads_folder(settings).path / "incoming" / f"{uuid.uuid4().hex}.part"
 
 
-def keep_upload(store: Store, settings: Settings, path: Path, name: str, profile: str, asked: Asked) -> Shown:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a file is read and by which profile; what is left open, the profile says or the file itself."""
+
+    profile: str = "default"
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    header_row: int | None = None
+    default_country: str | None = None
+
+    def over(self, profile: Profile) -> Profile:
+        """The profile with these options."""
+        said = {name: getattr(self, name) for name in self.__slots__ if name != "profile"}
+        found = replace(profile, **{name: value for name, value in said.items() if value})
+        check_profile(found)
+        return found
+
+
+def keep_upload(store: Store, settings: Settings, path: Path, name: str, options: Options, asked: Asked) -> Shown:
     """Keep a file that was written to `place_for`, and propose a mapping; one that cannot be read is deleted."""
     shown_name = _short(plain_name(Path(name.replace("\\", "/")).name)) or "upload"
     try:
-        base = with_defaults(read_profile(settings.home, profile), settings)
-        proposals, proposed = _preview(store, settings, path, shown_name, base)
+        base = options.over(with_defaults(read_profile(settings.home, options.profile), settings))
+        job = _job(settings, path, shown_name, base)
+        check_options(job, sheet=bool(options.sheet), text=bool(options.encoding or options.delimiter))
+        proposals, proposed = preview(store, job)
     except InputError:
         path.unlink(missing_ok=True)
         raise
@@ -98,12 +123,25 @@ def drop_old_uploads(store: Store, settings: Settings, now: datetime) -> None:
         uploads.drop_unconfirmed(connection, before)
 
 
-def _preview(
-    store: Store, settings: Settings, path: Path, name: str, profile: Profile
-) -> tuple[list[Proposal], Profile]:
+def _job(settings: Settings, path: Path, name: str, profile: Profile) -> Job:
     limits = Limits(settings.excel_memory_bytes, settings.excel_seconds)
-    job = Job(path, name, profile, path.with_suffix(".report.csv"), limits=limits, most_bytes=settings.max_file_bytes)
-    return preview(store, job)
+    return Job(path, name, profile, path.with_suffix(".report.csv"), limits=limits, most_bytes=settings.max_file_bytes)
+
+
+def find_uploads(store: Store, limit: int, before: int | None = None) -> list[Upload]:
+    """The uploads that nobody confirmed, the newest first."""
+    with reading(store) as connection:
+        return uploads.list_unconfirmed(connection, limit, before)
+
+
+def drop_upload(store: Store, number: int, asked: Asked) -> None:
+    """Delete an upload that nobody confirmed, and its file."""
+    with transaction(store) as connection:
+        upload = uploads.get_upload(connection, number)
+        if not uploads.drop_upload(connection, number):
+            raise _not_as_shown(number)
+        audit.add_entry(connection, asked, "uploads:delete", f"upload:{number}", {"sha256": upload.sha256})
+    Path(upload.path).unlink(missing_ok=True)
 
 
 def change_mapping(store: Store, settings: Settings, number: int, columns: Mapping[str, str], asked: Asked) -> Shown:
@@ -116,8 +154,10 @@ def change_mapping(store: Store, settings: Settings, number: int, columns: Mappi
     mapped = replace(profile, columns={**profile.columns, **columns})
     text = render_profile(mapped)
     parse_profile(text, profile.name)
+    job = _job(settings, Path(upload.path), upload.name, mapped)
     try:
-        proposals, _ = _preview(store, settings, Path(upload.path), upload.name, mapped)
+        check_options(job, columns)
+        proposals, _ = preview(store, job)
     except FileNotFoundError as error:  # it was confirmed meanwhile
         raise _not_as_shown(number) from error
     token = new_secret("import")
@@ -134,6 +174,18 @@ def _not_as_shown(number: int) -> NotAsShown:
     )
 
 
+def _check_keys(store: Store, settings: Settings, upload: Upload) -> None:
+    """Raise where no column says who a contact is, so that nothing could be taken."""
+    proposals, _ = preview(
+        store, _job(settings, Path(upload.path), upload.name, parse_profile(upload.profile_text, "default"))
+    )
+    if not any(one.target in KEY_TARGETS for one in proposals):
+        raise NoKeys(
+            "No column is mapped to phone, email or external_id, so nobody can be told from these rows. Map one first.",
+            "Ninguna columna va a phone, email o external_id, así que no se sabe de quién es cada fila. Asigne una.",
+        )
+
+
 def confirm_upload(store: Store, settings: Settings, number: int, token: str, asked: Asked) -> int:
     """Make a batch of an upload, whose file and mapping are as they were shown; the batch's number."""
     with reading(store) as connection:
@@ -141,6 +193,7 @@ def confirm_upload(store: Store, settings: Settings, number: int, token: str, as
     path = Path(upload.path)
     if not path.exists() or file_sha256(path) != upload.sha256:
         raise _not_as_shown(number)
+    _check_keys(store, settings, upload)
     folder, claim = uploads_folder(settings).path, f"{uuid.uuid4().hex}__{upload.name}"
     working = folder / "working" / claim
     with transaction(store) as connection:

@@ -20,10 +20,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "encoding": (
         "{name} is neither UTF-8 nor Western European text, and its encoding cannot be told from the file. "
-        "Save it as UTF-8, or say which it is (--encoding, or encoding in a profile): cp1251, shift_jis, gb18030, "
+        "Save it as UTF-8, or say which it is (the option encoding, here or in a profile): cp1251, shift_jis, gb18030, "
         "mac_roman …",
         "{name} no es texto UTF-8 ni de Europa occidental, y su codificación no se deduce del archivo. "
-        "Guárdelo como UTF-8, o indique cuál es (--encoding, o encoding en un perfil): cp1251, shift_jis, gb18030, "
+        "Guárdelo como UTF-8, o indique cuál es (la opción encoding, aquí o en un perfil): cp1251, shift_jis, gb18030, "
         "mac_roman …",
     ),
     "encoding_unknown": (
@@ -47,10 +47,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Añada una como: nombre | teléfono | correo.",
     ),
     "several_sheets": (
-        "{name} has contacts on several sheets ({sheets}). Say which one: --sheet NAME, or "
-        'sheet = "NAME" in a profile.',
-        "{name} tiene contactos en varias hojas ({sheets}). Indique cuál: --sheet NOMBRE, o "
-        'sheet = "NOMBRE" en un perfil.',
+        "{name} has contacts on several sheets ({sheets}). Say which one: the option sheet, here or in a profile.",
+        "{name} tiene contactos en varias hojas ({sheets}). Indique cuál: la opción sheet, aquí o en un perfil.",
     ),
     "no_sheet": (
         "{name} has no visible sheet {sheet}. It has: {sheets}.",

@@ -42,6 +42,19 @@ class ImportReport:
         return document
 
 
+BatchState = Literal[
+    "waiting",
+    "running",
+    "applied",
+    "refused",
+    "parked",
+    "done",
+    "rejected",
+    "needs_mapping",
+    "retried",
+    "undoing",
+    "undone",
+]
 STATES: dict[str, tuple[str, str]] = {
     "waiting": ("waiting", "en espera"),
     "running": ("running", "en curso"),

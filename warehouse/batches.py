@@ -108,11 +108,17 @@ def get_batch(connection: Connection, number: int) -> Batch:
     return _batch(row)
 
 
-def list_batches(connection: Connection, limit: int, before: int | None = None) -> list[Batch]:
-    """The newest batches first; from those before a number on."""
+def list_batches(
+    connection: Connection, limit: int, before: int | None = None, *, state: str = "", file: str = ""
+) -> list[Batch]:
+    """The newest batches first; from those before a number on, in this state, of a file whose name has this text."""
     query = select(*_COLUMNS).order_by(batches.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(batches.c.id < before)
+    if state:
+        query = query.where(batches.c.state == state)
+    if file:
+        query = query.where(batches.c.file.icontains(file, autoescape=True))
     return [_batch(row) for row in connection.execute(query)]
 
 
@@ -177,6 +183,13 @@ def end_abandoned(connection: Connection, number: int, now: datetime, message: s
 
 def set_batch(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
     connection.execute(update(batches).where(batches.c.id == number).values(**values))
+
+
+def take_for_retry(connection: Connection, number: int) -> bool:
+    """Say of a rejected or parked batch that it is sent again; False if it is neither, or somebody else did."""
+    c = batches.c
+    query = update(batches).where(c.id == number, c.state.in_(("rejected", "needs_mapping")), c.folder.is_not(None))
+    return connection.execute(query.values(state="retried").returning(c.id)).first() is not None
 
 
 def add_progress(connection: Connection, number: int, rows_done: int, counts: Mapping[str, int]) -> None:

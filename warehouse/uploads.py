@@ -48,6 +48,21 @@ def get_upload(connection: Connection, number: int) -> Upload:
     return Upload(**row._mapping)
 
 
+def list_unconfirmed(connection: Connection, limit: int, before: int | None = None) -> list[Upload]:
+    """Uploads that became no batch, the newest first; from those before a number on."""
+    query = select(*_COLUMNS).where(uploads.c.batch_id.is_(None)).order_by(uploads.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(uploads.c.id < before)
+    return [Upload(**row._mapping) for row in connection.execute(query)]
+
+
+def drop_upload(connection: Connection, number: int) -> bool:
+    """Forget an upload; False if it became a batch."""
+    c = uploads.c
+    query = delete(uploads).where(c.id == number, c.batch_id.is_(None)).returning(c.id)
+    return connection.execute(query).first() is not None
+
+
 def set_mapping(connection: Connection, number: int, profile_text: str, token_sha256: str) -> None:
     values = {"profile_text": profile_text, "token_sha256": token_sha256}
     connection.execute(update(uploads).where(uploads.c.id == number).values(**values))

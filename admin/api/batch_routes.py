@@ -8,20 +8,22 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
 from admin.api.callers import AtDesk, Desk, May, asked_by
-from admin.api.import_models import BatchModel, ConfirmBody, MappingBody, UploadModel
+from admin.api.import_models import BatchModel, ConfirmBody, KeptModel, MappingBody, RetryBody, UploadModel, UploadQuery
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import Refusal, problems
+from connectors.profiles import read_profile
 from pipelines import uploads
 from pipelines.access import Caller
+from pipelines.clean import with_defaults
+from pipelines.drops import retry_batch
+from schemas.reports import BatchState
 from warehouse import batches
 from warehouse.engines import reading
 
 router = APIRouter(prefix="/api", tags=["imports"])
 Reader = Annotated[Caller, Depends(May("batches:read"))]
 Importer = Annotated[Caller, Depends(May("batches:import"))]
-FileName = Annotated[str, Query(min_length=1, max_length=200, pattern=NO_NUL, description="The file's name.")]
-ProfileName = Annotated[str, Query(min_length=1, max_length=60, pattern=NO_NUL, description="A profile to begin with.")]
 _BINARY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -32,14 +34,28 @@ _BINARY: dict[str, Any] = {
 
 @router.post("/uploads", status_code=201, responses=problems(401, 403, 413), openapi_extra=_BINARY)
 async def upload(
-    caller: Importer, request: Request, desk: AtDesk, name: FileName, profile: ProfileName = "default"
+    caller: Importer, request: Request, desk: AtDesk, query: Annotated[UploadQuery, Query()]
 ) -> UploadModel:
     """Send a file as the body; the answer shows what each column would become, and the token that confirms it."""
     path = await run_in_threadpool(uploads.place_for, desk.settings)
     await _write(request, path, desk)
-    asked = asked_by(request, caller)
-    shown = await run_in_threadpool(uploads.keep_upload, desk.store, desk.settings, path, name, profile, asked)
+    asked, options = asked_by(request, caller), uploads.Options(**query.model_dump(exclude={"name"}))
+    shown = await run_in_threadpool(uploads.keep_upload, desk.store, desk.settings, path, query.name, options, asked)
     return UploadModel.of(shown)
+
+
+@router.get("/uploads", responses=problems(401, 403))
+def find_uploads(caller: Importer, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50) -> Page[KeptModel]:
+    """Files that were sent and not confirmed, the newest first."""
+    found = uploads.find_uploads(desk.store, limit + 1, after(cursor) or None)
+    return page(found, limit, lambda one: one.id, KeptModel.of)
+
+
+@router.delete("/uploads/{number}", status_code=204, responses=problems(401, 403, 404))
+def drop_upload(number: Number, caller: Importer, request: Request, desk: AtDesk) -> Response:
+    """Delete a file that was sent and not confirmed."""
+    uploads.drop_upload(desk.store, number, asked_by(request, caller))
+    return Response(status_code=204)
 
 
 async def _write(request: Request, path: Path, desk: Desk) -> None:
@@ -79,15 +95,22 @@ def confirm(
     batch = uploads.confirm_upload(desk.store, desk.settings, number, token, asked_by(request, caller))
     desk.wake(batch)
     response.headers["Location"] = f"/api/batches/{batch}"
-    with reading(desk.store) as connection:
-        return BatchModel.of(batches.get_batch(connection, batch))
+    return show_batch(batch, caller, desk)
 
 
 @router.get("/batches", responses=problems(401, 403))
-def find_batches(caller: Reader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50) -> Page[BatchModel]:
+def find_batches(
+    caller: Reader,
+    desk: AtDesk,
+    state: Annotated[BatchState | None, Query(description="Only those in this state.")] = None,
+    file: Annotated[str, Query(max_length=200, pattern=NO_NUL, description="Only of files named like this.")] = "",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[BatchModel]:
     """Imports, the newest first."""
+    begin = after(cursor) or None
     with reading(desk.store) as connection:
-        found = batches.list_batches(connection, limit + 1, before=after(cursor) or None)
+        found = batches.list_batches(connection, limit + 1, begin, state=state or "", file=file)
     return page(found, limit, lambda one: one.id, BatchModel.of)
 
 
@@ -96,6 +119,18 @@ def show_batch(number: Number, caller: Reader, desk: AtDesk) -> BatchModel:
     """One import: its state, how far it is, and what became of the rows."""
     with reading(desk.store) as connection:
         return BatchModel.of(batches.get_batch(connection, number))
+
+
+@router.post("/batches/{number}/retry", status_code=202, responses=problems(401, 403, 404))
+def retry(
+    number: Number, body: RetryBody, caller: Importer, request: Request, response: Response, desk: AtDesk
+) -> BatchModel:
+    """Send a rejected or parked file again, under a profile; answers with the new batch, which is to be watched."""
+    profile = with_defaults(read_profile(desk.settings.home, body.profile), desk.settings)
+    batch = retry_batch(desk.store, number, profile, asked_by(request, caller))
+    desk.wake(batch)
+    response.headers["Location"] = f"/api/batches/{batch}"
+    return show_batch(batch, caller, desk)
 
 
 @router.get(

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from admin.api.models import Body, Name, Secret
 from pipelines.uploads import Shown
 from warehouse.batches import Batch
 from warehouse.jobs import Work
+from warehouse.uploads import Upload
 
 
 class ColumnModel(BaseModel):
@@ -37,6 +38,41 @@ class UploadModel(BaseModel):
         columns = [ColumnModel(**{name: getattr(one, name) for name in names}) for one in shown.proposals]
         said = {name: getattr(upload, name) for name in ("id", "name", "sha256", "size_bytes")}
         return cls(**said, columns=columns, token=shown.token)
+
+
+class KeptModel(BaseModel):
+    """A file that was sent and not confirmed."""
+
+    id: int
+    name: str
+    sha256: str
+    size_bytes: int
+    actor: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, upload: Upload) -> "KeptModel":
+        return cls(**{name: getattr(upload, name) for name in cls.model_fields})
+
+
+class UploadQuery(BaseModel):
+    """The name of a file, how it is read, and by which profile."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[Name, Field(description="The file's name.")]
+    profile: Annotated[Name, Field(description="A profile to begin with.")] = "default"
+    sheet: Annotated[Name | None, Field(description="Which sheet of a workbook.")] = None
+    encoding: Annotated[Name | None, Field(description="Encoding of a text file, such as cp1251.")] = None
+    delimiter: Annotated[Name | None, Field(max_length=1, description="What separates cells.")] = None
+    header_row: Annotated[int | None, Field(ge=1, le=10_000, description="Which line is the header, from 1.")] = None
+    default_country: Annotated[Name | None, Field(description="Country of phones without prefix, such as CO.")] = None
+
+
+class RetryBody(Body):
+    """How the columns of a file that is sent again map."""
+
+    profile: Name = "default"
 
 
 class MappingBody(Body):

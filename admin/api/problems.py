@@ -14,11 +14,13 @@ from starlette.responses import JSONResponse, Response
 
 from connectors.mail import NotSent
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused, TooManyTries
+from pipelines.byhand import WrongOption
+from pipelines.drops import NotRetried
 from pipelines.once import KeyReused
 from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, VersionDiffers, WrongPassword
 from pipelines.roles import RoleInUse
 from pipelines.states import StateInUse
-from pipelines.uploads import NotAsShown
+from pipelines.uploads import NoKeys, NotAsShown
 from scheduler.logs import reason_of
 from schemas.errors import InputError, PadronError, TransientError
 from schemas.operators import WrongField
@@ -51,6 +53,9 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (StateInUse, 409, "state_in_use"),
     (KeyReused, 409, "key_reused"),
     (NotAsShown, 409, "not_as_shown"),
+    (NoKeys, 409, "no_keys"),
+    (WrongOption, 409, "wrong_option"),
+    (NotRetried, 409, "not_retried"),
     (Refused, 409, "file_refused"),
     (VersionDiffers, 412, "version_differs"),
     (LastAdministrator, 409, "last_administrator"),

@@ -229,7 +229,7 @@ def test_an_import_that_is_stopped_midway_can_be_taken_back_or_sent_again(
 
     cancel_import(roll.engine, number, asked())
     report = import_drop(roll.engine, number, settings, lambda: utc_now() + timedelta(hours=1))
-    again = retry_batch(roll.engine, number, Profile(), utc_now)
+    again = retry_batch(roll.engine, number, Profile(), asked())
     whole = import_drop(roll.engine, again, settings, utc_now)
 
     assert report is not None

@@ -12,16 +12,24 @@ from tests.conftest import Roll
 from warehouse.store import open_store
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
-_ENDS_THE_SESSION = ("/api/sessions/current", "/api/operators/{number}/sessions", "/api/me/password")
+_ENDS_THE_SESSION = (
+    *("/api/sessions/current", "/api/operators/{number}/sessions", "/api/me/password"),
+    "/api/operators/{number}/password",
+)
 
 
 def ask_everything(endpoint: Endpoint, role: str, examples: int) -> None:
+    """All that keeps the session first, then what ends it."""
     secret = endpoint.someone(role)
-    leave_out = [part for path in _ENDS_THE_SESSION for part in ("--exclude-path", path)]
+    for option in ("--exclude-path", "--include-path"):
+        _ask(endpoint, secret, examples, [part for path in _ENDS_THE_SESSION for part in (option, path)])
+
+
+def _ask(endpoint: Endpoint, secret: str, examples: int, which: list[str]) -> None:
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(_CONFIG)),
         *("run", f"{endpoint.url}/api/openapi.json", "--header", f"Authorization: Bearer {secret}"),
-        *("--max-examples", str(examples), "--checks", "all", "--seed", "7", "--no-color", *leave_out),
+        *("--max-examples", str(examples), "--checks", "all", "--seed", "7", "--no-color", *which),
     ]
 
     done = subprocess.run(command, cwd=endpoint.store.folder, capture_output=True, text=True, timeout=1500)

@@ -8,6 +8,7 @@ from pipelines.drops import import_drop
 from schemas.settings import Settings
 from tests.admin.api.conftest import Endpoint, serve
 from tests.conftest import Roll, utc_now
+from tests.routes.running import drop_text, import_drops
 
 _PEOPLE = "Nombre,Correo,Quién sabe\nAna,ana@example.org,oro\nEva,sin arroba,plata\n"
 
@@ -105,3 +106,92 @@ def test_an_upload_larger_than_allowed_is_refused_and_not_kept(roll: Roll) -> No
 
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
         assert [*(roll.folder / "uploads").rglob("*.part")] == []
+
+
+def test_uploads_that_nobody_confirmed_are_listed_and_deleted(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    first, second = send(endpoint, secret).json(), send(endpoint, secret, name="otra.csv").json()
+    endpoint.call("POST", f"/api/uploads/{first['id']}/confirm", secret, json={"token": first["token"]})
+
+    listed = endpoint.call("GET", "/api/uploads", secret).json()["items"]
+    answers = [endpoint.call("DELETE", f"/api/uploads/{one['id']}", secret) for one in (first, second, second)]
+
+    assert [(one["id"], one["name"]) for one in listed] == [(second["id"], "otra.csv")]
+    assert [answer.status_code for answer in answers] == [409, 204, 404]
+    assert list((endpoint.store.folder / "uploads" / "incoming").iterdir()) == []
+
+
+def test_a_file_is_read_as_the_options_say(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    text = "Lista de hoy\nNombre;Teléfono\nIñaki;600 123 456\n".encode("mac_roman")
+    params = {"name": "a.csv", "encoding": "mac_roman", "header_row": 2, "default_country": "ES"}
+
+    upload = endpoint.call("POST", "/api/uploads", secret, params=params, data=text).json()
+    endpoint.call("POST", f"/api/uploads/{upload['id']}/confirm", secret, json={"token": upload["token"]})
+    work(endpoint)
+
+    assert endpoint.store.living() == [("Iñaki", "+34600123456", None)]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ({"sheet": "Hoja 1"}, "wrong_option", "no es un libro"),
+        ({"default_country": "Colombia"}, "wrong_input", "default_country"),
+        ({"encoding": "klingon"}, "file_refused", "klingon"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_said(endpoint: Endpoint, options: dict[str, str], code: str, said: str) -> None:
+    secret = endpoint.someone("supervisor")
+    params = {"name": "a.csv", **options}
+    spanish = {"Accept-Language": "es"}
+
+    answer = endpoint.call("POST", "/api/uploads", secret, params=params, data=_PEOPLE.encode(), headers=spanish)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert said in answer.json()["detail"]
+    assert "--" not in answer.json()["detail"]
+
+
+def test_a_column_that_is_not_there_cannot_be_mapped(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+
+    answer = endpoint.call(
+        "PUT", f"/api/uploads/{upload['id']}/mapping", secret, json={"columns": {"Correos": "email"}}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "wrong_option")
+    assert "«Correos»" in answer.json()["detail"]
+
+
+def test_without_a_column_that_says_who_it_is_nothing_is_confirmed(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret, "Nombre,Ciudad\nAna,Bogotá\n").json()
+
+    answer = endpoint.call("POST", f"/api/uploads/{upload['id']}/confirm", secret, json={"token": upload["token"]})
+
+    assert (answer.status_code, answer.json()["code"], endpoint.woken) == (409, "no_keys", [])
+
+
+def test_imports_are_found_by_state_and_file_and_a_parked_one_is_sent_again(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    settings = Settings(home=endpoint.store.folder)
+    drop_text(endpoint.store.folder / "drop" / "incoming", "raro.csv", "foo,bar\nana@example.org,1\n")
+    [parked] = import_drops(endpoint.store.engine, settings)
+    (settings.home / "profiles").mkdir()
+    (settings.home / "profiles" / "raro.toml").write_text('[columns]\n"foo" = "email"\n', "utf-8")
+
+    found = endpoint.call("GET", "/api/batches", secret, params={"state": "needs_mapping", "file": "RAR"}).json()
+    address = f"/api/batches/{parked}/retry"
+    unknown = endpoint.call("POST", address, secret, json={"profile": "nothing"})
+    sent = endpoint.call("POST", address, secret, json={"profile": "raro"})
+    again = endpoint.call("POST", address, secret, json={"profile": "raro"})
+    work(endpoint)
+    done = endpoint.call("GET", sent.headers["Location"], secret).json()
+
+    assert [one["id"] for one in found["items"]] == [parked]
+    assert endpoint.call("GET", "/api/batches", secret, params={"state": "done", "file": "xx"}).json()["items"] == []
+    assert [answer.status_code for answer in (unknown, sent, again)] == [409, 202, 409]
+    assert again.json()["code"] == "not_retried"
+    assert (done["state"], done["created"]) == ("done", 1)
