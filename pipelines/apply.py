@@ -3,7 +3,6 @@
 Everything here happens in the caller's transaction, so that a slice is applied whole or not at all.
 """
 
-import json
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,10 +17,11 @@ from pipelines.columns import Flags, Longs, chunked, is_among
 from pipelines.context import Context
 from pipelines.fold import is_same
 from pipelines.further import change_further, insert_further
-from pipelines.history import insert_changes, review_pairs
+from pipelines.history import as_diff, insert_changes, review_pairs
 from pipelines.keys import KEYS, keys_of
 from pipelines.match import Decision, decide
 from pipelines.merge import merge_contacts
+from pipelines.optouts import share_opt_outs
 from pipelines.texts import search_text
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Duplicates
@@ -29,7 +29,6 @@ from warehouse import bulk, roll
 from warehouse.tables import contacts
 
 _TEXT = pa.string()
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _COPIED = ["first_name", "last_name", "display_name", "phone", "email", "company", "address", "city", "country"] + [
     "photo_url",
     "channel",
@@ -97,7 +96,9 @@ def _apply_rows(
         if context.profile.duplicates == "create":
             _tighten_namesakes(connection, frame, found, context)
         part = _part(decision, frame, ~again)
-        done.append(_apply(connection, _keep(frame, ~again), part, shared, context))
+        now = _keep(frame, ~again)
+        done.append(_apply(connection, now, part, shared, context))
+        share_opt_outs(connection, now, found, done[-1].contact, context)
         frame, unasked = _keep(frame, again), unasked[again]
     return done[0] if len(done) == 1 else _together(*done)
 
@@ -328,7 +329,7 @@ def _change(
     if len(changed):
         applied = chunked(frame["applied"]) if policy == context.profile.duplicates else None
         _write_changed(connection, existing, merged.columns, applied, changed, context)
-        texts = [_as_json(diffs[at]) for at in changed.tolist()]
+        texts = [as_diff(diffs[at]) for at in changed.tolist()]
         part = CleanFrame(frame.take(pa.array(changed)))
         insert_changes(connection, ids[changed], part, "update", texts, context)
     return changed, np.flatnonzero(merged.stays_blocked)

@@ -215,7 +215,7 @@ def _change_notes(connection: Connection, frame: CleanFrame, ids: Longs, diffs: 
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class Said:
     """A consent that a row changes: whose (by position), on which channel, from what to what, and since when."""
 
     at: int
@@ -225,7 +225,7 @@ class _Said:
     since: datetime
 
 
-def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: datetime) -> list[_Said]:
+def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: datetime) -> list[Said]:
     """What the rows change about consent; `out` is never turned back to `in` by a file.
 
     An opt-out of every channel ends the opt-ins of single ones, and lets no new one in.
@@ -243,11 +243,11 @@ def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: 
             state, _, microseconds = text.partition("@")
             if had.get(channel) not in (state, "out"):
                 since = EPOCH + timedelta(microseconds=int(microseconds)) if microseconds else now
-                changes.append(_Said(at, channel, had.get(channel), state, since))
+                changes.append(Said(at, channel, had.get(channel), state, since))
     return changes
 
 
-def _consent_rows(said: list[_Said], ids: Longs, context: Context) -> pa.Table:
+def consent_rows(said: list[Said], ids: Longs, context: Context) -> pa.Table:
     columns = {
         "contact_id": ids[[item.at for item in said]],
         "channel": [item.channel for item in said],
@@ -263,7 +263,7 @@ def _consent_rows(said: list[_Said], ids: Longs, context: Context) -> pa.Table:
 def _insert_consents(connection: Connection, frame: CleanFrame, ids: Longs, context: Context) -> None:
     said = _consents_said(frame, {}, context.at)
     if said:
-        bulk.insert_rows(connection, consents, _consent_rows(said, ids, context))
+        bulk.insert_rows(connection, consents, consent_rows(said, ids, context))
 
 
 def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diffs: Diffs, context: Context) -> None:
@@ -274,6 +274,6 @@ def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diff
         existing.setdefault(row["position"], {})[row["channel"]] = row["state"]
     said = _consents_said(frame, existing, context.at)
     if said:
-        bulk.replace_rows(connection, consents, _consent_rows(said, ids, context))
+        bulk.replace_rows(connection, consents, consent_rows(said, ids, context))
     for item in said:
         diffs.setdefault(item.at, {})[f"consent.{item.channel}"] = [item.had, item.state]

@@ -1,5 +1,7 @@
 """History: a change for every create and update, and the pairs of contacts that a person should look at."""
 
+import json
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -15,6 +17,8 @@ from warehouse import bulk, matches, roll
 from warehouse.tables import contact_changes
 
 _TEXT = pa.string()
+as_diff = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A change as it is stored."""
 Objects = npt.NDArray[np.object_]
 
 

@@ -31,6 +31,7 @@ from pipelines.context import Context
 from pipelines.fold import fold_rows
 from pipelines.mapping import ColumnMap, map_columns, require_keys, source_of
 from pipelines.match import row_hashes
+from pipelines.optouts import share_all_opt_outs
 from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
 from pipelines.stage import Progress, Staged, stage_file
 from schemas.fields import FieldType
@@ -157,12 +158,16 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
                 keep_values=job.keep_values,
             )
             pa.default_memory_pool().release_unused()
-            tally = _apply(store, staged, mapping, batch, job, lease)
+            context = _open_context(store, staged, mapping, batch, job, lease)
+            began_fresh = context.fresh
+            tally = _apply(store, staged, batch, job, lease, context)
             noted = merge_notes(store, batch, staged.rows_read)
             _sum_up(tally, staged, noted, language)
             with ThreadPoolExecutor(1, "notes") as aside:
                 written = aside.submit(report_merge_notes, opened, noted, report)
                 indexes.build_missing(store)
+                if began_fresh or batch.rows_done:
+                    share_all_opt_outs(store, context)
                 written.result()
         finally:
             report.close()
@@ -208,9 +213,8 @@ def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
 # ── applying ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _apply(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Tally:
+def _apply(store: Store, staged: Staged, batch: Batch, job: Job, lease: Lease, context: Context) -> Tally:
     tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
-    context = _open_context(store, staged, mapping, batch, job, lease)
     context.standing = read_standing(store, staged.taken, context)
     sizes, last_change, looked_through = _Sizes(), 0, 0
     for first, last, rows, answers in _slices(store, staged, batch.rows_done + 1, sizes, context):

@@ -12,6 +12,8 @@ Said = Literal["in", "out", "unclear"]
 """`unclear` cells are opt-outs in columns of opt-outs, and nothing in others."""
 EVERY_CHANNEL = "all"
 DATA_CONSENT = "data_consent"
+REACHED_BY = {"email": ("email",), "phone": ("phone", "sms", "whatsapp")}
+"""The channels on which a key of each kind is written to."""
 
 _LONGEST = 120
 _ABOUT_IT = re.compile(r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen|link|url|token|marketing contact)\b")

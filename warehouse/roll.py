@@ -108,6 +108,13 @@ def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:
     )
 
 
+def shared_keys(connection: Connection) -> list[tuple[str, str]]:
+    """kind and value of the phones and e-mails that a contact has and another one owns."""
+    c = contact_keys.c
+    query = select(c.kind, c.value).where(c.role != "owner", c.kind.in_(("phone", "email"))).distinct()
+    return [(kind, value) for kind, value in connection.execute(query.order_by(c.kind, c.value))]
+
+
 def add_pairs(connection: Connection, pairs: list[dict[str, object]]) -> None:
     """Note pairs for review; those noted before stay as they are."""
     if not pairs:

@@ -1,10 +1,13 @@
 """Nothing may lower consent."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from tests.conftest import Roll
+from pipelines import imports
+from pipelines.undo import undo_batch
+from tests.conftest import Roll, utc_now
 
 
 def test_a_blocked_contact_stays_blocked_when_the_file_says_active(store: Roll) -> None:
@@ -133,3 +136,73 @@ def test_a_blank_name_takes_nobody_s_name_away(store: Roll) -> None:
 
     assert store.import_text("nombre,telefono\nEva,3001112222\n").created == 1
     assert store.living("display_name") == [("Ana",), ("Eva",)]
+
+
+# ── shared phones and e-mails ────────────────────────────────────────────────────────────────────────────────────
+
+_IN = "nombre,correo,acepta publicidad\nTienda Pepe,pepe@example.org,sí\n"
+_OUT = "nombre,correo,dado de baja\nJosé García,pepe@example.org,sí\n"
+
+
+def opted_out(store: Roll) -> list[tuple[Any, ...]]:
+    """Who is out on which channel."""
+    return store.rows(
+        "SELECT display_name, s.channel FROM consents s JOIN contacts c ON c.id = contact_id "
+        "WHERE state = 'out' AND deleted_at IS NULL ORDER BY 1, 2"
+    )
+
+
+@pytest.mark.parametrize("profile", [{}, {"duplicates": "create"}, {"duplicates": "skip"}, {"mode": "create"}], ids=str)
+def test_an_opt_out_holds_for_everybody_who_has_the_address(store: Roll, profile: dict[str, Any]) -> None:
+    store.import_text(_IN)
+    store.import_text(_OUT, **profile)
+
+    assert ("Tienda Pepe", "email") in opted_out(store)
+    again = store.import_text(_OUT, **profile)
+    assert again.updated == again.created == 0
+
+
+def test_an_opt_out_of_a_row_that_is_not_taken_holds_for_the_address_too(store: Roll) -> None:
+    store.import_text(_IN)
+
+    report = store.import_text(_OUT, mode="update")
+
+    assert (report.rejected, opted_out(store)) == (1, [("Tienda Pepe", "email")])
+
+
+def test_who_comes_to_an_address_that_opted_out_is_out_too(store: Roll) -> None:
+    store.import_text(_OUT)
+    store.import_text(_IN)
+
+    assert opted_out(store) == [("José García", "all"), ("Tienda Pepe", "email")]
+
+
+def test_do_not_call_holds_for_the_whole_family_and_not_for_their_own_phones(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nLuis Mora,3006100001\nRosa Mora,3006100001\nEva Mora,3006100009/3006100001\n")
+
+    store.import_text("teléfono,no llamar\n3006100001,sí\n")
+
+    assert opted_out(store) == [("Luis Mora", "phone"), ("Rosa Mora", "phone")]
+
+
+def test_what_undo_takes_back_is_taken_back_of_everybody(store: Roll) -> None:
+    store.import_text(_IN)
+    batch = store.import_text(_OUT).batch_id
+    assert batch is not None
+
+    report = undo_batch(store.engine, batch, "test", utc_now)
+
+    assert (report.removed, report.restored, opted_out(store)) == (1, 1, [])
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["asked", "first load"])
+def test_in_one_file_too(store: Roll, monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1 if late else 20_000)
+
+    store.import_text(
+        "nombre,correo,dado de baja\nAna,x@example.org,\nLuis,x@example.org,\nPedro,x@example.org,sí\n"
+        "Rita,y@example.org,\n"
+    )
+
+    assert [name for name, channel in opted_out(store) if channel == "email"] == ["Ana", "Luis"]
+    assert ("Pedro", "all") in opted_out(store) or ("Pedro", "email") in opted_out(store)
