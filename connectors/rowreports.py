@@ -20,6 +20,15 @@ from pyarrow import csv as arrow_csv
 from schemas.codes import CODES
 from schemas.frames import REPORT_COLUMNS, ROW, as_read
 
+_HEADER_BYTES = 1 << 18
+
+
+def is_row_report(path: Path) -> bool:
+    """Whether a text file is such a report, as its header says."""
+    with path.open("rb") as file:
+        start = file.read(_HEADER_BYTES)
+    return all(name.encode() in start for name in REPORT_COLUMNS)
+
 
 class RowReport:
     """Writes a report beside the file; there is no file until a row is added.

@@ -15,6 +15,7 @@ from connectors.delimited import open_delimited
 from connectors.headers import known_header
 from connectors.jsonlines import open_jsonlines
 from connectors.parquet import open_parquet
+from connectors.rowreports import is_row_report
 from connectors.workbooks import Limits, open_workbook
 from schemas.frames import RawFrame
 from schemas.profiles import Profile
@@ -139,13 +140,14 @@ def _open(path: Path, scratch: Path, name: str, profile: Profile, limits: Limits
         return Opened(lines.header, lines, "jsonl")
     if suffix in _WORKBOOKS and magic.lstrip()[:1] == b"<":
         raise UnreadableFile("web_page", name=name)
+    ours = is_row_report(path)  # whose header is its first line, however the file was written that it reports on
     text = open_delimited(
         path,
         scratch,
         name=name,
         known=known_header(tuple(profile.columns)),
-        encoding=profile.encoding,
+        encoding=None if ours else profile.encoding,
         delimiter=profile.delimiter,
-        header_row=profile.header_row,
+        header_row=None if ours else profile.header_row,
     )
     return Opened(text.head.header, text, "csv", text.head.dialect.delimiter)

@@ -1,6 +1,6 @@
 """Countries by their names in Spanish, English, Portuguese, French and German."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 
 from schemas.headers import header_form
@@ -33,6 +33,17 @@ def region_named(name: str) -> str | None:
     """
     form = header_form(name)
     return _OTHERWISE.get(form) or (_regions().get(form) if form else None)
+
+
+@lru_cache(maxsize=10_000)
+def is_same_country(one: str, other: str) -> bool:
+    """Whether two texts mean one country.
+
+    >>> is_same_country("México", "MX"), is_same_country("Chile", "China")
+    (True, False)
+    """
+    regions = [text.upper() if len(text) == 2 else region_named(text) for text in (one, other)]
+    return regions[0] is not None and regions[0] == regions[1]
 
 
 @cache

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.columns import SEPARATOR, chunked, joined
+from pipelines.countries import is_same_country
 from pipelines.fold import is_same
 from pipelines.names import is_fuller
 from pipelines.texts import fold, search_text
@@ -44,6 +45,7 @@ def merge_contacts(
     """
     cleared = incoming["clear"].fill_null("")
     new = {name: pick(existing[name], incoming[name], clears(cleared, name), policy) for name in PLAIN}
+    new["country"] = _same_country(existing["country"], new["country"])
     if policy != "overwrite":
         new |= {name: _fuller(existing[name], new[name]) for name in ("first_name", "last_name")}
     new["display_name"] = _display_name(existing, incoming, new, clears(cleared, "display_name"), policy)
@@ -126,6 +128,17 @@ def _fuller(old: pa.Array, new: pa.Array) -> pa.Array:
     before, after = (chunked(column).filter(mask) for column in (old, new))
     keep = [is_fuller(one, other) for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True)]
     return pc.replace_with_mask(chunked(new), mask, pc.if_else(pa.array(keep, pa.bool_()), before, after))
+
+
+def _same_country(old: pa.Array, new: pa.Array) -> pa.Array:
+    """The old text where both mean one country, so that two sources do not turn it back and forth."""
+    differs = pc.not_equal(old, new).fill_null(False)
+    if not pc.any(differs).as_py():
+        return new
+    mask = chunked(differs)
+    before, after = (chunked(column).filter(mask) for column in (old, new))
+    same = [is_same_country(one, other) for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True)]
+    return pc.replace_with_mask(chunked(new), mask, pc.if_else(pa.array(same, pa.bool_()), before, after))
 
 
 def _whole(names: pa.Table | dict[str, pa.Array], count: int) -> pa.Array:

@@ -51,8 +51,10 @@ def _tokens(form: str) -> tuple[str, ...]:
 
 
 def is_fuller(one: str | None, other: str | None) -> bool:
-    """Whether the first name says all that the second says: courtesy titles and particles count for nothing.
+    """Whether the first name says all that the second says: titles, particles and initials count for nothing.
 
+    >>> is_fuller("Julio César Ramírez", "Julio R."), is_fuller("J. Ramírez", "Julio Ramírez")
+    (True, False)
     >>> is_fuller("Juan Pérez Gil", "Sr. Juan Perez"), is_fuller("Ana", "Ana María"), is_fuller("Jose", "José")
     (True, False, False)
     """
@@ -60,8 +62,21 @@ def is_fuller(one: str | None, other: str | None) -> bool:
         return bool(one)
     before, after = (_tokens(folded(name)) for name in (one, other))
     if set(after) != set(before):
-        return set(after) < set(before)
+        return set(after) < set(before) or _shortens(after, before)
     return len(other.split()) != len(one.split()) or len(other.encode()) <= len(one.encode())
+
+
+def _shortens(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
+    """Whether each word stands among the other's, some as an initial only."""
+    left = [word for word in long if word not in short]
+    for word in short:
+        if word in long:
+            continue
+        whole = next((other for other in left if len(word) == 1 and other.startswith(word)), None)
+        if whole is None:
+            return False
+        left.remove(whole)
+    return True
 
 
 def folded(name: str) -> str:

@@ -233,8 +233,8 @@ CODES: dict[str, Code] = {
         ),
         Code(
             "keys_disagree",
-            "The row's keys point at two contacts; it went to the first, and a person decides about the pair.",
-            "Las claves de la fila apuntan a dos contactos; fue al primero y una persona decide sobre el par.",
+            "The row's keys are of more than one contact; it went to the first, and a person decides about the pair.",
+            "Más de un contacto tiene las claves de la fila; fue al primero y una persona decide sobre el par.",
         ),
         Code(
             "skipped",

@@ -46,6 +46,11 @@ _IN = re.compile(
     r"|\b(marketing|subscription|subscriber|email permission|email marketing|sms marketing) status\b"
     r"|\bestado (de (la )?)?suscripcion\b|\b(estado|status) de marketing\b"
 )
+_PLAIN = re.compile(
+    r"marketing|(e ?mail|sms|whatsapp) marketing|publicidade?|boletin(es)?|newsletters?|promociones|promocoes|novedades"
+    r"|comunicaciones( comerciales)?|mailings?"
+)
+"""Headers that only name what is sent: their cells say yes or no, and anything else says nothing."""
 _DATA = re.compile(
     r"habeas data|(autoriz\w*|acept\w*|consent\w*)( \w+)*? (datos|tratamiento|data|dados)\b"
     r"|\blgpd\b|\bgdpr\b|\brgpd\b"
@@ -85,6 +90,8 @@ def _kind_of(form: str) -> ConsentKind | None:
         return None
     if _OUT.search(form):
         return "opt_out"
+    if _PLAIN.fullmatch(form):
+        return "opt_in"
     if not _IN.search(form) or _WHEN_SEEN.search(form):
         return None
     return "opt_out" if _NEGATED.search(form) else "opt_in"

@@ -138,6 +138,14 @@ def test_a_blank_name_takes_nobody_s_name_away(store: Roll) -> None:
     assert store.living("display_name") == [("Ana",), ("Eva",)]
 
 
+@pytest.mark.parametrize("header", ["Marketing", "Boletín", "Publicidad", "Newsletter", "SMS Marketing", "Novedades"])
+def test_a_no_in_a_column_that_only_names_what_is_sent_is_an_opt_out(roll: Roll, header: str) -> None:
+    roll.import_text(f"correo,{header}\nno@example.org,No\nsi@example.org,Sí\notro@example.org,Google Ads\n")
+
+    said = roll.rows("SELECT email, state FROM contacts JOIN consents ON contact_id = contacts.id ORDER BY email")
+    assert said == [("no@example.org", "out"), ("si@example.org", "in")]
+
+
 # ── shared phones and e-mails ────────────────────────────────────────────────────────────────────────────────────
 
 _IN = "nombre,correo,acepta publicidad\nTienda Pepe,pepe@example.org,sí\n"

@@ -282,3 +282,24 @@ def test_of_two_spellings_of_one_number_the_first_is_kept(store: Roll, first: st
 
     assert store.rows("SELECT phone FROM contacts") == [(re.sub(r"[ -]", "", first),)]
     assert store.one("SELECT count(*) FROM contact_keys") == 0
+
+
+def test_two_sources_that_write_a_country_otherwise_do_not_turn_it_back_and_forth(roll: Roll) -> None:
+    hubspot, mailchimp = "correo,país\nr@example.org,México\n", "correo,país\nr@example.org,MX\n"
+    roll.import_text(hubspot)
+
+    again = [roll.import_text(text).unchanged for text in (mailchimp, hubspot, mailchimp)]
+    moved = roll.import_text("correo,país\nr@example.org,Chile\n")
+
+    assert (again, moved.updated, roll.one("SELECT country FROM contacts")) == ([1, 1, 1], 1, "Chile")
+
+
+@pytest.mark.parametrize(
+    ("whole", "short"),
+    [("Julio César Ramírez Torres", "Julio R"), ("Pepa Flor", "P. F."), ("Jorge Luis Patiño", "J. L. Patiño")],
+)
+def test_initials_do_not_take_the_place_of_a_name(roll: Roll, whole: str, short: str) -> None:
+    roll.import_text(f"nombre,teléfono\n{whole},3001112233\n{short},3001112233\n")
+    roll.import_text(f"nombre,teléfono\n{short},3001112233\n")
+
+    assert roll.living("display_name") == [(whole,)]

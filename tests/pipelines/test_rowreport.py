@@ -187,3 +187,16 @@ def test_the_report_of_a_report_has_its_columns_once(roll: Roll) -> None:
     (row,) = _read(second)
     assert list(row) == ["name", "phone", *EXTRA]
     assert (row["_row"], row["_code"]) == ("1", "phone_invalid; no_key")
+
+
+def test_a_report_is_read_as_it_is_whatever_its_profile_says_of_the_source(roll: Roll) -> None:
+    text = "Colegio San José\nLista de 2026\nNombre;Teléfono;Acudiente\nIñés;3001112233;Tomás Núñez\nIván;12;Ana\n"
+    reading = {"header_row": 3, "encoding": "cp1252", "delimiter": ";", "unmapped": "custom"}
+    report = roll.import_bytes(text.encode("cp1252"), **reading).reject_file
+    assert report is not None
+    mended = Path(report).read_text("utf-8-sig").replace('"12"', '"3009998877"', 1)
+
+    again = roll.import_bytes(mended.encode("utf-8-sig"), **reading)
+
+    assert (again.status, again.created, again.columns_not_taken) == ("imported", 1, ())
+    assert roll.living("display_name, phone") == [("Iñés", "+573001112233"), ("Iván", "+573009998877")]

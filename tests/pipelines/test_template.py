@@ -1,7 +1,9 @@
-"""The template: a file that imports without a complaint as it is."""
+"""The template: a file that imports without a complaint once it is filled in."""
 
+import csv
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipelines.template import template_rows, write_template
@@ -19,11 +21,26 @@ CUSTOM: dict[str, FieldType] = {
 }
 
 
+def fill_in(path: Path, row: list[str]) -> None:
+    """What a person does with a template."""
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            [header] = csv.reader(file, delimiter=";" if ";" in path.read_text("utf-8") else ",")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=";").writerows([header, row])
+        return
+    frame = pd.read_excel(path, dtype=str, engine="calamine")
+    assert len(frame) == 0
+    frame.loc[0] = row
+    frame.to_excel(path, index=False, engine="xlsxwriter")
+
+
 @pytest.mark.parametrize("language", ["es", "en"])
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])
 def test_the_template_imports_without_a_complaint(roll: Roll, tmp_path: Path, language: str, suffix: str) -> None:
     path = tmp_path / f"template.{suffix}"
     write_template(path, CUSTOM, language)
+    fill_in(path, template_rows(CUSTOM, language)[1])
 
     report = roll.import_path(path, custom_fields=CUSTOM)
 
