@@ -7,13 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import words
-from pipelines.columns import SEPARATOR, Normalised, chunked, joined, no_problems, without_blanks
+from pipelines.columns import SEPARATOR, Normalised, chunked, holds, joined, no_problems, without_blanks
 from pipelines.dates import normalise_dates
 from pipelines.mapping import ColumnMap, source_of
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
 from pipelines.texts import normalise_names, normalise_texts
 from schemas.consents import DATA_CONSENT, EVERY_CHANNEL
 from schemas.fields import CONSENTS, CUSTOM, OPT_OUTS, FieldType
+from schemas.frames import text_bytes
 from schemas.profiles import Profile
 
 NOTES = pa.schema([("row", pa.int64()), ("code", pa.string()), ("field", pa.string()), ("value", pa.string())])
@@ -26,6 +27,7 @@ _PLAIN = ("company", "city", "country", "photo_url", "language")
 _ADDRESS = ("street", "address", "postal_code", "region")
 _GMT = re.compile(r"\((?:GMT|UTC)\s*([+\-\N{MINUS SIGN}]?\d{1,2})(?::00)?\)")
 _MOST_HOURS = 12
+_TOTAL = r"(?i)^(sub ?-?|grand )?total(es)?( general(es)?| geral)?\W*$"
 _NAMES = ("first_name", "last_name", "display_name")
 _NAME_PARTS = {"first_name": ("first_name", "middle_name"), "last_name": ("last_name", "second_last_name")}
 
@@ -91,7 +93,7 @@ def read_cells(block: Block) -> None:
     _clear(block)
     for key in _PLAIN:
         block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
-    ids = [without_blanks(normalise_texts(cells)) for cells in block.cells("external_id")]
+    ids = [_no_totals(without_blanks(normalise_texts(cells))) for cells in block.cells("external_id")]
     if source_of(block.mapping, block.profile) == "salesforce":
         ids = [_long_ids(column) for column in ids]
     block.columns["external_id"] = first(ids, block.count)
@@ -107,6 +109,13 @@ def read_cells(block: Block) -> None:
         _dates(block, key)
     for key, kind in block.mapping.custom.items():
         _custom(block, key, kind)
+
+
+def _no_totals(column: pa.Array) -> pa.Array:
+    """`TOTAL` below a column of ids is nobody's."""
+    if not holds(text_bytes(column), b"otal", b"OTAL"):
+        return column
+    return pc.if_else(pc.match_substring_regex(column, _TOTAL).fill_null(False), _NULL, column)
 
 
 def _long_ids(column: pa.Array) -> pa.Array:
@@ -137,12 +146,24 @@ def _address(block: Block) -> pa.Array:
         if target == "address":
             parts.append(whole)
             continue
-        for cells in block.cells(target):
+        for cells in [*block.cells(target), *(_regions(block) if target == "region" else [])]:
             part = normalise_texts(cells)
             both = pc.and_(pc.is_valid(whole), pc.is_valid(part))
             said = pc.replace_with_mask(both, both, _within(part.filter(both), whole.filter(both)))
             parts.append(pc.if_else(said, _NULL, part))
     return joined(parts, ", ", block.count)
+
+
+def _regions(block: Block) -> list[pa.Array]:
+    """Cells of statuses that are none and stand where an address names its state."""
+    columns = [
+        chunked(block.raw[f"c{at}"]) for at in block.mapping.columns_of("status") if block.mapping.may_be_region(at)
+    ]
+    return [pc.if_else(_no_status(words.normalise_statuses(cells)), cells, "") for cells in columns]
+
+
+def _no_status(found: Normalised) -> pa.Array:
+    return pc.and_not(pc.is_valid(found.problem), _says_out(found))
 
 
 def _within(parts: pa.Array, wholes: pa.Array) -> pa.Array:
@@ -219,6 +240,12 @@ def _statuses(block: Block) -> pa.Array:
     columns = block.mapping.columns_of("status")
     raws = [chunked(block.raw[f"c{at}"]) for at in columns]
     found = [words.normalise_statuses(raw) for raw in raws]
+    for place, at in enumerate(columns):
+        if block.mapping.may_be_region(at):
+            none = _no_status(found[place])
+            found[place] = Normalised(
+                *(pc.if_else(none, _NULL, part) for part in (found[place].value, found[place].problem))
+            )
     outs = [_says_out(column) for column in found]
     found = [
         Normalised(pc.if_else(out, _NULL, column.value), pc.if_else(out, _NULL, column.problem))

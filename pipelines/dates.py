@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.columns import Normalised, chunked, trimmed, without_blanks
+from pipelines.names import folded
 
 STAMP = pa.timestamp("us", "UTC")
 _ISO = r"^(?:[1-8]\d{3}|9[0-8]\d{2})-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?$"
@@ -17,6 +18,18 @@ _PARTS = re.compile(
     r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
 )
+
+_MONTHS = (
+    "enero january janeiro ene jan|febrero february fevereiro feb fev|marzo march marco mar|abril april abr apr"
+    "|mayo may maio mai|junio june junho jun|julio july julho jul|agosto august ago aug"
+    "|septiembre setiembre september setembro sep sept set|octubre october outubro oct out"
+    "|noviembre november novembro nov|diciembre december dezembro dic dec dez"
+)
+_MONTH_OF = {name: month for month, names in enumerate(_MONTHS.split("|"), 1) for name in names.split()}
+_NAMED = re.compile(
+    r"(\d{1,2})(?:\s+de\s+|[-/. ]+)([a-z]{3,10})\.?(?:\s+del?\s+|[-/., ]+)(\d{4}|\d{2})\b(.*)", re.DOTALL
+)
+_NAMED_FIRST = re.compile(r"([a-z]{3,10})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})\b(.*)", re.DOTALL)
 
 
 def normalise_dates(column: pa.Array, order: str | None, zone: str) -> Normalised:
@@ -44,16 +57,35 @@ def _bulk(texts: pa.Array, zone: str) -> pa.Array | None:
 def _read(text: str | None, order: str | None, zone: str) -> tuple[datetime | None, str | None]:
     if text is None:
         return None, None
-    match = _PARTS.fullmatch(text)
+    numbers = _with_numbers(text)
+    match = _PARTS.fullmatch(numbers or text)
     if not match:
         return None, "date_invalid"
-    days = _days([int(part) for part in match.group(1, 2, 3)], match.group(1), match.group(3), order)
+    parts = [int(part) for part in match.group(1, 2, 3)]
+    days = _days(parts, match.group(1), match.group(3), "dmy" if numbers else order)
     if len(days) != 1:
         return None, "date_ambiguous" if days else "date_invalid"
     try:
         return _stamp(days.pop(), match, zone), None
     except (ValueError, OverflowError):
         return None, "date_invalid"
+
+
+def _with_numbers(text: str) -> str | None:
+    """A date whose month is a word, in numbers, the day first; None where it has no such word.
+
+    >>> _with_numbers("12 de marzo de 2022"), _with_numbers("01-ene-23 10:30"), _with_numbers("March 12, 2022")
+    ('12-3-2022', '01-1-23 10:30', '12-3-2022')
+    """
+    form = folded(text)
+    if match := _NAMED.fullmatch(form):
+        day, word, year, rest = match.groups()
+    elif match := _NAMED_FIRST.fullmatch(form):
+        word, day, year, rest = match.groups()
+    else:
+        return None
+    month = _MONTH_OF.get(word)
+    return f"{day}-{month}-{year}{rest}" if month else None
 
 
 def _days(parts: list[int], first: str, last: str, order: str | None) -> set[date]:

@@ -77,6 +77,11 @@ class ColumnMap:
         forms = [header_form(name) for name in self.header]
         return next((forms.index(name) for name in (f"{stem} label", f"{stem} type") if name in forms), None)
 
+    def may_be_region(self, at: int) -> bool:
+        """Whether a column `Estado` of statuses stands among the parts of an address, and may name a state there."""
+        beside = {self.targets[place] for place in (at - 1, at + 1) if 0 <= place < len(self.targets)}
+        return header_form(self.header[at]) == "estado" and not beside.isdisjoint(("city", "street", "postal_code"))
+
     @property
     def language(self) -> str:
         words = {word for name in self.header for word in header_form(name).split()}

@@ -24,6 +24,8 @@ _NUMBER = r"(?:\d[^\d,;|/\n]{0,3}){7,}"
 _SEVEN = r"\D{0,20}(?:\d\D{0,3}){7,}"
 _MOBILE = r"(?i)mobile|m[oó]vil|cell|celular|handy|whatsapp|iphone"
 _EXTENSION = r"(?i)\d\W*(?:ext(?:ensi[oó]n)?|x|anexo|int|#)\W{0,3}\d{1,7}\W*$"
+_WHATSAPP_ID = r"^\s*\+?(\d{8,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)\s*$"
+"""As exports of chats have it: the number in full."""
 _SHORTEST_TWO = 15
 """As long as the shortest cell that holds two phones or e-mails with nothing but a space between them."""
 
@@ -61,6 +63,8 @@ def read_emails(block: Block) -> None:
 
 def _phone_column(block: Block, raw: pa.Array) -> Normalised:
     """A column of phones: in the country its own column names, else the profile's, else the contact's country."""
+    if holds(text_bytes(raw), b"@c.us", b"@s.whatsapp.net"):
+        raw = pc.replace_substring_regex(raw, _WHATSAPP_ID, r"+\1")
     result = normalise_phones(raw, block.profile.default_country, valid_only=block.profile.phones == "valid")
     result = _own_prefix(block, raw, result)
     if not block.cells("phone_country", "country"):

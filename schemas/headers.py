@@ -87,7 +87,7 @@ _NAMES: dict[str, str] = {
     "region": "state|region|province|state province|estado o provincia|provincia|departamento|mailing state province"
     "|mailing state|entidad federativa|state region|estado region|estado de trabajo|estado del trabajo"
     "|estado o provincia de correo|estado do endereco comercial|estado do endereco residencial",
-    "postal_code": "zip|zip code|postal code|postcode|codigo postal|cp|cep|plz|code postal|mailing zip postal code"
+    "postal_code": "zip|zip code|postal code|postcode|codigo postal|cp|c p|cep|plz|code postal|mailing zip postal code"
     "|mailing postal code|mailing zip|zip postal code|codigo postal de correo|cep do endereco comercial"
     "|cep do endereco residencial",
     "city": "ciudad del trabajo|ciudad de trabajo|ciudad particular|city|ciudad|cidade|ville|ort|stadt|town"
@@ -95,7 +95,7 @@ _NAMES: dict[str, str] = {
     "|cidade do endereco residencial",
     "country": "country|pais|pays|land|mailing country|country region|pais region|pais o region|pais del trabajo"
     "|pais o region del trabajo|pais de correo|pais regiao do endereco comercial|pais regiao do endereco residencial"
-    "|pais regiao",
+    "|pais regiao|pais o region del domicilio|pais o region particular",
     "photo_url": "photo|photo url|foto|foto de perfil|avatar|avatar url|picture|profile picture|imagen|url foto",
     "channel": "channel|canal|main channel|canal principal|canal de comunicacion|chat channel",
     "status": "status|estado|estatus|situacao|contact status|estado del contacto|state of contact",
@@ -118,7 +118,10 @@ ALIASES: dict[str, str] = {alias: target for target, names in _NAMES.items() for
 
 _LINE = r"(tel|telf|tlf|tlfno|tfno|telefonos?|telefones?|celular|cel|movil|whatsapp|wsp|wa|fono|fone|telemovel)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(e ?mail|(direccion de )?correo( electronico)?) \d+( value| address)?|e mail \d+ address"), "email"),
+    (
+        re.compile(r"(e ?mail|(direccion del? )?correo( electronico)?) \d+( value| address)?|e mail \d+ address"),
+        "email",
+    ),
     (re.compile(r"(phone|telefono|telefone|celular|movil|mobile) \d+( value)?"), "phone"),
     (re.compile(r"(phones?|telefonos?) (mobile|movil|celular|home|casa|work|trabajo|other|otro|whatsapp)"), "phone"),
     (

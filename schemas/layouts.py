@@ -101,8 +101,35 @@ _PIPEDRIVE_ES = {
     "persona estado de marketing": "opt_in.email",
     "persona persona creada": "created_at",
 }
+_OUTLOOK_ES = {
+    "departamento": "ignore",
+    "particular": "phone",
+    "particular 2": "phone",
+    "telefono del automovil": "phone",
+    "numero de centralita de la organizacion": "phone",
+    "telefono del ayudante": "ignore",
+    "calle del trabajo 2": "street",
+    "calle del trabajo 3": "street",
+    "otra calle": "street",
+    "provincia o estado de trabajo": "region",
+    "codigo postal del trabajo": "postal_code",
+    "tipo de correo electronico": "ignore",
+    "tipo de correo electronico 2": "ignore",
+    "tipo de correo electronico 3": "ignore",
+    "aniversario": "ignore",
+    "cumpleanos": "ignore",
+    "sexo": "ignore",
+}
 
 LAYOUTS: tuple[Layout, ...] = (
+    Layout(
+        "outlook_es",
+        "outlook",
+        ("tratamiento", "apellidos", "tipo de correo electronico", "pagina web"),
+        _OUTLOOK_ES,
+        ";",
+        date_order="dmy",
+    ),
     Layout(
         "google_contacts",
         "google_contacts",

@@ -93,3 +93,27 @@ def test_every_moment_written_as_iso_text_is_read_back(moment: datetime) -> None
 
     assert bulk == (moment.replace(tzinfo=UTC), None)
     assert single.value[0].as_py() == moment.replace(tzinfo=UTC, microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "stamp"),
+    [
+        ("12 de marzo de 2022", "2022-03-12"),
+        ("12 de Marzo del 2022", "2022-03-12"),
+        ("1-ene-2023", "2023-01-01"),
+        ("01/Dic/23", "2023-12-01"),
+        ("5 de março de 2020", "2020-03-05"),
+        ("31 dez. 2019", "2019-12-31"),
+        ("March 12, 2022", "2022-03-12"),
+        ("Sept 3 2021 10:30", "2021-09-03 10:30"),
+        ("3 sep 2021, 4:15 pm", "2021-09-03 16:15"),
+        ("31 de febrero de 2022", None),
+        ("12 de nada de 2022", None),
+        ("marzo de 2022", None),
+    ],
+)
+def test_months_in_words_are_read(text: str, stamp: str | None) -> None:
+    found = normalise_dates(pa.array([text]), None, "UTC")
+
+    expected = datetime.fromisoformat(stamp).replace(tzinfo=UTC) if stamp else None
+    assert (found.value[0].as_py(), found.problem[0].as_py()) == (expected, None if stamp else "date_invalid")

@@ -147,3 +147,46 @@ def test_bytes_that_are_no_text_are_shown_as_such_in_the_report(roll: Roll) -> N
     report = roll.import_bytes("nombre,correo\nÁngela,a@x.co\n".encode() + b"Jos\xff\xff,b@x.co\n")
 
     assert "\ufdd0" not in Path(str(report.reject_file)).read_text("utf-8")
+
+
+def test_estado_beside_a_city_is_a_part_of_the_address_unless_it_is_a_status(roll: Roll) -> None:
+    report = roll.import_text(
+        "Nombre,Correo,Ciudad,Estado,C.P.\nBeto,b@example.org,Monterrey,Nuevo León,64000\n"
+        "Caro,c@example.org,Puebla,bloqueado,72000\nDora,d@example.org,Puebla,Activo,72000\n"
+    )
+
+    assert (report.rejected, report.warnings, report.columns_not_taken) == (0, 0, ())
+    assert roll.living("display_name, address, status") == [
+        ("Beto", "64000, Nuevo León", "active"),
+        ("Caro", "72000", "blocked"),
+        ("Dora", "72000", "active"),
+    ]
+
+
+def test_totals_below_the_ids_are_nobody(roll: Roll) -> None:
+    report = roll.import_text("Código cliente,Nombre\nA1,Rita\nTOTAL,\nTotal general:,2\nTotalán,Pueblo\n")
+
+    assert (report.created, report.rejected) == (2, 2)
+    assert roll.living("display_name") == [("Rita",), ("Pueblo",)]
+
+
+def test_ids_of_whatsapp_are_phones(roll: Roll) -> None:
+    roll.import_text("Nombre,Teléfono\nA,573007000020@c.us\nB,5215512345678:12@s.whatsapp.net\n", default_country="ES")
+
+    assert roll.living("phone") == [("+573007000020",), ("+525512345678",)]
+
+
+def test_outlook_in_spanish(roll: Roll) -> None:
+    header = (
+        "Tratamiento,Nombre,Apellidos,Departamento,Calle del trabajo,Ciudad de trabajo,Provincia o estado de trabajo,"
+        "Código postal del trabajo,Teléfono del ayudante,Particular,Categorías,Dirección de correo electrónico,"
+        "Tipo de correo electrónico,Dirección del correo electrónico 2,Página Web,Sexo"
+    )
+    report = roll.import_text(
+        f"{header}\n,Joaquín,Sáez,Ventas,C/ Mayor 12,Murcia,Región de Murcia,30001,,+34 91 555 01 02,vecino,,,j@example.org,,\n"
+    )
+
+    assert (report.created, report.columns_not_taken) == (1, ("Departamento",))
+    assert roll.living("display_name, phone, email, address") == [
+        ("Joaquín Sáez", "+34915550102", "j@example.org", "C/ Mayor 12, 30001, Región de Murcia")
+    ]
