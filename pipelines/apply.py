@@ -91,7 +91,8 @@ def _apply_rows(
         found = matches_now(connection, frame, found, unasked, context)
         shared = context.shared.of(frame, context.source, context.passed_over)
         keys = {row: set(keys) for row, keys in shared.items()}
-        decision = decide(frame, found, context.profile, keys, _barred(found, keys, context))
+        barred = _either(_barred(found, keys, context), _other_records(connection, frame, found, context))
+        decision = decide(frame, found, context.profile, keys, barred)
         again = _depends(frame, found, decision, shared, context)
         if context.profile.duplicates == "create":
             _tighten_namesakes(connection, frame, found, context)
@@ -113,6 +114,30 @@ def _barred(found: pa.Table, shared: dict[int, set[str]], context: Context) -> F
     columns = (found[name].to_pylist() for name in ("row", "kind", "value"))
     contended = [f"{kind}:{value}" in shared.get(row, ()) for row, kind, value in zip(*columns, strict=True)]
     return np.array(contended, bool) & context.seen.has(found["contact_id"].to_numpy())
+
+
+def _either(one: Flags | None, other: Flags | None) -> Flags | None:
+    return one | other if one is not None and other is not None else one if other is None else other
+
+
+def _other_records(connection: Connection, frame: CleanFrame, found: pa.Table, context: Context) -> Flags | None:
+    """Matches by phone or e-mail of two records of one source, of which one has no name to say they are one person."""
+    ids = chunked(frame["external_id"])
+    if not found.num_rows or ids.null_count == len(ids):
+        return None
+    position = np.searchsorted(chunked(frame[ROW]).to_numpy(), found["row"].to_numpy())
+    nameless = pc.or_(pc.is_null(found["display_name"]), pc.is_null(frame["display_name"].take(pa.array(position))))
+    own = pc.binary_join_element_wise(context.source, ids.take(pa.array(position)), ":")
+    asked = pc.and_(pc.and_(nameless, pc.not_equal(found["kind"], "external_id")), pc.is_valid(own))
+    at = np.flatnonzero(chunked(asked).to_numpy(zero_copy_only=False))
+    if not len(at):
+        return None
+    holders = found["contact_id"].to_numpy()[at]
+    records = roll.records_of(connection, holders.tolist(), context.source)
+    barred = np.zeros(found.num_rows, bool)
+    for place, contact, value in zip(at.tolist(), holders.tolist(), own.take(pa.array(at)).to_pylist(), strict=True):
+        barred[place] = contact in records and value not in records[contact]
+    return barred
 
 
 def _depends(

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from pipelines.columns import Longs, is_among
 from pipelines.contended import Contended
 from pipelines.keys import KINDS, Hashes
-from pipelines.names import names_agree
+from pipelines.names import RECORD, names_agree
 
 Codes = npt.NDArray[np.int32]
 NAMES = pa.schema([("row", pa.int64()), ("name", pa.string())])
@@ -158,17 +158,23 @@ def _by_agreement(occurrences: list[_Occurrence]) -> dict[int, int]:
             row = first[row]
         return row
 
-    for row in sorted(keys_of, key=lambda row: (not names[row], row)):
+    named = {row for row, said in names.items() if any(name[0] != RECORD for name in said)}
+    for row in sorted(keys_of, key=lambda row: (row not in named, row)):
         for key, is_id in sorted(keys_of[row], key=lambda item: earliest[item[0]]):
             joined = False
             for other in holders.get(key, [])[:_MOST_NAMES_COMPARED]:
                 one, two = sorted((first_of(row), first_of(other)))
                 if one == two or is_id or all(names_agree(a, b) for a in names[one] for b in names[two]):
                     joined, first[two] = True, one
-                    names[one] = names[one] | names[two]
+                    names[one] = _without_numbers(names[one] | names[two])
             if not joined:
                 holders.setdefault(key, []).append(row)
     return {row: first_of(row) for row in keys_of}
+
+
+def _without_numbers(names: set[str]) -> set[str]:
+    """The names of one person; the number of a record says no more where there is a name."""
+    return {name for name in names if name[0] != RECORD} or names
 
 
 def _renamed(rows: Longs, leader_of: Longs, name_of: Codes, texts: pa.Array) -> frozenset[int]:
@@ -177,8 +183,13 @@ def _renamed(rows: Longs, leader_of: Longs, name_of: Codes, texts: pa.Array) -> 
     return frozenset(
         int(rows[at])
         for at in np.flatnonzero(name_of != theirs).tolist()
-        if not names_agree(texts[int(name_of[at])].as_py(), texts[int(theirs[at])].as_py())
+        if not _are_of_one(texts[int(name_of[at])].as_py(), texts[int(theirs[at])].as_py())
     )
+
+
+def _are_of_one(one: str, other: str) -> bool:
+    """Whether two names can be one person's, where the numbers of their records are the same."""
+    return names_agree(one, other) or one.startswith(RECORD) or other.startswith(RECORD)
 
 
 def _clusters(starts: Longs, ends: Longs, names: Codes, texts: pa.Array) -> Codes:

@@ -40,6 +40,8 @@ _PARTICLES = frozenset(
     ]
 )
 _CLOSE = 0.93
+RECORD, IS_RECORD = "#", "\x1e"
+"""What stands before the number of a record without a name, and behind the name of another record of the same file."""
 _ENDINGS = "aeo"
 """What tells Daniel from Daniela and Luis from Luisa, who are two people."""
 
@@ -93,6 +95,8 @@ def names_agree(one: str | None, other: str | None) -> bool:
     """
     if not one or not other or one == other:
         return True
+    if RECORD in (one[0], other[0]):
+        return not {one[0], one[-1], other[0], other[-1]} >= {RECORD, IS_RECORD} and one[0] != other[0]
     shorter, longer = sorted((_tokens(one), _tokens(other)), key=len)
     if not shorter:
         return True

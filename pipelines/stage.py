@@ -25,6 +25,7 @@ from pipelines.groups import NAMES, Groups, Occurrences, group_rows, repeated_ke
 from pipelines.keys import KEY_COLUMNS, KINDS, key_hashes, keys_of
 from pipelines.mapping import ColumnMap, source_of
 from pipelines.match import row_hashes
+from pipelines.names import IS_RECORD, RECORD
 from pipelines.suspects import Suspects
 from pipelines.texts import fold
 from schemas.codes import CODES
@@ -214,7 +215,7 @@ def _occurrences(staged: Staged, suspect: Flags, source: str) -> Occurrences:
         rows.append(found["row"].to_numpy())
         keys.append(key_hashes(found))
         kinds.append(pc.index_in(chunked(found["kind"]), pa.array(KINDS)).to_numpy().astype(np.int8))
-        names.append(pa.table([part[ROW], fold(chunked(part["display_name"])).fill_null("")], schema=NAMES))
+        names.append(pa.table([part[ROW], _names(part)], schema=NAMES))
     return Occurrences(np.concatenate(rows), np.concatenate(keys), np.concatenate(kinds), pa.concat_tables(names))
 
 
@@ -243,3 +244,12 @@ def rejected_between(staged: Staged, first: int, last: int) -> tuple[Longs, pa.A
     low = bisect_right(staged.rejected, first - 1)
     high = bisect_right(staged.rejected, last)
     return staged.rejected[low:high], _ALL_CODES.take(pa.array(staged.rejected_codes[low:high]))
+
+
+def _names(part: pa.Table) -> pa.Array:
+    """What rows are told apart by: their names, marked where they are records, or else the number of the record."""
+    record, name = chunked(part["external_id"]), fold(chunked(part["display_name"]))
+    if record.null_count < len(record):
+        name = pc.coalesce(pc.binary_join_element_wise(name, pc.if_else(pc.is_valid(record), IS_RECORD, ""), ""), name)
+        name = pc.coalesce(name, pc.binary_join_element_wise(RECORD, record, ""))
+    return pc.coalesce(name, "")

@@ -1,6 +1,6 @@
 """Reading and writing contacts and what belongs to them, a slice at a time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -76,6 +76,19 @@ def slice_keys(connection: Connection) -> pa.Table:
     schema = pa.schema([("position", pa.int64()), ("kind", pa.string()), ("value", pa.string())])
     query = _of_slice(contact_keys, "kind", "value")
     return bulk.fetch_rows(connection, query, schema)
+
+
+def records_of(connection: Connection, ids: Sequence[int], source: str) -> dict[int, set[str]]:
+    """The external ids in this source of those of the contacts that have any."""
+    c = contact_keys.c
+    found: dict[int, set[str]] = {}
+    for start in range(0, len(ids), _CHUNK):
+        query = select(c.contact_id, c.value).where(
+            c.contact_id.in_(ids[start : start + _CHUNK]), c.kind == "external_id"
+        )
+        for contact, value in connection.execute(query.where(c.value.startswith(f"{source}:", autoescape=True))):
+            found.setdefault(contact, set()).add(value)
+    return found
 
 
 def slice_values(connection: Connection, field_ids: Iterable[int]) -> pa.Table:

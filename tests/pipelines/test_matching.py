@@ -466,3 +466,37 @@ def test_short_and_long_ids_of_one_salesforce_record_are_one(store: Roll) -> Non
     assert store.rows("SELECT value FROM contact_keys WHERE kind = 'external_id'") == [
         ("salesforce:0033000000AbCdEAAV",)
     ]
+
+
+# ── records without a name ───────────────────────────────────────────────────────────────────────────────────────
+
+_RECORDS = (
+    "Record ID,First Name,Last Name,Email,Phone Number\n11,Laura,Soto,laura@acme.com,6015551000\n"
+    "12,,,ventas@acme.com,6015551000\n100013,,,info@acme.com,6015551000\n100014,,,info@acme.com,6015551000\n"
+)
+
+
+def test_records_without_a_name_are_not_the_person_whose_phone_they_share(store: Roll) -> None:
+    report = store.import_text(_RECORDS)
+    again = store.import_text(_RECORDS)
+
+    assert (report.created, report.merged, again.unchanged) == (4, 0, 4)
+    assert store.living("display_name, email")[0] == ("Laura Soto", "laura@acme.com")
+
+
+def test_a_record_without_a_name_that_comes_later_is_not_another_record_either(store: Roll) -> None:
+    lines = _RECORDS.splitlines(keepends=True)
+    store.import_text(lines[0] + lines[1])
+
+    others = store.import_text(lines[0] + lines[2] + lines[3])
+    named = store.import_text(lines[0] + "15,Rita,Paz,rita@acme.com,\n16,Eva,Gil,ventas@acme.com,\n")
+
+    assert (others.created, others.updated, named.created) == (2, 0, 2)
+
+
+def test_a_record_without_a_name_joins_a_contact_that_is_no_record_of_its_source(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nLaura Soto,6015551000\n")
+
+    report = store.import_text("código cliente,teléfono,ciudad\n12,6015551000,Cali\n")
+
+    assert (report.created, report.updated, store.living("display_name, city")) == (0, 1, [("Laura Soto", "Cali")])
