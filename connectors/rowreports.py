@@ -4,11 +4,9 @@ It is a CSV file that can be mended and dropped again: the extra columns begin w
 """
 
 import csv
-import heapq
 import itertools
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,8 @@ from pyarrow import csv as arrow_csv
 from schemas.codes import CODES
 from schemas.frames import REPORT_COLUMNS, ROW, as_read
 
-_HEADER_BYTES = 1 << 18
+_HEADER_BYTES, _BLOCK_BYTES = 1 << 18, (8 << 20, 128 << 20, (1 << 31) - 1)
+_ROW_AT = -len(REPORT_COLUMNS)
 
 
 def is_row_report(path: Path) -> bool:
@@ -53,7 +52,6 @@ class RowReport:
         at = pc.index_in(rows[ROW], said["row"].combine_chunks())
         said = said.take(at)
         self._write(rows, said, rejected)
-        self.rows += rows.num_rows
 
     @property
     def again(self) -> "RowReport":
@@ -79,22 +77,38 @@ class RowReport:
 
     def _joined_with(self, other: Path) -> int:
         """Make one report of this one and the other; how many lines it has."""
-        whole = self._beside("whole")
-        row = -len(REPORT_COLUMNS)
-        with ExitStack() as stack:
-            files = [stack.enter_context(path.open(encoding="utf-8-sig", newline="")) for path in (self.path, other)]
-            readers = [csv.reader(file, delimiter=self.delimiter) for file in files]
-            target = stack.enter_context(whole.open("w", encoding="utf-8-sig", newline=""))
-            writer = csv.writer(target, delimiter=self.delimiter, lineterminator="\n")
-            writer.writerow([next(reader) for reader in readers][0])
-            in_order = heapq.merge(*readers, key=lambda line: int(line[row]))
-            lines = 0
-            for _, same in itertools.groupby(in_order, lambda line: line[row]):
-                writer.writerow(_one_line(*same))
-                lines += 1
-        whole.replace(self.path)
+        for size in _BLOCK_BYTES:
+            whole = RowReport(self._beside("whole"), self._header, delimiter=self.delimiter, language=self.language)
+            try:
+                for lines in _in_order(self._lines(self.path, size), self._lines(other, size)):
+                    whole._write_lines(_together(lines))
+                break
+            except pa.ArrowInvalid:  # a line that is longer than a block
+                if size == _BLOCK_BYTES[-1]:
+                    raise
+            finally:
+                whole.close()
+        whole.path.replace(self.path)
         other.unlink()
-        return lines
+        return whole.rows
+
+    def _lines(self, path: Path, block_bytes: int) -> Iterator[pa.Table]:
+        """The lines of a report, a block at a time; every column is text."""
+        names = [str(place) for place in range(len(self._columns) + len(REPORT_COLUMNS))]
+        with arrow_csv.open_csv(
+            path,
+            arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=block_bytes),
+            arrow_csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        ) as reader:
+            for batch in reader:
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch])
 
     def _beside(self, what: str) -> Path:
         """A passing file; its name begins with a dot, so that nobody takes it for a contact file."""
@@ -113,11 +127,15 @@ class RowReport:
             self._texts(codes, suggestion=False),
             self._texts(codes, suggestion=True),
         ]
-        names = [*self._columns.values(), *REPORT_COLUMNS]
+        self._write_lines(pa.Table.from_arrays(columns, names=[str(place) for place in range(len(columns))]))
+
+    def _write_lines(self, lines: pa.Table) -> None:
         options = arrow_csv.WriteOptions(
             include_header=self._sink is None, delimiter=self.delimiter, quoting_style="needed", quoting_header="needed"
         )
-        arrow_csv.write_csv(pa.Table.from_arrays(columns, names=names), self._open(), options)
+        whole = lines.combine_chunks()  # of an empty chunk pyarrow 26 writes what happens to be in memory
+        arrow_csv.write_csv(whole.rename_columns([*self._columns.values(), *REPORT_COLUMNS]), self._open(), options)
+        self.rows += lines.num_rows
 
     def _open(self) -> pa.OSFile:
         if self._sink is None:
@@ -137,12 +155,46 @@ class RowReport:
         return pa.array(texts, pa.string()).take(codes.indices)
 
 
-def _one_line(first: list[str], second: list[str] | None = None) -> list[str]:
-    """What the lines say of one row: rejected if either says so."""
-    if second is None:
-        return first
+def _row_numbers(lines: pa.Table) -> npt.NDArray[np.int64]:
+    numbers: npt.NDArray[np.int64] = lines.column(_ROW_AT).cast(pa.int64()).to_numpy()
+    return numbers
+
+
+def _in_order(one: Iterator[pa.Table], other: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The lines of two reports, both in order of rows: each block of the first with those of the other up to it."""
+    waiting = next(other, None)
+    for block in one:
+        last = _row_numbers(block)[-1]
+        while waiting is not None and _row_numbers(waiting)[-1] <= last and (more := next(other, None)) is not None:
+            waiting = pa.concat_tables([waiting, more])
+        if waiting is not None:
+            count = int(np.searchsorted(_row_numbers(waiting), last, "right"))
+            block = pa.concat_tables([block, waiting.slice(0, count)])
+            waiting = waiting.slice(count) if count < waiting.num_rows else next(other, None)
+        yield block
+    while waiting is not None:
+        yield waiting
+        waiting = next(other, None)
+
+
+def _together(lines: pa.Table) -> pa.Table:
+    """The lines in order, one for each row."""
+    rows = _row_numbers(lines)
+    order = np.argsort(rows, kind="stable")
+    again = np.flatnonzero(rows[order][1:] == rows[order][:-1])
+    if not len(again):
+        return lines.take(pa.array(order)) if (np.diff(order) < 0).any() else lines
+    first, second = (lines.take(pa.array(order[again + step])).to_pylist() for step in (0, 1))
+    united = [_one_line(list(a.values()), list(b.values())) for a, b in zip(first, second, strict=True)]
+    alone = np.delete(order, np.r_[again, again + 1])
+    columns = [pa.array(column, pa.string()) for column in zip(*united, strict=True)]
+    return _together(pa.concat_tables([lines.take(pa.array(alone)), pa.Table.from_arrays(columns, lines.column_names)]))
+
+
+def _one_line(first: list[str | None], second: list[str | None]) -> list[str | None]:
+    """What two lines say of one row: rejected if either says so."""
     start = -len(REPORT_COLUMNS) + 1
-    status = max(first[start], second[start], key=lambda said: said == "rejected")
+    status = "rejected" if "rejected" in (first[start], second[start]) else first[start]
     pairs = list(zip(first[start + 1 :], second[start + 1 :], strict=True))
     codes = ["; ".join(filter(None, pair)) for pair in pairs[:3]]
     return [*first[:start], status, *codes, *(" ".join(filter(None, pair)) for pair in pairs[3:])]

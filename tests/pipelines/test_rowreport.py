@@ -3,8 +3,13 @@
 import csv
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from connectors import rowreports
+from connectors.rowreports import RowReport
+from pipelines.cells import NOTES
 from schemas.codes import CODES
 from schemas.reports import ImportReport
 from tests.conftest import Roll
@@ -200,3 +205,36 @@ def test_a_report_is_read_as_it_is_whatever_its_profile_says_of_the_source(roll:
 
     assert (again.status, again.created, again.columns_not_taken) == ("imported", 1, ())
     assert roll.living("display_name, phone") == [("Iñés", "+573001112233"), ("Iván", "+573009998877")]
+
+
+@pytest.mark.parametrize("sizes", [(1 << 20,), (64, 1 << 20), (300, 1 << 20)], ids=str)
+def test_what_is_said_later_of_rows_stands_in_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(rowreports, "_BLOCK_BYTES", sizes)
+    report = RowReport(tmp_path / "a.report.csv", ("name", "note", "name"), delimiter=";", language="en")
+
+    def said(rows: list[int], code: str) -> tuple[pa.Table, pa.Table]:
+        cells = {f"c{at}": [f'{at} of {row};\n"so"' if at else "" for row in rows] for at in range(3)}
+        notes = {"row": rows, "code": [code] * len(rows), "field": [None] * len(rows), "value": [""] * len(rows)}
+        return pa.table({"row": rows, **cells}), pa.table(notes, NOTES)
+
+    for rows in ([2, 3, 5], [8, 9], [20]):
+        report.add(*said(rows, "no_key"), np.array([3, 9]))
+    for rows in ([1, 3], [4, 8, 10], [21, 22]):
+        report.again.add(*said(rows, "key_shared"), np.array([8]))
+    report.close()
+
+    lines = list(csv.DictReader((tmp_path / "a.report.csv").open(encoding="utf-8-sig", newline=""), delimiter=";"))
+    assert report.rows == len(lines) == 11
+    assert [int(line["_row"]) for line in lines] == [1, 2, 3, 4, 5, 8, 9, 10, 20, 21, 22]
+    assert [line["_code"] for line in lines][1:6] == [
+        "no_key",
+        "no_key; key_shared",
+        "key_shared",
+        "no_key",
+        "no_key; key_shared",
+    ]
+    assert [line["_row"] for line in lines if line["_status"] == "rejected"] == ["3", "8", "9"]
+    assert [line["note"] for line in lines] == [f'1 of {line["_row"]};\n"so"' for line in lines]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.report.csv"]
