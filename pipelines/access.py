@@ -10,6 +10,7 @@ from pipelines.emails import normalise_email
 from pipelines.operators import end_access, known_roles
 from pipelines.passwords import digest, is_password, is_same, new_secret
 from pipelines.roles import check_known, check_yours
+from pipelines.tries import WINDOW, begin_try
 from schemas.errors import InputError
 from schemas.operators import WrongField
 from schemas.permissions import PERMISSIONS
@@ -21,27 +22,12 @@ from warehouse.licences import Licence, Seat
 from warehouse.operators import Operator
 from warehouse.sessions import Session, Token
 
-_WINDOW = timedelta(minutes=15)
-_FREE_TRIES, _FREE_TRIES_OF_ADDRESS = 5, 50
-_LONGEST_WAIT = timedelta(minutes=15)
 _SEEN_EVERY = timedelta(seconds=15)
 _PREFIX_LENGTH = 8
 
 
 class SignInRefused(InputError):
     """The e-mail or the password is not right; which one is not said."""
-
-
-class TooManyTries(InputError):
-    """Too many sign-ins failed; `wait` says how long the next one has to."""
-
-    def __init__(self, wait: timedelta) -> None:
-        seconds = max(1, round(wait.total_seconds()))
-        super().__init__(
-            f"Too many sign-ins failed. Try again in {seconds} s.",
-            f"Demasiados intentos fallidos. Vuelva a intentarlo en {seconds} s.",
-        )
-        self.wait = wait
 
 
 class MayNotComeIn(InputError):
@@ -93,9 +79,7 @@ def sign_in(
     """Check who it is, claim a seat of their licence, and open a session; raises what stands above."""
     match = normalise_email(email.strip()) or email.strip().casefold()[:200]
     with transaction(store) as connection:
-        attempt = sessions.next_attempt(connection)
-        _check_tries(connection, match, asked)
-        sessions.add_attempt(connection, attempt, match, asked.address, asked.at)
+        attempt = begin_try(connection, match, asked)
         operator = operators.operator_of(connection, match)
         kept = operators.password_hash(connection, operator.id) if operator else None
     if not is_password(password, kept) or operator is None:
@@ -112,22 +96,10 @@ def sign_in(
         may = _check_may_come_in(connection, operator, licence, kept, mine.at)
         assert licence is not None
         seat = _claim(connection, licence, operator, mine.at, lasting, tells_who="licences:read" in may)
-        sessions.forget_attempts(connection, mine.at - _WINDOW, match)
+        sessions.forget_attempts(connection, mine.at - WINDOW, match)
         signed_in = _open_session(connection, operator, seat, mine, user_agent, lasting)
         audit.add_entry(connection, mine, "sessions:sign_in", f"operator:{operator.id}", None, {"seat": seat})
     return signed_in
-
-
-def _check_tries(connection: Connection, match: str, asked: Asked) -> None:
-    """After some free tries each further one waits twice as long, to a quarter of an hour."""
-    failed, there = sessions.attempts_since(connection, match, asked.address, asked.at - _WINDOW)
-    extra = len(failed) - _FREE_TRIES
-    if extra >= 0:
-        wait = min(timedelta(seconds=2 ** min(extra, 12)), _LONGEST_WAIT) - (asked.at - failed[0])
-        if wait > timedelta(0):
-            raise TooManyTries(wait)
-    if len(there) >= _FREE_TRIES_OF_ADDRESS:
-        raise TooManyTries(there[_FREE_TRIES_OF_ADDRESS - 1] + _WINDOW - asked.at)
 
 
 def _check_may_come_in(

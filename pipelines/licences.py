@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipelines.names import folded
-from pipelines.operators import VersionDiffers
+from pipelines.versions import VersionDiffers
 from schemas.operators import HOLDINGS, KINDS, Holding, Kind, WrongField
 from warehouse import audit, licences, operators
 from warehouse.audit import Asked

@@ -13,6 +13,8 @@ from pipelines.emails import normalise_email
 from pipelines.names import folded
 from pipelines.passwords import digest, hash_password, is_password, new_secret
 from pipelines.states import leave_state
+from pipelines.tries import begin_try
+from pipelines.versions import VersionDiffers
 from schemas.errors import InputError
 from schemas.operators import OperatorForm, WrongField, check_password
 from schemas.permissions import PERMISSIONS, ROLES
@@ -39,10 +41,6 @@ class LastAdministrator(InputError):
 
 class NotYours(InputError):
     """Nobody gives, or takes over, what goes beyond what they may do themselves."""
-
-
-class VersionDiffers(InputError):
-    """Somebody else changed it since it was read."""
 
 
 class WrongPassword(InputError):
@@ -282,10 +280,13 @@ def set_password(store: Store, number: int, password: Password, asked: Asked) ->
 
 def change_own_password(store: Store, number: int, old: str, password: Password, asked: Asked, keep: int) -> None:
     """Change one's own password, with the old one; the other sessions end, and `keep` stays."""
-    with reading(store) as connection:
+    with transaction(store) as connection:
+        attempt = begin_try(connection, f"operator:{number}", asked)
         form, kept = form_of(operators.get_operator(connection, number)), operators.password_hash(connection, number)
     if not is_password(old, kept):
         raise WrongPassword("The old password is not right.", "La contraseña anterior no es correcta.")
+    with transaction(store) as connection:
+        sessions.forget_attempt(connection, attempt)
     if password.password == old:
         raise WrongField(
             "password", "same", "Choose another password than the old one.", "Elija una contraseña distinta."

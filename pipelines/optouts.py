@@ -15,7 +15,7 @@ from pipelines.keys import KEYS, key_form
 from schemas.consents import EVERY_CHANNEL, REACHED_BY
 from schemas.frames import ROW, CleanFrame
 from warehouse import bulk, matches, roll
-from warehouse.engines import Store, reading, transaction
+from warehouse.engines import Store, transaction
 from warehouse.tables import consents, contacts
 
 _AT_ONCE = 5_000
@@ -54,13 +54,16 @@ _FOUND = ("row", "kind", "value", "contact_id")
 
 def share_all_opt_outs(store: Store, context: Context) -> None:
     """The same for every shared key of the store: in a first load, nobody can be asked who holds a key."""
-    with reading(store) as connection:
-        keys = roll.shared_keys(connection)
-    for start in range(0, len(keys), _AT_ONCE):
-        part = [(at, kind, value) for at, (kind, value) in enumerate(keys[start : start + _AT_ONCE])]
-        asked = pa.Table.from_arrays([pa.array(column) for column in zip(*part, strict=True)], schema=KEYS)
+    after = ""
+    while True:
         with transaction(store) as connection:
             bulk.lock_keys(connection)
+            keys = roll.shared_keys(connection, after, _AT_ONCE)
+            if not keys:
+                return
+            after = keys[-1][1]
+            part = [(at, kind, value) for at, (kind, value) in enumerate(keys)]
+            asked = pa.Table.from_arrays([pa.array(column) for column in zip(*part, strict=True)], schema=KEYS)
             found = matches.find_matches(connection, asked)
             holders: dict[Key, set[int]] = {}
             for _, kind, value, other in zip(*(found[name].to_pylist() for name in _FOUND), strict=True):

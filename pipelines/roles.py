@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from pipelines.versions import check_version
 from schemas.errors import InputError
 from schemas.operators import WrongField
 from schemas.permissions import PERMISSIONS, ROLES
@@ -23,14 +24,17 @@ def all_roles(store: Store) -> dict[str, frozenset[str]]:
         return ROLES | operators.own_roles(connection)
 
 
-def put_role(store: Store, name: str, permissions: Iterable[str], asked: Asked) -> frozenset[str]:
-    """Make a role, or say anew what it may do; what it may do."""
+def put_role(
+    store: Store, name: str, permissions: Iterable[str], asked: Asked, *, version: str | None = None
+) -> frozenset[str]:
+    """Make a role, or say anew what it may do, if its `version` still is that; what it may do."""
     name, wanted = name.strip(), frozenset(permissions)
     _check(name, wanted)
     check_yours(wanted, asked)
     with transaction(store) as connection:
         operators.lock_operators(connection)
         before = operators.own_roles(connection).get(name)
+        check_version(None if before is None else sorted(before), version, name)
         check_yours(before or frozenset(), asked)
         operators.put_role(connection, name, wanted, asked.at)
         said = ({"permissions": sorted(one)} if one is not None else None for one in (before, wanted))

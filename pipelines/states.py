@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from pipelines.events import emit
+from pipelines.versions import check_version
 from schemas.errors import InputError
 from schemas.operators import OFFLINE, WrongField
 from warehouse import audit, operators, states
@@ -35,12 +36,13 @@ def changes_of(store: Store, operator_id: int, limit: int, before: int | None = 
         return states.state_changes(connection, operator_id, limit, before)
 
 
-def put_state(store: Store, state: AgentState, asked: Asked) -> AgentState:
-    """Define a state, or say anew what it is."""
+def put_state(store: Store, state: AgentState, asked: Asked, *, version: str | None = None) -> AgentState:
+    """Define a state, or say anew what it is, if its `version` still is that."""
     _check(state)
     with transaction(store) as connection:
         operators.lock_operators(connection)
         before = states.all_states(connection).get(state.name)
+        check_version(None if before is None else asdict(before), version, state.name)
         states.put_state(connection, state)
         action = "states:create" if before is None else "states:edit"
         was = None if before is None else asdict(before)

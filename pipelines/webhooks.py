@@ -18,8 +18,8 @@ from typing import Any
 from connectors.outward import Answer, MayNotGo, NotAnswered, Reach, check_url, post
 from pipelines.events import delivery
 from pipelines.imports import Clock
-from pipelines.operators import VersionDiffers
 from pipelines.secrets import decrypt, encrypt
+from pipelines.versions import VersionDiffers
 from schemas.errors import InputError
 from schemas.events import EVENTS, OF_CONTACTS
 from schemas.operators import WrongField
@@ -176,6 +176,7 @@ def send_test(store: Store, number: int, asked: Asked) -> None:
                 f"El webhook {number} no está activo. Actívelo antes.",
             )
         webhooks.add_deliveries(connection, [delivery(webhook, _TEST, {"asked_by": asked.actor}, asked.at)])
+        audit.add_entry(connection, asked, "webhooks:test", f"webhook:{number}")
 
 
 def replay(store: Store, number: int, asked: Asked, delivery_id: int | None = None) -> int:

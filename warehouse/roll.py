@@ -121,11 +121,11 @@ def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:
     )
 
 
-def shared_keys(connection: Connection) -> list[tuple[str, str]]:
-    """kind and value of the phones and e-mails that a contact has and another one owns."""
+def shared_keys(connection: Connection, after: str, limit: int) -> list[tuple[str, str]]:
+    """kind and value of phones and e-mails that one contact has and another owns, in order of values after one."""
     c = contact_keys.c
-    query = select(c.kind, c.value).where(c.role != "owner", c.kind.in_(("phone", "email"))).distinct()
-    return [(kind, value) for kind, value in connection.execute(query.order_by(c.kind, c.value))]
+    query = select(c.kind, c.value).where(c.value > after, c.role != "owner", c.kind.in_(("phone", "email"))).distinct()
+    return [(kind, value) for kind, value in connection.execute(query.order_by(c.value).limit(limit))]
 
 
 def add_pairs(connection: Connection, pairs: list[dict[str, object]]) -> None:

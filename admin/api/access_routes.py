@@ -62,7 +62,7 @@ def me(caller: SignedIn) -> MeModel:
     return MeModel(actor=caller.actor, permissions=sorted(caller.permissions), operator=operator, session=session)
 
 
-@router.post("/me/password", status_code=204, responses=problems(401, 403))
+@router.post("/me/password", status_code=204, responses=problems(401, 403, 429))
 def change_password(body: OwnPasswordBody, caller: SignedIn, request: Request, desk: AtDesk) -> Response:
     """Change one's own password; the other sessions end."""
     operator, session = _in_session(caller)

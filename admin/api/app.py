@@ -1,6 +1,7 @@
 """The endpoint as a whole: its routes, its errors, and how large a body may be."""
 
 from contextlib import suppress
+from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
@@ -19,7 +20,7 @@ from admin.api import (
     webhook_routes,
 )
 from admin.api.callers import Desk
-from admin.api.problems import Problem, add_handlers, too_large
+from admin.api.problems import Problem, add_handlers, problems, too_large
 
 ROUTERS = tuple(
     routes.router
@@ -131,6 +132,27 @@ def build_app(desk: Desk) -> FastAPI:
     return app
 
 
+_ANSWERED_WITH = {
+    "401": ("WWW-Authenticate", "`Bearer`."),
+    "429": ("Retry-After", "How many seconds to wait."),
+    "503": ("Retry-After", "How many seconds to wait."),
+    "202": ("Location", "The address of what is to be watched."),
+}
+
+
+def _describe_answers(operation: dict[str, Any]) -> None:
+    """The headers of answers, and the answer to a body that is too large."""
+    answers = operation["responses"]
+    if "requestBody" in operation:
+        answers.update({str(status): said for status, said in problems(413).items() if str(status) not in answers})
+    told = dict(_ANSWERED_WITH)
+    if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
+        told["200"] = ("ETag", "The version, for `If-Match`.")
+    for status in told.keys() & answers.keys():
+        name, text = told[status]
+        answers[status].setdefault("headers", {})[name] = {"description": text, "schema": {"type": "string"}}
+
+
 def _describe_problem(app: FastAPI) -> None:
     """Let OpenAPI know what a problem is; every route refers to it."""
     made = app.openapi
@@ -142,6 +164,8 @@ def _describe_problem(app: FastAPI) -> None:
             schemas[name] = found
         own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas["Problem"] = {key: value for key, value in own.items() if key != "$defs"}
+        for operation in (found for item in schema["paths"].values() for found in item.values()):
+            _describe_answers(operation)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to add to the document

@@ -1,6 +1,7 @@
 """What the API takes and gives. A body says every field that it takes; others are refused."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from pipelines.licences import SeatView
 from pipelines.operators import Password
+from pipelines.versions import version_of
 from schemas.operators import Holding, Kind
 from schemas.permissions import PERMISSIONS
 from warehouse.audit import Entry
@@ -285,6 +287,7 @@ class RoleModel(BaseModel):
     name: str
     permissions: list[str]
     is_built_in: bool
+    version: str
 
 
 class TokenBody(Body):
@@ -368,10 +371,12 @@ class AgentStateModel(BaseModel):
     es: str
     takes_conversations: bool
     place: int
+    version: str
 
     @classmethod
     def of(cls, state: AgentState) -> "AgentStateModel":
-        return cls.model_validate({name: getattr(state, name) for name in cls.model_fields})
+        said = asdict(state)
+        return cls(**said, version=version_of(said))
 
 
 class StateChangeModel(BaseModel):

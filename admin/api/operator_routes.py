@@ -29,7 +29,13 @@ def version_of(if_match: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else _NO_VERSION
 
 
-def with_etag(response: Response, version: int) -> None:
+def digest_of(if_match: str) -> str | None:
+    """The version in an If-Match header of what has a digest for one; None where any will do."""
+    text = if_match.strip().removeprefix("W/").strip('"')
+    return None if text == "*" else text
+
+
+def with_etag(response: Response, version: int | str) -> None:
     response.headers["ETag"] = f'"{version}"'
 
 

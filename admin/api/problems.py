@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems: a stable code, and a sentence in the caller's language."""
 
+import re
 import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,14 +14,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from connectors.mail import NotSent
-from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused, TooManyTries
+from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused
 from pipelines.byhand import WrongOption
 from pipelines.drops import NotRetried
 from pipelines.once import KeyReused
-from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, VersionDiffers, WrongPassword
+from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, WrongPassword
 from pipelines.roles import RoleInUse
 from pipelines.states import StateInUse
+from pipelines.tries import TooManyTries
 from pipelines.uploads import NoKeys, NotAsShown
+from pipelines.versions import VersionDiffers
 from scheduler.logs import reason_of
 from schemas.errors import InputError, PadronError, TransientError
 from schemas.operators import WrongField
@@ -36,6 +39,7 @@ from warehouse.uploads import NoSuchUpload
 from warehouse.webhooks import NoSuchDelivery, NoSuchWebhook
 
 log = structlog.get_logger("padron")
+_WEIGHT = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.IGNORECASE)
 PROBLEM_JSON = "application/problem+json"
 _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (EmailTaken, 409, "email_taken"),
@@ -111,12 +115,15 @@ class Refusal(Exception):
 
 
 def language_of(request: Request) -> str:
-    """The first of Spanish and English that the caller asks for; else the installation's."""
+    """Which of Spanish and English the caller wants most (RFC 9110, 12.5.4); else the installation's."""
+    best, language = 0.0, str(request.app.state.desk.settings.language)
     for part in request.headers.get("accept-language", "").split(","):
-        name = part.split(";")[0].strip()[:2].lower()
-        if name in ("es", "en"):
-            return name
-    return str(request.app.state.desk.settings.language)
+        name, _, weight = part.partition(";")
+        match = _WEIGHT.fullmatch(weight.strip())
+        wanted = float(match.group(1)) if match else 0.0 if weight else 1.0
+        if name.strip()[:2].lower() in ("es", "en") and wanted > best:
+            best, language = wanted, name.strip()[:2].lower()
+    return language
 
 
 def problem(

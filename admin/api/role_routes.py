@@ -7,12 +7,14 @@ from starlette.responses import StreamingResponse
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of, told_once
 from admin.api.models import NO_NUL, EntryModel, NewTokenModel, Page, RoleBody, RoleModel, TokenBody, TokenModel
+from admin.api.operator_routes import IfMatch, digest_of, with_etag
 from admin.api.pages import Cursor, Limit, Number, Search, Since, Until, after, as_utc, page
 from admin.api.problems import problems
 from pipelines import access, audit, roles
 from pipelines.access import Caller
 from pipelines.audit import Span
 from pipelines.once import create_once
+from pipelines.versions import version_of
 from schemas.permissions import ROLES
 from warehouse import sessions
 from warehouse.engines import reading
@@ -22,7 +24,8 @@ RoleName = Annotated[str, Path(min_length=1, max_length=60, pattern=NO_NUL)]
 
 
 def _role(name: str, permissions: frozenset[str]) -> RoleModel:
-    return RoleModel(name=name, permissions=sorted(permissions), is_built_in=name in ROLES)
+    may = sorted(permissions)
+    return RoleModel(name=name, permissions=may, is_built_in=name in ROLES, version=version_of(may))
 
 
 @router.get("/roles", tags=["roles"], responses=problems(401, 403))
@@ -31,16 +34,21 @@ def find_roles(caller: Annotated[Caller, Depends(May("roles:read"))], desk: AtDe
     return [_role(name, permissions) for name, permissions in roles.all_roles(desk.store).items()]
 
 
-@router.put("/roles/{name}", tags=["roles"], responses=problems(401, 403))
+@router.put("/roles/{name}", tags=["roles"], responses=problems(401, 403, 412))
 def put_role(
     name: RoleName,
     body: RoleBody,
     caller: Annotated[Caller, Depends(May("roles:write"))],
     request: Request,
+    response: Response,
     desk: AtDesk,
+    if_match: IfMatch = "*",
 ) -> RoleModel:
-    """Make a role of one's own, or say anew what it may do."""
-    return _role(name.strip(), roles.put_role(desk.store, name, body.permissions, asked_by(request, caller)))
+    """Make a role of one's own, or say anew what it may do; its `version` is the ETag."""
+    asked, version = asked_by(request, caller), digest_of(if_match)
+    role = _role(name.strip(), roles.put_role(desk.store, name, body.permissions, asked, version=version))
+    with_etag(response, role.version)
+    return role
 
 
 @router.delete("/roles/{name}", tags=["roles"], status_code=204, responses=problems(401, 403, 404, 409))

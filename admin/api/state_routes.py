@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.models import NO_NUL, AgentStateBody, AgentStateModel, Page, StateChangeModel
+from admin.api.operator_routes import IfMatch, digest_of, with_etag
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import problems
 from pipelines import states
@@ -23,11 +24,22 @@ def find(caller: Annotated[Caller, Depends(May())], desk: AtDesk) -> list[AgentS
     return [AgentStateModel.of(state) for state in states.known_states(desk.store)]
 
 
-@router.put("/agent-states/{name}", responses=problems(401, 403))
-def put(name: StateName, body: AgentStateBody, caller: Writer, request: Request, desk: AtDesk) -> AgentStateModel:
-    """Define a state, or say anew what it is."""
+@router.put("/agent-states/{name}", responses=problems(401, 403, 412))
+def put(
+    name: StateName,
+    body: AgentStateBody,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    if_match: IfMatch = "*",
+) -> AgentStateModel:
+    """Define a state, or say anew what it is; its `version` is the ETag."""
+    asked, version = asked_by(request, caller), digest_of(if_match)
     state = AgentState(name, body.en, body.es, body.takes_conversations, body.place)
-    return AgentStateModel.of(states.put_state(desk.store, state, asked_by(request, caller)))
+    shown = AgentStateModel.of(states.put_state(desk.store, state, asked, version=version))
+    with_etag(response, shown.version)
+    return shown
 
 
 @router.delete("/agent-states/{name}", status_code=204, responses=problems(401, 403, 404))

@@ -14,7 +14,6 @@ from pipelines.access import (
     OpenConversations,
     SignedIn,
     SignInRefused,
-    TooManyTries,
     caller_of_session,
     caller_of_token,
     create_token,
@@ -26,6 +25,7 @@ from pipelines.access import (
 from pipelines.audit import broken_entry
 from pipelines.licences import LicenceForm, create_licence, daily_peaks, edit_licence, peaks, seat_views
 from pipelines.operators import Password, change_own_password, create_operator, edit_operator, set_password
+from pipelines.tries import TooManyTries
 from schemas.operators import OperatorForm, WrongField
 from schemas.permissions import PERMISSIONS
 from tests.conftest import Roll

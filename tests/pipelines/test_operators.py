@@ -12,7 +12,6 @@ from pipelines.operators import (
     LastAdministrator,
     LinkUsed,
     Password,
-    VersionDiffers,
     WrongPassword,
     change_own_password,
     create_operator,
@@ -24,6 +23,7 @@ from pipelines.operators import (
 )
 from pipelines.passwords import is_password
 from pipelines.roles import RoleInUse, all_roles, drop_role, put_role
+from pipelines.versions import VersionDiffers
 from schemas.operators import OperatorForm, WrongField
 from tests.conftest import Roll
 from warehouse import operators

@@ -1,15 +1,17 @@
 """Many processes race for few seats, round after round: exactly as many get one as there are, on both databases."""
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import pytest
 
-from pipelines.access import Lasting, NoSeatFree, force_sign_out, sign_in
+from pipelines.access import Lasting, MayNotComeIn, NoSeatFree, SignInRefused, force_sign_out, sign_in
 from pipelines.licences import LicenceForm, create_licence
-from pipelines.operators import Password, create_operator
+from pipelines.operators import Password, create_operator, edit_operator
 from schemas.operators import OperatorForm
 from tests.conftest import Roll
 from warehouse.audit import Asked
@@ -64,3 +66,32 @@ def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(
         racer.join(60)
 
     assert granted == [(seats, seats)] * rounds
+
+
+def test_who_changes_licence_while_signing_in_keeps_no_seat_of_the_old_one(store: Roll) -> None:
+    asked = Asked("test", NOW)
+    named = create_licence(store.engine, LicenceForm("Con nombre", holding="named", seats=2), asked)
+    other = create_licence(store.engine, LicenceForm("Otra", seats=9), asked)
+    for number in range(4):
+        form = OperatorForm(f"a{number}@example.org", "Ana", "Pérez", True, named.id, roles=("agent",))
+        create_operator(store.engine, form, Password(PASSWORD, PASSWORD), asked)
+
+    def come_in(number: int, lap: int) -> None:
+        mine = Asked("test", NOW + timedelta(seconds=lap), f"10.0.{lap}.{number}")
+        with suppress(MayNotComeIn, SignInRefused):
+            sign_in(store.engine, f"a{number}@example.org", PASSWORD, mine, user_agent=None, lasting=Lasting())
+
+    def move(number: int, lap: int) -> None:
+        licence = other.id if (number + lap) % 2 else named.id
+        edit_operator(store.engine, number + 1, {"licence_id": licence}, asked)
+
+    with ThreadPoolExecutor(8) as pool:
+        work = [pool.submit(act, number, lap) for lap in range(4) for number in range(4) for act in (come_in, move)]
+        for item in work:
+            item.result()
+
+    astray = "SELECT count(*) FROM seats s JOIN operators o ON o.id = operator_id WHERE ended_at IS NULL"
+    assert store.one(f"{astray} AND s.licence_id != o.licence_id") == 0
+    assert store.one(f"{astray} AND s.licence_id = :named", named=named.id) <= 2
+    doubled = "SELECT operator_id FROM seats WHERE ended_at IS NULL GROUP BY operator_id HAVING count(*) > 1"
+    assert store.rows(doubled) == []

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 import structlog
 from structlog.testing import capture_logs
 
@@ -348,3 +349,65 @@ def test_only_a_proxy_that_is_named_is_believed_about_who_calls(roll: Roll, prox
         session = endpoint.call("POST", "/api/sessions", json=body, headers=headers).json()["session"]
 
         assert session["address"] == address
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        ("es", "es"),
+        ("en;q=0.5, es;q=0.9", "es"),
+        ("fr, en;q=0.1, es;q=0", "en"),
+        ("es-419,es;q=0.9,en;q=0.8", "es"),
+        ("en-GB, es;q=0.9", "en"),
+        ("de, *;q=0.1", "en"),
+        ("es;q=loud", "en"),
+    ],
+)
+def test_the_language_that_is_wanted_most_is_spoken(endpoint: Endpoint, asked: str, language: str) -> None:
+    answer = endpoint.call("GET", "/api/me", headers={"Accept-Language": asked})
+
+    assert answer.json()["detail"].startswith("Inicie" if language == "es" else "Sign in")
+
+
+def test_ones_own_old_password_cannot_be_guessed_for_long(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("agent")
+    new = "cuatro gatos en un tejado"
+
+    def change(old: str) -> requests.Response:
+        body = {"old": old, "password": new, "confirmation": new}
+        return endpoint.call("POST", "/api/me/password", secret, json=body)
+
+    answers = [change("not this one at all") for _ in range(7)]
+    right = change(PASSWORD)
+
+    assert [answer.status_code for answer in answers] == [403] * 5 + [429] * 2
+    assert (right.status_code, right.headers["Retry-After"]) == (429, "1")
+    assert endpoint.call("POST", "/api/sessions", json={"email": "agent@example.org", "password": PASSWORD}).ok
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        ("/api/roles/Turno", {"permissions": ["batches:read"]}, {"permissions": ["jobs:read"]}),
+        (
+            "/api/agent-states/comida",
+            {"en": "Lunch", "es": "Comida", "takes_conversations": False, "place": 9},
+            {"en": "Lunch break", "es": "Comida", "takes_conversations": False, "place": 9},
+        ),
+    ],
+)
+def test_two_edits_of_a_role_or_a_state_do_not_pass_each_other_by(
+    endpoint: Endpoint, path: str, body: dict[str, Any], other: dict[str, Any]
+) -> None:
+    secret = endpoint.someone("administrator")
+    made = endpoint.call("PUT", path, secret, json=body)
+    listed = endpoint.call("GET", path.rpartition("/")[0], secret).json()
+
+    headers = {"If-Match": made.headers["ETag"]}
+    first = endpoint.call("PUT", path, secret, json=other, headers=headers)
+    second = endpoint.call("PUT", path, secret, json=body, headers=headers)
+    missing = endpoint.call("PUT", f"{path}2", secret, json=body, headers=headers)
+
+    assert made.json()["version"] in [one["version"] for one in listed if one["name"] == path.rpartition("/")[2]]
+    assert [answer.status_code for answer in (made, first, second, missing)] == [200, 200, 412, 412]
+    assert first.headers["ETag"] == f'"{first.json()["version"]}"' != made.headers["ETag"]
