@@ -18,7 +18,7 @@ from pyarrow import csv as arrow_csv
 from schemas.codes import CODES
 from schemas.frames import REPORT_COLUMNS, ROW, as_read
 
-_HEADER_BYTES, _BLOCK_BYTES = 1 << 18, (8 << 20, 128 << 20, (1 << 31) - 1)
+_HEADER_BYTES, _BLOCK_BYTES = 1 << 18, (1 << 20, 64 << 20, (1 << 31) - 1)
 _ROW_AT = -len(REPORT_COLUMNS)
 
 
@@ -82,6 +82,7 @@ class RowReport:
             try:
                 for lines in _in_order(self._lines(self.path, size), self._lines(other, size)):
                     whole._write_lines(_together(lines))
+                    pa.default_memory_pool().release_unused()
                 break
             except pa.ArrowInvalid:  # a line that is longer than a block
                 if size == _BLOCK_BYTES[-1]:
@@ -97,7 +98,9 @@ class RowReport:
         names = [str(place) for place in range(len(self._columns) + len(REPORT_COLUMNS))]
         with arrow_csv.open_csv(
             path,
-            arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=block_bytes),
+            arrow_csv.ReadOptions(
+                column_names=names, skip_rows_after_names=1, block_size=block_bytes, use_threads=False
+            ),
             arrow_csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
             arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),

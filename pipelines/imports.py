@@ -166,6 +166,9 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
             with ThreadPoolExecutor(1, "notes") as aside:
                 written = aside.submit(report_merge_notes, opened, noted, report)
                 indexes.build_missing(store)
+                if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
+                    with transaction(store) as connection:
+                        bulk.refresh_statistics(connection, LIVE_KEYS)
                 if began_fresh or batch.rows_done:
                     share_all_opt_outs(store, context)
                 written.result()
@@ -248,8 +251,6 @@ def _end(store: Store, tally: Tally, batch: Batch, lease: Lease) -> None:
     """Say that every row is applied; the indexes are built and the report is whole by now."""
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
-        if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
-            bulk.refresh_statistics(connection, LIVE_KEYS)
         values = {"state": "applied", "rows_read": tally.rows, "warnings": tally.warnings, "cancelled_by": None}
         batches.set_batch(connection, batch.id, {**values, "message": tally.message or None})
 

@@ -15,7 +15,7 @@ from pipelines.keys import KEYS, key_form
 from schemas.consents import EVERY_CHANNEL, REACHED_BY
 from schemas.frames import ROW, CleanFrame
 from warehouse import bulk, matches, roll
-from warehouse.engines import Store, transaction
+from warehouse.engines import Store, reading, transaction
 from warehouse.tables import consents, contacts
 
 _AT_ONCE = 5_000
@@ -54,6 +54,9 @@ _FOUND = ("row", "kind", "value", "contact_id")
 
 def share_all_opt_outs(store: Store, context: Context) -> None:
     """The same for every shared key of the store: in a first load, nobody can be asked who holds a key."""
+    with reading(store) as connection:
+        if not roll.has_opt_outs(connection):
+            return
     after = ""
     while True:
         with transaction(store) as connection:

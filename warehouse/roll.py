@@ -121,6 +121,12 @@ def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:
     )
 
 
+def has_opt_outs(connection: Connection) -> bool:
+    return (
+        connection.execute(select(consents.c.contact_id).where(consents.c.state == "out").limit(1)).first() is not None
+    )
+
+
 def shared_keys(connection: Connection, after: str, limit: int) -> list[tuple[str, str]]:
     """kind and value of phones and e-mails that one contact has and another owns, in order of values after one."""
     c = contact_keys.c
