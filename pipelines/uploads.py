@@ -191,9 +191,12 @@ def confirm_upload(store: Store, settings: Settings, number: int, token: str, as
     with reading(store) as connection:
         upload = uploads.get_upload(connection, number)
     path = Path(upload.path)
-    if not path.exists() or file_sha256(path) != upload.sha256:
-        raise _not_as_shown(number)
-    _check_keys(store, settings, upload)
+    try:
+        if file_sha256(path) != upload.sha256:
+            raise _not_as_shown(number)
+        _check_keys(store, settings, upload)
+    except FileNotFoundError as error:  # it was confirmed or deleted meanwhile
+        raise _not_as_shown(number) from error
     folder, claim = uploads_folder(settings).path, f"{uuid.uuid4().hex}__{upload.name}"
     working = folder / "working" / claim
     with transaction(store) as connection:

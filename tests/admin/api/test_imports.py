@@ -1,5 +1,6 @@
 """Importing over HTTP: what was shown is confirmed, a worker takes it, and the report can be read."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -195,3 +196,18 @@ def test_imports_are_found_by_state_and_file_and_a_parked_one_is_sent_again(endp
     assert [answer.status_code for answer in (unknown, sent, again)] == [409, 202, 409]
     assert again.json()["code"] == "not_retried"
     assert (done["state"], done["created"]) == ("done", 1)
+
+
+def test_of_many_who_confirm_at_once_one_does(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+
+    def confirm(_: int) -> int:
+        body = {"token": upload["token"]}
+        return endpoint.call("POST", f"/api/uploads/{upload['id']}/confirm", secret, json=body).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(confirm, range(8)))
+
+    assert sorted(answers) == [202, *[409] * 7]
+    assert len(endpoint.woken) == 1
