@@ -39,10 +39,10 @@ def region_named(name: str) -> str | None:
 def is_same_country(one: str, other: str) -> bool:
     """Whether two texts mean one country.
 
-    >>> is_same_country("México", "MX"), is_same_country("Chile", "China")
-    (True, False)
+    >>> is_same_country("México", "MX"), is_same_country("UK", "GB"), is_same_country("Chile", "China")
+    (True, True, False)
     """
-    regions = [text.upper() if len(text) == 2 else region_named(text) for text in (one, other)]
+    regions = [region_named(text) or (text.upper() if len(text) == 2 else None) for text in (one, other)]
     return regions[0] is not None and regions[0] == regions[1]
 
 

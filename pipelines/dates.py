@@ -57,12 +57,12 @@ def _bulk(texts: pa.Array, zone: str) -> pa.Array | None:
 def _read(text: str | None, order: str | None, zone: str) -> tuple[datetime | None, str | None]:
     if text is None:
         return None, None
-    numbers = _with_numbers(text)
-    match = _PARTS.fullmatch(numbers or text)
+    match = _PARTS.fullmatch(text)
+    if not match and (numbers := _with_numbers(text)):
+        match, order = _PARTS.fullmatch(numbers), "dmy"
     if not match:
         return None, "date_invalid"
-    parts = [int(part) for part in match.group(1, 2, 3)]
-    days = _days(parts, match.group(1), match.group(3), "dmy" if numbers else order)
+    days = _days([int(part) for part in match.group(1, 2, 3)], match.group(1), match.group(3), order)
     if len(days) != 1:
         return None, "date_ambiguous" if days else "date_invalid"
     try:

@@ -3,6 +3,7 @@
 Nothing here lowers consent: blocked stays blocked whatever the row says, and the later last interaction wins.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +46,9 @@ def merge_contacts(
     """
     cleared = incoming["clear"].fill_null("")
     new = {name: pick(existing[name], incoming[name], clears(cleared, name), policy) for name in PLAIN}
-    new["country"] = _same_country(existing["country"], new["country"])
+    new["country"] = _kept(existing["country"], new["country"], is_same_country)
     if policy != "overwrite":
-        new |= {name: _fuller(existing[name], new[name]) for name in ("first_name", "last_name")}
+        new |= {name: _kept(existing[name], new[name], is_fuller) for name in ("first_name", "last_name")}
     new["display_name"] = _display_name(existing, incoming, new, clears(cleared, "display_name"), policy)
     new |= _parts_of_another_name(existing, new)
     new |= _own_key(existing, incoming, ("phone", "phone_match"), "phone_match", policy, keep_phone)
@@ -96,7 +97,7 @@ def _display_name(
     followed = pc.if_else(pc.or_(had_part, has_both), _whole(new, count), pc.coalesce(old, _whole(new, count)))
     from_parts = pc.if_else(parts_same, pc.coalesce(old, _whole(new, count)), followed)
     name = pc.if_else(derived, pc.if_else(emptied, picked, from_parts), picked)
-    return name if policy == "overwrite" else _fuller(old, name)
+    return name if policy == "overwrite" else _kept(old, name, is_fuller)
 
 
 def _parts_of_another_name(existing: pa.Table, new: dict[str, pa.Array]) -> dict[str, pa.Array]:
@@ -119,26 +120,15 @@ def _parts_of_another_name(existing: pa.Table, new: dict[str, pa.Array]) -> dict
     return {name: pc.if_else(mask, _NOTHING, chunked(new[name])) for name in ("first_name", "last_name")}
 
 
-def _fuller(old: pa.Array, new: pa.Array) -> pa.Array:
-    """The old name where the new one only leaves words or accents out."""
+def _kept(old: pa.Array, new: pa.Array, stays: Callable[[str, str], bool]) -> pa.Array:
+    """The new texts, but for the old ones that stay beside them."""
     differs = pc.not_equal(old, new).fill_null(False)
     if not pc.any(differs).as_py():
         return new
     mask = chunked(differs)
     before, after = (chunked(column).filter(mask) for column in (old, new))
-    keep = [is_fuller(one, other) for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True)]
+    keep = [stays(one, other) for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True)]
     return pc.replace_with_mask(chunked(new), mask, pc.if_else(pa.array(keep, pa.bool_()), before, after))
-
-
-def _same_country(old: pa.Array, new: pa.Array) -> pa.Array:
-    """The old text where both mean one country, so that two sources do not turn it back and forth."""
-    differs = pc.not_equal(old, new).fill_null(False)
-    if not pc.any(differs).as_py():
-        return new
-    mask = chunked(differs)
-    before, after = (chunked(column).filter(mask) for column in (old, new))
-    same = [is_same_country(one, other) for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True)]
-    return pc.replace_with_mask(chunked(new), mask, pc.if_else(pa.array(same, pa.bool_()), before, after))
 
 
 def _whole(names: pa.Table | dict[str, pa.Array], count: int) -> pa.Array:

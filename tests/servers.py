@@ -78,7 +78,7 @@ class Server:
             try:
                 check()
                 return
-            except Exception as error:
+            except Exception as error:  # whatever a server that is not up yet answers; the last one is told
                 if time.monotonic() > end or self.guard.poll() is not None:
                     log = (Path(self.base) / "log").read_text(errors="replace")[-2000:]
                     raise RuntimeError(f"the server did not start: {error}\n{log}") from error

@@ -27,7 +27,7 @@ def run(request: dict[str, list[str] | dict[str, str] | str]) -> None:
         main()
     except SystemExit as end:
         code = end.code
-    except BaseException:
+    except BaseException:  # as the interpreter does at the end of a process: a trace, and 1
         traceback.print_exc()
         code = 1
     sys.stdout.flush()

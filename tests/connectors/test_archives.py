@@ -98,7 +98,7 @@ def test_what_is_no_contact_file_is_refused_by_its_content(tmp_path: Path, magic
 
 
 def test_no_temporary_copy_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))  # so that nobody else's files are seen
     (tmp_path / "scratch").mkdir()
     path = _zip(tmp_path / "contacts.zip", {"contacts.csv": CONTENT})
 

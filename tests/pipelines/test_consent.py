@@ -205,7 +205,7 @@ def test_what_undo_takes_back_is_taken_back_of_everybody(store: Roll) -> None:
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked", "first load"])
 def test_in_one_file_too(store: Roll, monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    monkeypatch.setattr(imports, "_FIRST_LOAD", 1 if late else 20_000)
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1 if late else 20_000)  # a first load of 20,000 rows takes long
 
     store.import_text(
         "nombre,correo,dado de baja\nAna,x@example.org,\nLuis,x@example.org,\nPedro,x@example.org,sí\n"

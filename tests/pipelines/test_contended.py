@@ -92,7 +92,7 @@ def test_a_key_is_not_owned_in_two_tables(store: Roll) -> None:
 
 
 def test_a_block_holds_for_the_namesake_in_a_first_load_too(store: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)  # a first load of 20,000 rows takes long
     store.import_text(
         "Nombre,Email,Estado\nAna Pérez,a@example.org,\nAna Pérez,a@example.org,bloqueado\n", duplicates="create"
     )
@@ -160,7 +160,7 @@ def test_people_that_a_file_tells_apart_stay_apart_in_a_first_load_and_later(
     store: Roll, slices: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, first_load: int, size: int
 ) -> None:
     slices(size)
-    monkeypatch.setattr(imports, "_FIRST_LOAD", first_load)
+    monkeypatch.setattr(imports, "_FIRST_LOAD", first_load)  # likewise
 
     store.import_text(
         "Nombre,Email,Email 2\nMaría,p14@example.org,\nA. Pérez,p9@example.org,p14@example.org\n"

@@ -211,7 +211,7 @@ def test_a_report_is_read_as_it_is_whatever_its_profile_says_of_the_source(roll:
 def test_what_is_said_later_of_rows_stands_in_their_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(rowreports, "_BLOCK_BYTES", sizes)
+    monkeypatch.setattr(rowreports, "_BLOCK_BYTES", sizes)  # so that a small report has several blocks
     report = RowReport(tmp_path / "a.report.csv", ("name", "note", "name"), delimiter=";", language="en")
 
     def said(rows: list[int], code: str) -> tuple[pa.Table, pa.Table]:

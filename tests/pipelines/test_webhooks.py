@@ -136,7 +136,7 @@ def test_a_contact_that_comes_blocked_is_told_as_blocked(store: Roll, heard: Rec
 def test_few_contacts_wait_at_a_time_and_everything_else_goes_before_them(
     store: Roll, heard: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "MOST_WAITING", 50)
+    monkeypatch.setattr(events, "MOST_WAITING", 50)  # a thousand deliveries over HTTP take long
     monkeypatch.setattr(events, "_AT_ONCE", 25)
     _, number = hook(store, heard.url, "contact.created", "batch.finished")
     store.import_text("correo\n" + "".join(f"p{row}@example.org\n" for row in range(120)))

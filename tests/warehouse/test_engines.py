@@ -116,7 +116,7 @@ def test_a_reader_never_waits_for_a_writer_and_sees_nothing_half_done(roll: Roll
 
 def test_a_writer_waits_no_longer_than_it_may(roll: Roll, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
     hold(roll, 60)
-    monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.3)  # a minute of waiting is too long for a test
 
     began = time.monotonic()
     with pytest.raises(StoreBusy, match="lock"):
@@ -127,7 +127,7 @@ def test_a_writer_waits_no_longer_than_it_may(roll: Roll, hold: Hold, monkeypatc
 
 def test_a_refused_writer_can_write_later(roll: Roll, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
     holder = hold(roll, 60)
-    monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.1)  # likewise
     with pytest.raises(StoreBusy):
         add_tag(roll, 1)
     holder.kill()
