@@ -12,17 +12,9 @@ from rich.table import Table
 from admin.words import say
 from pipelines import access
 from pipelines.licences import first_admin_licence
-from pipelines.operators import (
-    ADMINISTRATOR,
-    Password,
-    create_operator,
-    edit_operator,
-    mail_reset_link,
-    make_reset_link,
-    reset_address,
-    search_operators,
-    set_password,
-)
+from pipelines.new_passwords import mail_reset_link, make_reset_link, reset_address, set_password
+from pipelines.operators import ADMINISTRATOR, create_operator, edit_operator, search_operators
+from pipelines.passwords import Password
 from scheduler.tasks import utc_now
 from schemas.errors import InputError
 from schemas.operators import OperatorForm

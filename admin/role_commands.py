@@ -11,9 +11,9 @@ from rich.table import Table
 
 from admin.operator_commands import asked_now
 from admin.words import say
-from pipelines.access import create_token, revoke_token
 from pipelines.audit import Span, audit_entries, audit_lines, broken_entry
 from pipelines.roles import all_roles, drop_role, put_role
+from pipelines.tokens import create_token, revoke_token
 from scheduler.tasks import utc_now
 from schemas.permissions import ROLES
 from schemas.settings import read_settings
@@ -75,7 +75,7 @@ def list_tokens() -> None:
     settings = read_settings()
     now = utc_now()
     with reading(open_store(settings.store_url)) as connection:
-        found = sessions.all_tokens(connection)
+        found = sessions.find_tokens(connection)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for title in ("id", "name", "permissions", "until", "used", "state"):
         table.add_column(say(settings.language, title), overflow="fold")

@@ -26,7 +26,8 @@ from sqlalchemy import Engine, insert
 from admin.api.pages import cursor_of
 from benchmarks.importing import SERVER, database
 from pipelines.licences import LicenceForm, create_licence
-from pipelines.operators import Password, create_operator
+from pipelines.operators import create_operator
+from pipelines.passwords import Password
 from schemas.operators import OperatorForm
 from tests import servers
 from warehouse import batches as batch_rows

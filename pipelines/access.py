@@ -1,29 +1,24 @@
-"""Who may come in: signing in with a seat, staying by being heard of, signing out; and tokens of machines."""
+"""Who may come in: signing in with a seat, staying by being heard of, signing out."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from pipelines.emails import normalise_email
-from pipelines.operators import end_access, known_roles
-from pipelines.passwords import digest, is_password, is_same, new_secret
-from pipelines.roles import check_known, check_yours
+from pipelines.operators import check_power, end_access, known_roles
+from pipelines.passwords import digest, hashed_anew, is_password, new_secret
 from pipelines.tries import WINDOW, begin_try
 from schemas.errors import InputError
-from schemas.operators import WrongField
-from schemas.permissions import PERMISSIONS
 from warehouse import audit, licences, operators, sessions
 from warehouse.access_tables import operator_sessions
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
 from warehouse.licences import Licence, Seat
 from warehouse.operators import Operator
-from warehouse.sessions import Session, Token
+from warehouse.sessions import Session
 
-_SEEN_EVERY = timedelta(seconds=15)
-_PREFIX_LENGTH = 8
+SEEN_EVERY = timedelta(seconds=15)
 
 
 class SignInRefused(InputError):
@@ -90,12 +85,16 @@ def sign_in(
     mine = replace(asked, actor=f"operator:{operator.id}")
     with transaction(store) as connection:
         sessions.forget_attempt(connection, attempt)
+    anew = hashed_anew(password, kept or "")
     with transaction(store) as connection:
         licence = licences.lock_licence(connection, operator.licence_id) if operator.licence_id else None
+        operators.lock_operator(connection, operator.id)
         operator = operators.get_operator(connection, operator.id)
         may = _check_may_come_in(connection, operator, licence, kept, mine.at)
         assert licence is not None
         seat = _claim(connection, licence, operator, mine.at, lasting, tells_who="licences:read" in may)
+        if anew != kept:
+            operators.keep_hash(connection, operator.id, anew)
         sessions.forget_attempts(connection, mine.at - WINDOW, match)
         signed_in = _open_session(connection, operator, seat, mine, user_agent, lasting)
         audit.add_entry(connection, mine, "sessions:sign_in", f"operator:{operator.id}", None, {"seat": seat})
@@ -227,7 +226,7 @@ def caller_of_session(store: Store, secret: str, now: datetime, lasting: Lasting
         caller = Caller(f"operator:{operator.id}", permissions_of(connection, operator), operator, session)
     if not operator.is_active:
         return None
-    if now - session.seen_at >= min(_SEEN_EVERY, lasting.idle / 4) and not _keep(store, session, now, lasting):
+    if now - session.seen_at >= min(SEEN_EVERY, lasting.idle / 4) and not _keep(store, session, now, lasting):
         return None
     return caller
 
@@ -263,7 +262,7 @@ def sign_out(store: Store, operator_id: int, session_id: int, asked: Asked) -> N
         if others:
             sessions.end_sessions(connection, asked.at, "signed_out", operator_sessions.c.id == session_id)
         else:
-            _leave(connection, operator, asked, "signed_out")
+            end_access(connection, operator_id, asked, "signed_out")
         audit.add_entry(connection, asked, "sessions:sign_out", f"operator:{operator_id}")
 
 
@@ -271,80 +270,8 @@ def force_sign_out(store: Store, operator_id: int, asked: Asked) -> int:
     """End all sessions of an operator, and free the seat; the conversations that were open."""
     with transaction(store) as connection:
         operator = operators.get_operator(connection, operator_id)
-        _leave(connection, operator, asked, "forced")
+        check_power(connection, operator.roles, asked)
+        end_access(connection, operator_id, asked, "forced")
         said = {"open_conversations": operator.open_conversations}
         audit.add_entry(connection, asked, "sessions:force_sign_out", f"operator:{operator_id}", None, said)
     return operator.open_conversations
-
-
-def _leave(connection: Connection, operator: Operator, asked: Asked, reason: str) -> None:
-    end_access(connection, operator.id, asked, reason)
-
-
-# ── conversations ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def report_conversations(store: Store, operator_id: int, count: int) -> None:
-    """Keep how many conversations an operator has open, as the chat platform says."""
-    with transaction(store) as connection:
-        if count and not operators.get_operator(connection, operator_id).is_agent:
-            raise WrongField(
-                "open", "no_agent", "Only agents have conversations.", "Solo los agentes tienen conversaciones."
-            )
-        operators.keep_open_conversations(connection, operator_id, count)
-
-
-# ── tokens of machines ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def create_token(
-    store: Store, name: str, permissions: Iterable[str], expires_at: datetime | None, asked: Asked
-) -> tuple[str, Token]:
-    """A token with these permissions, none of which its maker lacks; the secret is told this once."""
-    wanted = frozenset(permissions)
-    check_known(wanted)
-    check_yours(wanted, asked)
-    if not wanted:
-        raise WrongField(
-            "permissions", "none", "A token without permissions opens nothing.", "Una clave sin permisos no abre nada."
-        )
-    if expires_at is not None and expires_at <= asked.at:
-        raise WrongField("expires_at", "past", "That moment is over.", "Ese momento ya pasó.")
-    if not name.strip():
-        raise WrongField("name", "required", "Give the token a name.", "Dé un nombre a la clave.")
-    secret = new_secret("padron")
-    prefix = digest(secret)[:_PREFIX_LENGTH]
-    values = {
-        "name": name.strip(),
-        "permissions": sorted(wanted),
-        "created_by": asked.actor,
-        "created_at": asked.at,
-        "expires_at": expires_at,
-    }
-    with transaction(store) as connection:
-        token = sessions.add_token(connection, prefix, digest(secret), values)
-        said = {"name": token.name, "permissions": list(token.permissions)}
-        audit.add_entry(connection, asked, "tokens:create", f"token:{token.id}", None, said)
-    return secret, token
-
-
-def caller_of_token(store: Store, secret: str, now: datetime) -> Caller | None:
-    """The machine that shows this secret, if its token is good."""
-    hashed = digest(secret)
-    with reading(store) as connection:
-        found = sessions.token_with(connection, hashed[:_PREFIX_LENGTH])
-    if found is None or not is_same(found[1], hashed) or not found[0].is_good(now):
-        return None
-    token = found[0]
-    if token.used_at is None or now - token.used_at >= _SEEN_EVERY:
-        with transaction(store) as connection:
-            sessions.use_token(connection, token.id, now)
-    return Caller(f"token:{token.id}", frozenset(token.permissions) & PERMISSIONS.keys())
-
-
-def revoke_token(store: Store, number: int, asked: Asked) -> Token:
-    """End a token at once."""
-    with transaction(store) as connection:
-        token = sessions.revoke_token(connection, number, asked.at)
-        audit.add_entry(connection, asked, "tokens:revoke", f"token:{number}", None, {"name": token.name})
-    return token

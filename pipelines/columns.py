@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ INVISIBLE = "[\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\u00ad]"
 _INVISIBLE_MARKS = tuple(mark.encode() for mark in ("\u00ad", "\u2060", "\ufeff")) + (b"\xe2\x80",)
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Number = TypeVar("Number", bound=np.generic)
 SEPARATOR = "\x1f"
 """Stands between several values of one cell (tags, further phones) inside a clean frame."""
 
@@ -35,6 +36,11 @@ class Normalised:
 def chunked(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def distinct_of(ordered: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """Each of these values once, which are in order; `numpy.unique` would hash them all."""
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 def is_among(values: Longs, ordered: Longs) -> Flags:

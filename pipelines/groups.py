@@ -12,13 +12,13 @@ import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipelines.columns import Longs, is_among
+from pipelines.columns import Flags, Longs, distinct_of, is_among
 from pipelines.contended import Contended
 from pipelines.keys import KINDS, Hashes
 from pipelines.names import RECORD, names_agree
 
 Codes = npt.NDArray[np.int32]
-NAMES = pa.schema([("row", pa.int64()), ("name", pa.string())])
+NAMES = pa.schema([("row", pa.int64()), ("name", pa.dictionary(pa.int32(), pa.string()))])
 _MOST_NAMES_COMPARED = 50
 _ID = KINDS.index("external_id")
 
@@ -71,13 +71,13 @@ class Groups:
 
 def repeated_keys(found: Occurrences) -> Repeated:
     """The occurrences whose key stands in more than one row."""
-    names = found.names["name"].dictionary_encode().combine_chunks()
+    names = found.names["name"].combine_chunks()
     order = np.lexsort((found.row, found.key))
     starts, ends = _runs(found.key[order])
     several = found.row[order[starts]] != found.row[order[ends - 1]]
     order = order[np.repeat(several, ends - starts)]
     rows = found.row[order]
-    distinct = np.unique(rows)
+    distinct = distinct_of(np.sort(rows))
     at = np.searchsorted(distinct, rows).astype(np.int32)
     name = names.indices.to_numpy()[is_among(found.names["row"].to_numpy(), distinct)]
     return Repeated(at, found.key[order], found.kind[order], distinct, name, names.dictionary)
@@ -97,16 +97,14 @@ def group_rows(found: Repeated, kinds: Sequence[str], *, names_matter: bool) -> 
     counts = np.isin(found.kind, [KINDS.index(kind) for kind in kinds])
     cluster = _clusters(starts, ends, np.where(by_id, 0, names), found.texts)
     cluster = np.where(counts, cluster, np.arange(len(cluster), dtype=np.int32))
-    leader_of = _components(found.at, found.rows, cluster)
-    if names_matter and counts.any():
-        mixed = np.flatnonzero(counts)
-        mixed = mixed[_mixed(leader_of[found.at[mixed]], names[mixed])]
-        rows, texts = found.rows[found.at[mixed]], found.texts.take(pa.array(names[mixed]))
-        parts = (rows, found.key[mixed], texts, by_id[mixed])
-        leader_of = _parted(leader_of, found.rows, list(zip(*(part.tolist() for part in parts), strict=True)))
-    member, leader = _members(found.rows, leader_of)
-    shared = _shared(starts, ends, found.key, leader_of[found.at])
-    return Groups(member, leader, shared, _renamed(found.rows, leader_of, name_of, found.texts))
+    first = _components(found.at, len(found.rows), cluster)
+    if names_matter:
+        mixed = np.flatnonzero(counts & _several_names(first, found.at, counts, names)[first[found.at]])
+        texts = found.texts.take(pa.array(names[mixed]))
+        parts = (found.at[mixed], found.key[mixed], texts, by_id[mixed])
+        first = _parted(first, list(zip(*(part.tolist() for part in parts), strict=True)))
+    shared = _shared(starts, ends, found, first)
+    return Groups(*_members(found.rows, first), shared, _renamed(found.rows, first, name_of, found.texts))
 
 
 def _runs(ordered: npt.NDArray[np.generic]) -> tuple[Longs, Longs]:
@@ -118,26 +116,27 @@ def _runs(ordered: npt.NDArray[np.generic]) -> tuple[Longs, Longs]:
 
 
 _Occurrence = tuple[int, int, str | None, bool]
-"""Row, key, name, and whether the key is an external id."""
+"""Row (its place among all), key, name, and whether the key is an external id."""
 
 
-def _mixed(leaders: Longs, names: Codes) -> Longs:
-    """The positions of the occurrences whose group has several names."""
-    order = np.lexsort((names, leaders))
-    starts, ends = _runs(leaders[order])
-    several = names[order[starts]] != names[order[ends - 1]]
-    return np.sort(order[np.repeat(several, ends - starts)])
+def _several_names(first: Codes, at: Codes, counts: Flags, names: Codes) -> Flags:
+    """For each row, whether the keys that count give several names to the group that begins with it."""
+    leaders, names = first[at[counts]], names[counts]
+    lowest, highest = np.full(len(first), np.iinfo(np.int32).max, np.int32), np.full(len(first), -1, np.int32)
+    np.minimum.at(lowest, leaders, names)
+    np.maximum.at(highest, leaders, names)
+    return lowest < highest
 
 
-def _parted(leader_of: Longs, all_rows: Longs, occurrences: list[_Occurrence]) -> Longs:
-    """Leaders, once groups whose names do not all agree are parted: a row without a name joins no two people."""
+def _parted(first: Codes, occurrences: list[_Occurrence]) -> Codes:
+    """First rows, once groups whose names do not all agree are parted: a row without a name joins no two people."""
     groups: dict[int, list[_Occurrence]] = {}
     for item in occurrences:
-        groups.setdefault(int(leader_of[np.searchsorted(all_rows, item[0])]), []).append(item)
-    parted = leader_of.copy()
+        groups.setdefault(int(first[item[0]]), []).append(item)
+    parted = first.copy()
     for group in groups.values():
-        for row, first in _by_agreement(group).items():
-            parted[np.searchsorted(all_rows, row)] = first
+        for row, leader in _by_agreement(group).items():
+            parted[row] = leader
     return parted
 
 
@@ -177,9 +176,9 @@ def _without_numbers(names: set[str]) -> set[str]:
     return {name for name in names if name[0] != RECORD} or names
 
 
-def _renamed(rows: Longs, leader_of: Longs, name_of: Codes, texts: pa.Array) -> frozenset[int]:
+def _renamed(rows: Longs, first: Codes, name_of: Codes, texts: pa.Array) -> frozenset[int]:
     """The rows whose name does not agree with that of their group's first row."""
-    theirs = name_of[np.searchsorted(rows, leader_of)]
+    theirs = name_of[first]
     return frozenset(
         int(rows[at])
         for at in np.flatnonzero(name_of != theirs).tolist()
@@ -226,24 +225,24 @@ def _by_name(start: int, names: Codes, texts: pa.Array) -> Longs:
     return found
 
 
-def _components(at: Codes, rows: Longs, cluster: Codes) -> Longs:
-    """For each of the rows, the first row of its component."""
-    graph = coo_array((np.ones(len(at), np.int8), (at[cluster], at)), shape=(len(rows), len(rows)))
-    count, labels = connected_components(graph, directed=False)
-    first = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(first, labels, rows)
+def _components(at: Codes, count: int, cluster: Codes) -> Codes:
+    """For each of so many rows, the first row of its component."""
+    graph = coo_array((np.ones(len(at), np.int8), (at[cluster], at)), shape=(count, count))
+    components, labels = connected_components(graph, directed=False)
+    first = np.full(components, count, np.int32)
+    np.minimum.at(first, labels, np.arange(count, dtype=np.int32))
     return first[labels]
 
 
-def _members(rows: Longs, leaders: Longs) -> tuple[Longs, Longs]:
-    further = rows != leaders
-    member, leader = rows[further], leaders[further]
-    order = np.lexsort((member, leader))
-    return member[order], leader[order]
+def _members(rows: Longs, first: Codes) -> tuple[Longs, Longs]:
+    further = np.flatnonzero(first != np.arange(len(first)))
+    further = further[np.argsort(first[further], kind="stable")]
+    return rows[further], rows[first[further]]
 
 
-def _shared(starts: Longs, ends: Longs, keys: Hashes, leaders: Longs) -> Contended:
+def _shared(starts: Longs, ends: Longs, found: Repeated, first: Codes) -> Contended:
     """Keys that stand in several groups: for every group but the first, which group owns the key."""
+    leaders = first[found.at]
     owner = np.repeat(np.minimum.reduceat(leaders, starts), ends - starts)
     later = owner != leaders
-    return Contended(leaders[later], keys[later], owner[later])
+    return Contended(found.rows[leaders[later]], found.key[later], found.rows[owner[later]])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,6 +35,7 @@ from pipelines.match import row_hashes
 from pipelines.optouts import share_all_opt_outs
 from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
 from pipelines.stage import Progress, Staged, stage_file
+from schemas import memory
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
@@ -157,20 +159,20 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
                 progress=_stopping(store, batch, job),
                 keep_values=job.keep_values,
             )
-            pa.default_memory_pool().release_unused()
+            memory.give_back()
             context = _open_context(store, staged, mapping, batch, job, lease)
-            began_fresh = context.fresh
-            tally = _apply(store, staged, batch, job, lease, context)
+            tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
+            load_ends = partial(_end_load, store, context, tally, context.fresh or batch.rows_done > 0)
+            try:
+                _apply(store, staged, batch, job, lease, context, tally)
+            except Cancelled:
+                load_ends()
+                raise
             noted = merge_notes(store, batch, staged.rows_read)
             _sum_up(tally, staged, noted, language)
             with ThreadPoolExecutor(1, "notes") as aside:
                 written = aside.submit(report_merge_notes, opened, noted, report)
-                indexes.build_missing(store)
-                if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
-                    with transaction(store) as connection:
-                        bulk.refresh_statistics(connection, LIVE_KEYS)
-                if began_fresh or batch.rows_done:
-                    share_all_opt_outs(store, context)
+                load_ends()
                 written.result()
         finally:
             report.close()
@@ -216,8 +218,7 @@ def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
 # ── applying ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _apply(store: Store, staged: Staged, batch: Batch, job: Job, lease: Lease, context: Context) -> Tally:
-    tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
+def _apply(store: Store, staged: Staged, batch: Batch, job: Job, lease: Lease, context: Context, tally: Tally) -> None:
     context.standing = read_standing(store, staged.taken, context)
     sizes, last_change, looked_through = _Sizes(), 0, 0
     for first, last, rows, answers in _slices(store, staged, batch.rows_done + 1, sizes, context):
@@ -243,8 +244,17 @@ def _apply(store: Store, staged: Staged, batch: Batch, job: Job, lease: Lease, c
         for name, count in counts.items():
             tally.counts[name] += count
         sizes.took(last - first + 1, time.monotonic() - began)
-        pa.default_memory_pool().release_unused()
-    return tally
+        memory.give_back()
+
+
+def _end_load(store: Store, context: Context, tally: Tally, shares: bool) -> None:
+    """Bring back what a first load does without: indexes, statistics, and the opt-outs of shared addresses."""
+    indexes.build_missing(store)
+    if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
+        with transaction(store) as connection:
+            bulk.refresh_statistics(connection, LIVE_KEYS)
+    if shares:
+        share_all_opt_outs(store, context)
 
 
 def _end(store: Store, tally: Tally, batch: Batch, lease: Lease) -> None:
@@ -269,8 +279,6 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         fresh = fresh and roll.last_change(connection) == 0 and not isinstance(store, Rehearsal)
         if fresh:
             indexes.drop_for_first_load(connection)
-    if not fresh:
-        indexes.build_missing(store)
     context = Context(
         batch.id,
         source,
@@ -286,6 +294,8 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
     )
     if batch.rows_done:
         _remember(store, context)
+    if not fresh and indexes.build_missing(store):  # a first load was cut off, and never ended
+        share_all_opt_outs(store, context)
     return context
 
 

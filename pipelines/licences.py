@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipelines.names import folded
+from pipelines.operators import ADMINISTRATOR, LastAdministrator
 from pipelines.versions import VersionDiffers
 from schemas.operators import HOLDINGS, KINDS, Holding, Kind, WrongField
 from warehouse import audit, licences, operators
@@ -102,7 +103,13 @@ def edit_licence(
         if match != folded(old.name):
             _check_name(connection, form.name, match)
         _check_kind(connection, number, form)
+        administrators = operators.able_administrators(connection, ADMINISTRATOR, asked.at)
         licences.set_licence(connection, number, {**_values(form), "name_match": match})
+        if administrators and not operators.able_administrators(connection, ADMINISTRATOR, asked.at):
+            raise LastAdministrator(
+                f"With licence {number} like this no administrator can sign in. Give them another one first.",
+                f"Con la licencia {number} así no puede entrar ningún administrador. Deles antes otra.",
+            )
         differing = [name for name in asdict(form) if getattr(form, name) != getattr(old, name)]
         if differing:
             said = ({name: _told(one)[name] for name in differing} for one in (old, form))

@@ -2,23 +2,19 @@
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from connectors.mail import send_mail
 from pipelines.emails import normalise_email
 from pipelines.names import folded
-from pipelines.passwords import digest, hash_password, is_password, new_secret
+from pipelines.passwords import Password, hashed_password
 from pipelines.states import leave_state
-from pipelines.tries import begin_try
 from pipelines.versions import VersionDiffers
 from schemas.errors import InputError
-from schemas.operators import OperatorForm, WrongField, check_password
+from schemas.operators import OperatorForm, WrongField
 from schemas.permissions import PERMISSIONS, ROLES
-from schemas.settings import Settings
 from warehouse import audit, licences, operators, sessions
 from warehouse.access_tables import operator_sessions
 from warehouse.access_tables import operators as table
@@ -28,7 +24,6 @@ from warehouse.licences import Licence
 from warehouse.operators import NoSuchRole, Operator
 
 ADMINISTRATOR = "administrator"
-_LINK_LASTS = timedelta(hours=2)
 
 
 class EmailTaken(WrongField):
@@ -43,28 +38,11 @@ class NotYours(InputError):
     """Nobody gives, or takes over, what goes beyond what they may do themselves."""
 
 
-class WrongPassword(InputError):
-    """The old password is not right."""
-
-
-class LinkUsed(InputError):
-    """A link to set a new password is used, too old, or none of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Password:
-    """A new password as it was typed twice; a temporary one must be changed at the next sign-in."""
-
-    password: str
-    confirmation: str
-    is_temporary: bool = False
-
-
 def create_operator(store: Store, form: OperatorForm, password: Password | None, asked: Asked) -> Operator:
     """Add an operator; without a password nobody can sign in until one is set by a link."""
     match = _email_match(form.email)
     values = _values(form)
-    hashed = _hashed(password, form) if password else None
+    hashed = hashed_password(password, form) if password else None
     with transaction(store) as connection:
         operators.lock_operators(connection)
         taken = operators.operator_of(connection, match)
@@ -75,8 +53,9 @@ def create_operator(store: Store, form: OperatorForm, password: Password | None,
                 f"The e-mail {form.email} is taken already, by {taken.name} (operator {taken.id}).",
                 f"El correo {form.email} ya lo usa {taken.name} (operador {taken.id}).",
             )
+        _lock_licences(connection, {form.licence_id})
         _check_licence(connection, form)
-        _check_power(connection, form.roles, asked)
+        check_power(connection, form.roles, asked)
         row = {**values, "email": form.email.strip(), "email_match": match, "password_hash": hashed}
         row["must_change_password"] = password is not None and password.is_temporary
         number = operators.add_operator(connection, row, asked.at)
@@ -101,10 +80,11 @@ def edit_operator(
         old = form_of(before)
         form = replace(old, **changes, email=old.email)
         _check_licence(connection, form)
-        _check_power(connection, before.roles, asked)
-        _check_power(connection, form.roles, asked)
-        if ADMINISTRATOR in before.roles and not (form.is_active and ADMINISTRATOR in form.roles):
-            _keep_an_administrator(connection, number)
+        check_power(connection, before.roles, asked)
+        check_power(connection, form.roles, asked)
+        administers = form.is_active and ADMINISTRATOR in form.roles and form.licence_id is not None
+        if ADMINISTRATOR in before.roles and not administers:
+            _keep_an_administrator(connection, number, asked)
         operators.set_operator(connection, number, _values(form))
         operators.set_roles(connection, number, form.roles)
         if not form.is_active or form.roles != old.roles:
@@ -113,11 +93,23 @@ def edit_operator(
             end_access(connection, number, asked, "licence" if form.is_active else "deactivated", for_good=True)
         elif not form.is_agent:
             leave_state(connection, before, asked)
+        if not form.is_agent:
+            operators.keep_open_conversations(connection, number, 0)
         differing = [name for name in asdict(form) if getattr(form, name) != getattr(old, name)]
         if differing:
             said = ({name: _told(one)[name] for name in differing} for one in (old, form))
             audit.add_entry(connection, asked, "operators:edit", f"operator:{number}", *said)
         return operators.get_operator(connection, number)
+
+
+def report_conversations(store: Store, operator_id: int, count: int) -> None:
+    """Keep how many conversations an operator has open, as the chat platform says."""
+    with transaction(store) as connection:
+        if count and not operators.get_operator(connection, operator_id).is_agent:
+            raise WrongField(
+                "open", "no_agent", "Only agents have conversations.", "Solo los agentes tienen conversaciones."
+            )
+        operators.keep_open_conversations(connection, operator_id, count)
 
 
 def find_operator(store: Store, number: int) -> Operator:
@@ -171,6 +163,7 @@ def _lock_licences(connection: Connection, numbers: set[int | None]) -> None:
 
 def end_access(connection: Connection, number: int, asked: Asked, reason: str, *, for_good: bool = False) -> None:
     """End the operator's sessions, free the seat (a named one only for good), and let an agent be offline."""
+    operators.lock_operator(connection, number)
     sessions.end_sessions(connection, asked.at, reason, operator_sessions.c.operator_id == number)
     seat = licences.seat_of(connection, number)
     if seat is not None and (for_good or seat.lease_until is not None):
@@ -190,7 +183,7 @@ def known_roles(connection: Connection, names: tuple[str, ...]) -> dict[str, fro
     return {name: known[name] & PERMISSIONS.keys() for name in names}
 
 
-def _check_power(connection: Connection, names: tuple[str, ...], asked: Asked) -> None:
+def check_power(connection: Connection, names: tuple[str, ...], asked: Asked) -> None:
     """Raise NotYours where these roles may do what the one who asks may not."""
     wanted = frozenset[str]().union(*known_roles(connection, names).values())
     beyond = sorted(wanted - asked.permissions) if asked.permissions is not None else []
@@ -251,124 +244,9 @@ def _check_licence(connection: Connection, form: OperatorForm) -> Licence | None
     return licence
 
 
-def _keep_an_administrator(connection: Connection, number: int) -> None:
-    if not operators.active_with_role(connection, ADMINISTRATOR) - {number}:
+def _keep_an_administrator(connection: Connection, number: int, asked: Asked) -> None:
+    if not operators.able_administrators(connection, ADMINISTRATOR, asked.at) - {number}:
         raise LastAdministrator(
-            f"Operator {number} is the last active administrator. Make another one first.",
-            f"El operador {number} es el último administrador activo. Nombre antes a otro.",
+            f"Operator {number} is the last active administrator who can sign in. Make another one first.",
+            f"El operador {number} es el último administrador activo que puede entrar. Nombre antes a otro.",
         )
-
-
-# ── passwords ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _hashed(password: Password, form: OperatorForm) -> str:
-    known = {"email": form.email, "name": f"{form.first_name} {form.last_name}"}
-    check_password(password.password, password.confirmation, known)
-    return hash_password(password.password)
-
-
-def set_password(store: Store, number: int, password: Password, asked: Asked) -> None:
-    """Give an operator a password; every session of theirs ends."""
-    with reading(store) as connection:
-        form = form_of(operators.get_operator(connection, number))
-    hashed = _hashed(password, form)
-    with transaction(store) as connection:
-        _check_power(connection, operators.get_operator(connection, number).roles, asked)
-        _keep_password(connection, number, hashed, asked, "operators:password", is_temporary=password.is_temporary)
-
-
-def change_own_password(store: Store, number: int, old: str, password: Password, asked: Asked, keep: int) -> None:
-    """Change one's own password, with the old one; the other sessions end, and `keep` stays."""
-    with transaction(store) as connection:
-        attempt = begin_try(connection, f"operator:{number}", asked)
-        form, kept = form_of(operators.get_operator(connection, number)), operators.password_hash(connection, number)
-    if not is_password(old, kept):
-        raise WrongPassword("The old password is not right.", "La contraseña anterior no es correcta.")
-    with transaction(store) as connection:
-        sessions.forget_attempt(connection, attempt)
-    if password.password == old:
-        raise WrongField(
-            "password", "same", "Choose another password than the old one.", "Elija una contraseña distinta."
-        )
-    hashed = _hashed(password, form)
-    with transaction(store) as connection:
-        _keep_password(connection, number, hashed, asked, "operators:own_password", keep=keep)
-
-
-def _keep_password(
-    connection: Connection,
-    number: int,
-    hashed: str,
-    asked: Asked,
-    action: str,
-    *,
-    keep: int | None = None,
-    is_temporary: bool = False,
-) -> None:
-    values = {"password_hash": hashed, "must_change_password": is_temporary}
-    operators.set_operator(connection, number, values)
-    operators.void_reset_links(connection, number, asked.at)
-    c = operator_sessions.c
-    sessions.end_sessions(connection, asked.at, "password", c.operator_id == number, c.id != (keep or 0))
-    if keep is None:
-        end_access(connection, number, asked, "password")
-    audit.add_entry(connection, asked, action, f"operator:{number}", None, {"is_temporary": is_temporary})
-
-
-def make_reset_link(store: Store, number: int, asked: Asked) -> str:
-    """A secret by which the operator can set a new password once, within two hours."""
-    secret = new_secret("reset")
-    with transaction(store) as connection:
-        _check_power(connection, operators.get_operator(connection, number).roles, asked)
-        operators.add_reset_link(connection, digest(secret), number, asked.at, asked.at + _LINK_LASTS)
-        audit.add_entry(connection, asked, "operators:reset_link", f"operator:{number}")
-    return secret
-
-
-def reset_address(settings: Settings, secret: str) -> str:
-    """The address of the page on which the operator sets a new password."""
-    return f"{settings.address}/reset#{secret}"
-
-
-def mail_reset_link(store: Store, settings: Settings, number: int, asked: Asked) -> str:
-    """Send the operator a link by mail; the address it went to. Raises where no mail is set up, or it is not taken."""
-    if not settings.smtp_url:
-        raise InputError(
-            "No mail is set up. Set PADRON_SMTP_URL, or give the link by hand.",
-            "No hay correo configurado. Ponga PADRON_SMTP_URL, o entregue el enlace a mano.",
-        )
-    operator = find_operator(store, number)
-    link = reset_address(settings, make_reset_link(store, number, asked))
-    subject, text = _MAIL[settings.language]
-    send_mail(settings.smtp_url, settings.mail_from, operator.email, subject, text.format(operator.first_name, link))
-    return operator.email
-
-
-_MAIL = {
-    "en": (
-        "Padrón: set a new password",
-        "{},\n\nan administrator sent you this link to set a new password. It is good once, for two hours:\n\n{}\n\n"
-        "If you did not expect it, tell them.\n",
-    ),
-    "es": (
-        "Padrón: nueva contraseña",
-        "{}:\n\nUn administrador le envía este enlace para poner una contraseña nueva. Sirve una vez, durante dos "
-        "horas:\n\n{}\n\nSi no lo esperaba, avísele.\n",
-    ),
-}
-
-
-def use_reset_link(store: Store, secret: str, password: Password, asked: Asked) -> int:
-    """Set a new password by a link; the operator's number."""
-    with transaction(store) as connection:
-        number = operators.use_reset_link(connection, digest(secret), asked.at)
-        if number is None:
-            raise LinkUsed(
-                "This link was used already, or is too old. Ask for a new one.",
-                "Este enlace ya se usó o caducó. Pida uno nuevo.",
-            )
-        hashed = _hashed(password, form_of(operators.get_operator(connection, number)))
-        mine = replace(asked, actor=f"operator:{number}")
-        _keep_password(connection, number, hashed, mine, "operators:reset_password")
-    return number

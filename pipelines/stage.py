@@ -4,7 +4,6 @@ The clean rows stand in an Arrow file beside the work; what was said of rows goe
 Staging touches nothing else and gives the same result every time, so a crash only costs doing it again.
 """
 
-import ctypes
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from pipelines.match import row_hashes
 from pipelines.names import IS_RECORD, RECORD
 from pipelines.suspects import Suspects
 from pipelines.texts import fold
+from schemas import memory
 from schemas.codes import CODES
 from schemas.frames import ROW, CleanFrame, RawFrame, as_read, text_bytes
 from schemas.profiles import Profile
@@ -36,8 +36,6 @@ Progress = Callable[[int, int], None]
 """Told after each block: rows read, rows rejected."""
 _CLEANERS = 2
 _ALL_CODES = pa.array(list(CODES))
-_M_MMAP_THRESHOLD = -3
-"""From which size on glibc gives an array memory of its own (malloc.h); set once, it does not grow by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def stage_file(
     keep_values: bool = False,
 ) -> Staged:
     """Stage every row of an open file; raises what its reader raises."""
-    _use_frugal_memory()
+    memory.use_little()
     staged = Staged(folder / "clean.arrow")
     suspects = Suspects(folder)
     rejected: list[Longs] = []
@@ -145,15 +143,6 @@ def stage_file(
 
 def _has_text(raw: RawFrame, at: int) -> bool:
     return bool(text_bytes(chunked(raw[f"c{at}"])).strip())
-
-
-def _use_frugal_memory() -> None:
-    """What is freed goes back to the system: by default Arrow and glibc keep 300 MB of it at ten million rows."""
-    if "jemalloc" in pa.supported_memory_backends():
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def _cleaned(opened: Opened, mapping: ColumnMap, profile: Profile) -> Iterator[tuple[RawFrame, Cleaned]]:
@@ -199,7 +188,10 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dic
 def _group(staged: Staged, suspect: Flags, profile: Profile, source: str) -> Groups:
     """Group the rows that share a key of the profile's, and find who owns each repeated key; further keys count too."""
     kinds = () if profile.duplicates == "create" else profile.match_on
-    found = repeated_keys(_occurrences(staged, suspect, source))
+    occurrences = _occurrences(staged, suspect, source)
+    memory.give_back()
+    found = repeated_keys(occurrences)
+    del occurrences
     return group_rows(found, kinds, names_matter=profile.names == "must_agree")
 
 
@@ -215,8 +207,9 @@ def _occurrences(staged: Staged, suspect: Flags, source: str) -> Occurrences:
         rows.append(found["row"].to_numpy())
         keys.append(key_hashes(found))
         kinds.append(pc.index_in(chunked(found["kind"]), pa.array(KINDS)).to_numpy().astype(np.int8))
-        names.append(pa.table([part[ROW], _names(part)], schema=NAMES))
-    return Occurrences(np.concatenate(rows), np.concatenate(keys), np.concatenate(kinds), pa.concat_tables(names))
+        names.append(pa.table([part[ROW], _names(part).dictionary_encode()], schema=NAMES))
+    texts = pa.concat_tables(names).unify_dictionaries()
+    return Occurrences(np.concatenate(rows), np.concatenate(keys), np.concatenate(kinds), texts)
 
 
 def _repeats(staged: Staged, suspect: Flags) -> Repeats:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipelines.columns import Flags
+from pipelines.columns import Flags, distinct_of
 from pipelines.keys import FURTHER, OWN, Numbers, key_numbers, split_further
 from pipelines.phones import match_form
 
@@ -55,7 +55,7 @@ def repeated(*parts: Numbers) -> Numbers:
     """The values, other than 0, that stand more than once in all the parts, in order."""
     ordered = np.concatenate(parts)
     ordered.sort()
-    found = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    found = distinct_of(ordered[1:][ordered[1:] == ordered[:-1]])
     return found[found != 0]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from schemas.errors import InputError
 from schemas.operators import OFFLINE
 from warehouse import bulk
-from warehouse.access_tables import operator_roles, operators, reset_links, roles
+from warehouse.access_tables import licences, operator_roles, operators, reset_links, roles
 
 
 class NoSuchOperator(InputError):
@@ -64,6 +64,11 @@ def lock_operators(connection: Connection) -> None:
     bulk.take_ids(connection, "operators", 0)
 
 
+def lock_operator(connection: Connection, number: int) -> None:
+    """Take turns at an operator's password and sessions; held to the end of the transaction."""
+    connection.execute(select(operators.c.id).where(operators.c.id == number).with_for_update())
+
+
 def get_operator(connection: Connection, number: int) -> Operator:
     found = find_operators(connection, operators.c.id == number, limit=1)
     if not found:
@@ -113,6 +118,20 @@ def keep_open_conversations(connection: Connection, number: int, count: int) -> 
 
 def password_hash(connection: Connection, number: int) -> str | None:
     return connection.execute(select(operators.c.password_hash).where(operators.c.id == number)).scalar()
+
+
+def keep_hash(connection: Connection, number: int, password_hash: str) -> None:
+    """Not a new version: the password is the same."""
+    connection.execute(update(operators).where(operators.c.id == number).values(password_hash=password_hash))
+
+
+def able_administrators(connection: Connection, role: str, now: datetime) -> set[int]:
+    """The active operators with this role who can sign in: with a password, and a licence that is valid now."""
+    c = licences.c
+    query = select(operators.c.id).join(operator_roles, operator_roles.c.operator_id == operators.c.id)
+    query = query.join(licences, c.id == operators.c.licence_id).where(operators.c.password_hash.is_not(None))
+    query = query.where(c.seats > 0, func.coalesce(c.valid_until > now, True), func.coalesce(c.valid_from <= now, True))
+    return set(connection.execute(query.where(operator_roles.c.role == role, operators.c.is_active)).scalars())
 
 
 def active_with_role(connection: Connection, role: str) -> set[int]:

@@ -43,7 +43,6 @@ class Token:
 
     id: int
     name: str
-    prefix: str
     permissions: tuple[str, ...]
     created_by: str
     created_at: datetime
@@ -131,9 +130,9 @@ def forget_attempts(connection: Connection, before: datetime, email_match: str |
 # ── tokens of machines ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def add_token(connection: Connection, prefix: str, token_sha256: str, values: Mapping[str, Any]) -> Token:
+def add_token(connection: Connection, token_sha256: str, values: Mapping[str, Any]) -> Token:
     number = bulk.take_ids(connection, "api_tokens", 1)
-    row = insert(api_tokens).values(id=number, prefix=prefix, token_sha256=token_sha256, **values)
+    row = insert(api_tokens).values(id=number, token_sha256=token_sha256, **values)
     return _token(connection.execute(row.returning(*_TOKEN)).one())
 
 
@@ -142,27 +141,37 @@ def _token(row: Any) -> Token:
     return Token(**{**values, "permissions": tuple(values["permissions"])})
 
 
-def token_with(connection: Connection, prefix: str) -> tuple[Token, str] | None:
-    """The token with this prefix, and the hash of the whole."""
-    query = select(*_TOKEN, api_tokens.c.token_sha256).where(api_tokens.c.prefix == prefix)
-    row = connection.execute(query).first()
-    return (_token(row), row.token_sha256) if row else None
+def token_of(connection: Connection, token_sha256: str) -> Token | None:
+    row = connection.execute(select(*_TOKEN).where(api_tokens.c.token_sha256 == token_sha256)).first()
+    return _token(row) if row else None
 
 
-def all_tokens(connection: Connection) -> list[Token]:
-    return [_token(row) for row in connection.execute(select(*_TOKEN).order_by(api_tokens.c.id))]
+def get_token(connection: Connection, number: int) -> Token:
+    row = connection.execute(select(*_TOKEN).where(api_tokens.c.id == number)).first()
+    if row is None:
+        raise NoSuchToken(f"There is no token {number}.", f"No hay ninguna clave {number}.")
+    return _token(row)
+
+
+def find_tokens(connection: Connection, after: int = 0, limit: int | None = None) -> list[Token]:
+    """The tokens behind this number, by number."""
+    query = select(*_TOKEN).where(api_tokens.c.id > after).order_by(api_tokens.c.id).limit(limit)
+    return [_token(row) for row in connection.execute(query)]
+
+
+def tokens_by(connection: Connection, actor: str) -> list[Token]:
+    """The tokens that somebody made, but for those that were revoked."""
+    c = api_tokens.c
+    query = select(*_TOKEN).where(c.created_by == actor, c.revoked_at.is_(None)).order_by(c.id)
+    return [_token(row) for row in connection.execute(query)]
 
 
 def use_token(connection: Connection, number: int, now: datetime) -> None:
     connection.execute(update(api_tokens).where(api_tokens.c.id == number).values(used_at=now))
 
 
-def revoke_token(connection: Connection, number: int, now: datetime) -> Token:
+def revoke_token(connection: Connection, number: int, now: datetime) -> None:
+    """End a token; when it was ended first stands."""
     c = api_tokens.c
-    query = (
-        update(api_tokens).where(c.id == number).values(revoked_at=func.coalesce(c.revoked_at, literal(now, UtcTime)))
-    )
-    row = connection.execute(query.returning(*_TOKEN)).first()
-    if row is None:
-        raise NoSuchToken(f"There is no token {number}.", f"No hay ninguna clave {number}.")
-    return _token(row)
+    ended = func.coalesce(c.revoked_at, literal(now, UtcTime))
+    connection.execute(update(api_tokens).where(c.id == number).values(revoked_at=ended))

@@ -18,7 +18,7 @@ from admin.api.models import (
 )
 from admin.api.pages import Number
 from admin.api.problems import Refusal, problems
-from pipelines import access, operators, states
+from pipelines import access, new_passwords, operators, states
 from pipelines.access import Caller
 from warehouse.audit import Asked
 
@@ -67,7 +67,7 @@ def change_password(body: OwnPasswordBody, caller: SignedIn, request: Request, d
     """Change one's own password; the other sessions end."""
     operator, session = _in_session(caller)
     old, typed = body.old.get_secret_value(), body.typed()
-    operators.change_own_password(desk.store, operator, old, typed, asked_by(request, caller), keep=session)
+    new_passwords.change_own_password(desk.store, operator, old, typed, asked_by(request, caller), keep=session)
     return Response(status_code=204)
 
 
@@ -82,7 +82,7 @@ def set_state(body: StateBody, caller: Settled, request: Request, desk: AtDesk) 
 def reset_password(body: ResetBody, request: Request, desk: AtDesk) -> Response:
     """Set a new password by the secret of a reset link, once."""
     asked = Asked("anonymous", desk.clock(), address_of(request))
-    operators.use_reset_link(desk.store, body.secret.get_secret_value(), body.typed(), asked)
+    new_passwords.use_reset_link(desk.store, body.secret.get_secret_value(), body.typed(), asked)
     return Response(status_code=204)
 
 
@@ -94,7 +94,7 @@ def report_conversations(
     desk: AtDesk,
 ) -> Response:
     """How many conversations an operator has open: the chat platform says so."""
-    access.report_conversations(desk.store, number, body.open)
+    operators.report_conversations(desk.store, number, body.open)
     return Response(status_code=204)
 
 

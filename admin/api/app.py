@@ -17,6 +17,7 @@ from admin.api import (
     reset_page,
     role_routes,
     state_routes,
+    token_routes,
     webhook_routes,
 )
 from admin.api.callers import Desk
@@ -30,6 +31,7 @@ ROUTERS = tuple(
         state_routes,
         licence_routes,
         role_routes,
+        token_routes,
         batch_routes,
         job_routes,
         webhook_routes,

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from sqlalchemy import Engine
 
 from admin.api.problems import Refusal
-from pipelines.access import Caller, Lasting, caller_of_session, caller_of_token
+from pipelines.access import Caller, Lasting, caller_of_session
 from pipelines.once import once_for
+from pipelines.tokens import caller_of_token
 from schemas.settings import Settings
 from warehouse.audit import Asked
 from warehouse.idempotency import Once

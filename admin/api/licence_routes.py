@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BeforeValidator
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
+from admin.api.etags import IfMatch, wanted_version, with_etag
 from admin.api.models import DayModel, LicenceBody, LicenceChanges, LicenceModel, SeatsModel
-from admin.api.operator_routes import IfMatch, version_of, with_etag
 from admin.api.pages import Number, as_utc
 from admin.api.problems import Refusal, problems
 from pipelines import licences
@@ -83,7 +83,7 @@ def edit(
     changes = {name: value for name, value in changes.items() if value is not None or name in dates}
     changes |= {name: as_utc(changes[name]) for name in dates if name in changes}
     asked = asked_by(request, caller)
-    changed = licences.edit_licence(desk.store, number, changes, asked, version=version_of(if_match))
+    changed = licences.edit_licence(desk.store, number, changes, asked, version=wanted_version(if_match))
     with_etag(response, changed.version)
     return LicenceModel.of(changed)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from pipelines.licences import SeatView
-from pipelines.operators import Password
+from pipelines.passwords import Password
 from pipelines.versions import version_of
 from schemas.operators import Holding, Kind
 from schemas.permissions import PERMISSIONS

@@ -2,41 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
+from admin.api.etags import IfMatch, wanted_version, with_etag
 from admin.api.models import LinkModel, OperatorBody, OperatorChanges, OperatorModel, Page, PasswordBody
 from admin.api.pages import Cursor, Limit, Number, Search, after, page
 from admin.api.problems import problems
-from pipelines import access, operators
+from pipelines import access, new_passwords, operators
 from pipelines.access import Caller
 from pipelines.once import create_once
-from pipelines.operators import Password
+from pipelines.passwords import Password
 from schemas.operators import OperatorForm
 
 router = APIRouter(prefix="/api/operators", tags=["operators"])
 Reader = Annotated[Caller, Depends(May("operators:read"))]
 Writer = Annotated[Caller, Depends(May("operators:write"))]
-IfMatch = Annotated[str, Header(alias="If-Match", max_length=40, description="The ETag that was read, or *.")]
-_NO_VERSION = 0
-
-
-def version_of(if_match: str) -> int | None:
-    """The version in an If-Match header, one that nothing has if it is none of ours; None where any will do."""
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if text == "*":
-        return None
-    return int(text) if text.isascii() and text.isdigit() else _NO_VERSION
-
-
-def digest_of(if_match: str) -> str | None:
-    """The version in an If-Match header of what has a digest for one; None where any will do."""
-    text = if_match.strip().removeprefix("W/").strip('"')
-    return None if text == "*" else text
-
-
-def with_etag(response: Response, version: int | str) -> None:
-    response.headers["ETag"] = f'"{version}"'
 
 
 @router.get("", responses=problems(401, 403))
@@ -112,7 +93,7 @@ def edit(
     if "roles" in changes:
         changes["roles"] = tuple(changes["roles"])
     asked = asked_by(request, caller)
-    changed = operators.edit_operator(desk.store, number, changes, asked, version=version_of(if_match))
+    changed = operators.edit_operator(desk.store, number, changes, asked, version=wanted_version(if_match))
     with_etag(response, changed.version)
     return OperatorModel.of(changed)
 
@@ -126,7 +107,7 @@ def set_password(
     desk: AtDesk,
 ) -> Response:
     """Give an operator a temporary password, to be changed at the next sign-in; their sessions end."""
-    operators.set_password(desk.store, number, body.typed(is_temporary=True), asked_by(request, caller))
+    new_passwords.set_password(desk.store, number, body.typed(is_temporary=True), asked_by(request, caller))
     return Response(status_code=204)
 
 
@@ -141,9 +122,9 @@ def reset_link(
     """A link by which the operator sets a new password, once, within two hours."""
     asked = asked_by(request, caller)
     if by_mail:
-        return LinkModel(mailed_to=operators.mail_reset_link(desk.store, desk.settings, number, asked))
-    secret = operators.make_reset_link(desk.store, number, asked)
-    return LinkModel(secret=secret, link=operators.reset_address(desk.settings, secret))
+        return LinkModel(mailed_to=new_passwords.mail_reset_link(desk.store, desk.settings, number, asked))
+    secret = new_passwords.make_reset_link(desk.store, number, asked)
+    return LinkModel(secret=secret, link=new_passwords.reset_address(desk.settings, secret))
 
 
 @router.delete("/{number}/sessions", status_code=204, responses=problems(401, 403, 404))

@@ -17,8 +17,9 @@ from connectors.mail import NotSent
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused
 from pipelines.byhand import WrongOption
 from pipelines.drops import NotRetried
+from pipelines.new_passwords import LinkUsed, WrongPassword
 from pipelines.once import KeyReused
-from pipelines.operators import EmailTaken, LastAdministrator, LinkUsed, NotYours, WrongPassword
+from pipelines.operators import EmailTaken, LastAdministrator, NotYours
 from pipelines.roles import RoleInUse
 from pipelines.states import StateInUse
 from pipelines.tries import TooManyTries

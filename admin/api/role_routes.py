@@ -1,23 +1,20 @@
-"""Roles, tokens and the audit by JSON."""
+"""Roles and the audit by JSON."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.responses import StreamingResponse
 
-from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of, told_once
-from admin.api.models import NO_NUL, EntryModel, NewTokenModel, Page, RoleBody, RoleModel, TokenBody, TokenModel
-from admin.api.operator_routes import IfMatch, digest_of, with_etag
-from admin.api.pages import Cursor, Limit, Number, Search, Since, Until, after, as_utc, page
+from admin.api.callers import AtDesk, May, asked_by
+from admin.api.etags import IfMatch, wanted_digest, with_etag
+from admin.api.models import NO_NUL, EntryModel, Page, RoleBody, RoleModel
+from admin.api.pages import Cursor, Limit, Search, Since, Until, after, as_utc, page
 from admin.api.problems import problems
-from pipelines import access, audit, roles
+from pipelines import audit, roles
 from pipelines.access import Caller
 from pipelines.audit import Span
-from pipelines.once import create_once
 from pipelines.versions import version_of
 from schemas.permissions import ROLES
-from warehouse import sessions
-from warehouse.engines import reading
 
 router = APIRouter(prefix="/api")
 RoleName = Annotated[str, Path(min_length=1, max_length=60, pattern=NO_NUL)]
@@ -45,7 +42,7 @@ def put_role(
     if_match: IfMatch = "*",
 ) -> RoleModel:
     """Make a role of one's own, or say anew what it may do; its `version` is the ETag."""
-    asked, version = asked_by(request, caller), digest_of(if_match)
+    asked, version = asked_by(request, caller), wanted_digest(if_match)
     role = _role(name.strip(), roles.put_role(desk.store, name, body.permissions, asked, version=version))
     with_etag(response, role.version)
     return role
@@ -58,40 +55,6 @@ def delete_role(
     """Remove a role that nobody has."""
     roles.drop_role(desk.store, name, asked_by(request, caller))
     return Response(status_code=204)
-
-
-@router.get("/tokens", tags=["tokens"], responses=problems(401, 403))
-def find_tokens(caller: Annotated[Caller, Depends(May("tokens:read"))], desk: AtDesk) -> list[TokenModel]:
-    """Every token of a machine, without the secrets."""
-    with reading(desk.store) as connection:
-        return [TokenModel.of(token) for token in sessions.all_tokens(connection)]
-
-
-@router.post("/tokens", tags=["tokens"], status_code=201, responses=problems(401, 403))
-def create_token(
-    body: TokenBody,
-    caller: Annotated[Caller, Depends(May("tokens:write"))],
-    request: Request,
-    desk: AtDesk,
-    key: IdempotencyKey = None,
-) -> NewTokenModel:
-    """Make a token for a machine, with permissions that one has oneself."""
-    secret, token = create_once(
-        desk.store,
-        asked_by(request, caller),
-        once_of(key, request, body),
-        lambda asked: access.create_token(desk.store, body.name, body.permissions, body.expires_at, asked),
-        told_once,
-    )
-    return NewTokenModel(secret=secret, token=TokenModel.of(token))
-
-
-@router.delete("/tokens/{number}", tags=["tokens"], responses=problems(401, 403, 404))
-def revoke_token(
-    number: Number, caller: Annotated[Caller, Depends(May("tokens:write"))], request: Request, desk: AtDesk
-) -> TokenModel:
-    """End a token at once."""
-    return TokenModel.of(access.revoke_token(desk.store, number, asked_by(request, caller)))
 
 
 @router.get("/audit", tags=["audit"], responses=problems(401, 403))

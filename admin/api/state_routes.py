@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from admin.api.callers import AtDesk, May, asked_by
+from admin.api.etags import IfMatch, wanted_digest, with_etag
 from admin.api.models import NO_NUL, AgentStateBody, AgentStateModel, Page, StateChangeModel
-from admin.api.operator_routes import IfMatch, digest_of, with_etag
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import problems
 from pipelines import states
@@ -35,7 +35,7 @@ def put(
     if_match: IfMatch = "*",
 ) -> AgentStateModel:
     """Define a state, or say anew what it is; its `version` is the ETag."""
-    asked, version = asked_by(request, caller), digest_of(if_match)
+    asked, version = asked_by(request, caller), wanted_digest(if_match)
     state = AgentState(name, body.en, body.es, body.takes_conversations, body.place)
     shown = AgentStateModel.of(states.put_state(desk.store, state, asked, version=version))
     with_etag(response, shown.version)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of, told_once
+from admin.api.etags import IfMatch, wanted_version, with_etag
 from admin.api.models import Page
-from admin.api.operator_routes import IfMatch, version_of, with_etag
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import problems
 from admin.api.webhook_models import (
@@ -77,7 +77,7 @@ def edit(
     }
     if "events" in changes:
         changes["events"] = tuple(changes["events"])
-    asked, version = asked_by(request, caller), version_of(if_match)
+    asked, version = asked_by(request, caller), wanted_version(if_match)
     changed = webhooks.edit_webhook(desk.store, desk.settings, number, changes, asked, version)
     with_etag(response, changed.version)
     return WebhookModel.of(changed)

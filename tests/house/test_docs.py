@@ -16,9 +16,9 @@ import pytest
 from admin.api.callers import Desk
 from admin.api.server import AdminServer
 from connectors.profiles import profiles_folder, read_folders, read_profile
-from pipelines.access import create_token
 from pipelines.drops import import_drop
 from pipelines.jobs import run_job
+from pipelines.tokens import create_token
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
 from tests.commands import Run

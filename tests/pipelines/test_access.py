@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
+from pipelines import access, new_passwords
 from pipelines.access import (
     Lasting,
     MayNotComeIn,
@@ -15,20 +18,21 @@ from pipelines.access import (
     SignedIn,
     SignInRefused,
     caller_of_session,
-    caller_of_token,
-    create_token,
     force_sign_out,
-    revoke_token,
     sign_in,
     sign_out,
 )
 from pipelines.audit import broken_entry
 from pipelines.licences import LicenceForm, create_licence, daily_peaks, edit_licence, peaks, seat_views
-from pipelines.operators import Password, change_own_password, create_operator, edit_operator, set_password
+from pipelines.new_passwords import WrongPassword, change_own_password, set_password
+from pipelines.operators import NotYours, create_operator, edit_operator
+from pipelines.passwords import Password, is_password
+from pipelines.tokens import caller_of_token, create_token, revoke_token
 from pipelines.tries import TooManyTries
 from schemas.operators import OperatorForm, WrongField
 from schemas.permissions import PERMISSIONS
 from tests.conftest import Roll
+from warehouse import operators
 from warehouse.audit import Asked
 from warehouse.engines import transaction
 from warehouse.licences import Licence
@@ -343,3 +347,109 @@ def test_every_permission_has_a_noun_a_verb_and_two_sentences() -> None:
     for name, (english, spanish) in PERMISSIONS.items():
         assert len(name.split(":")) == 2
         assert english != spanish
+
+
+def test_a_password_that_is_changed_while_somebody_signs_in_with_the_old_one_ends_that_session(
+    store: Roll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(store, a_licence(store), 1)
+    new = Password("cuatro perros sin collar", "cuatro perros sin collar")
+    other = Thread(target=lambda: set_password(store.engine, 1, new, asked(1)))
+    checked = access._check_may_come_in
+
+    def changed_meanwhile(*args: Any) -> frozenset[str]:
+        may = checked(*args)
+        other.start()
+        other.join(0.3)  # it has to wait, as the sign-in is not over
+        return may
+
+    monkeypatch.setattr(access, "_check_may_come_in", changed_meanwhile)  # nothing else stands between the two
+    secret = come_in(store, "a0@example.org").secret
+    other.join()
+
+    assert caller_of_session(store.engine, secret, asked(1).at, LASTING) is None
+
+
+def test_who_is_put_out_while_signing_in_again_has_neither_session_nor_seat(
+    store: Roll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(store, a_licence(store, seats=1), 2)
+    come_in(store, "a0@example.org")
+    other = Thread(target=lambda: force_sign_out(store.engine, 1, asked(1)))
+    claimed = access._claim
+
+    def put_out_meanwhile(*args: Any, **rest: Any) -> int:
+        seat = claimed(*args, **rest)
+        other.start()
+        other.join(0.3)  # likewise
+        return seat
+
+    monkeypatch.setattr(access, "_claim", put_out_meanwhile)  # likewise
+    secret = come_in(store, "a0@example.org").secret
+    other.join()
+    monkeypatch.undo()
+
+    assert caller_of_session(store.engine, secret, asked(1).at, LASTING) is None
+    assert come_in(store, "a1@example.org")
+
+
+def test_an_own_change_of_password_does_not_pass_an_administrators_by(
+    store: Roll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(store, a_licence(store), 1)
+    mine = come_in(store, "a0@example.org").session.id
+    given = Password("tres patos en un estanque", "tres patos en un estanque", is_temporary=True)
+    hashed = new_passwords.hashed_password
+
+    def given_meanwhile(*args: Any) -> str:
+        monkeypatch.undo()
+        set_password(store.engine, 1, given, asked(1))
+        return hashed(*args)
+
+    monkeypatch.setattr(new_passwords, "hashed_password", given_meanwhile)  # between the old password and the new one
+    new = Password("cuatro perros sin collar", "cuatro perros sin collar")
+    with pytest.raises(WrongPassword, match="just now"):
+        change_own_password(store.engine, 1, PASSWORD, new, asked(1), keep=mine)
+
+    assert come_in(store, "a0@example.org", password=given.password).operator.must_change_password
+
+
+def test_a_password_that_was_kept_in_an_older_way_is_kept_anew(store: Roll) -> None:
+    people(store, a_licence(store), 1)
+    older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with transaction(store.engine) as connection:
+        operators.keep_hash(connection, 1, older)
+
+    secret = come_in(store, "a0@example.org").secret
+
+    kept = store.one("SELECT password_hash FROM operators")
+    assert "m=19456,t=2" in kept
+    assert is_password(PASSWORD, kept)
+    assert caller_of_session(store.engine, secret, asked(1).at, LASTING) is not None
+
+
+def test_a_token_outlives_neither_the_one_it_was_made_with_nor_its_end(store: Roll) -> None:
+    _, first = create_token(store.engine, "ERP", ["batches:read", "tokens:write"], asked(10).at, asked())
+    machine = replace(asked(), actor=f"token:{first.id}", permissions=frozenset(first.permissions))
+
+    for until in (None, asked(11).at):
+        with pytest.raises(WrongField, match="no longer"):
+            create_token(store.engine, "child", ["batches:read"], until, machine)
+    secret, child = create_token(store.engine, "child", ["tokens:write"], asked(10).at, machine)
+    below = replace(machine, actor=f"token:{child.id}", permissions=frozenset(child.permissions))
+    last, _ = create_token(store.engine, "grandchild", ["tokens:write"], asked(9).at, below)
+    revoke_token(store.engine, first.id, asked(1))
+
+    assert [caller_of_token(store.engine, one, asked(2).at) for one in (secret, last)] == [None, None]
+
+
+def test_nobody_puts_out_or_revokes_what_may_do_more_than_they(store: Roll) -> None:
+    people(store, a_licence(store), 1, roles=("administrator",))
+    come_in(store, "a0@example.org")
+    _, token = create_token(store.engine, "ERP", ["operators:write"], None, asked())
+    weak = replace(asked(), permissions=frozenset({"operators:sign_out", "tokens:write"}))
+
+    with pytest.raises(NotYours):
+        force_sign_out(store.engine, 1, weak)
+    with pytest.raises(WrongField, match="operators:write"):
+        revoke_token(store.engine, token.id, weak)

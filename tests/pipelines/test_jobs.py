@@ -8,6 +8,7 @@ import pytest
 
 from connectors.folders import Watch, make_places
 from connectors.profiles import DropFolder
+from pipelines import imports
 from pipelines.byhand import import_by_hand, new_lease
 from pipelines.drops import claim_ready, import_drop, retry_batch
 from pipelines.imports import Clock, Job
@@ -17,6 +18,7 @@ from schemas.errors import InputError
 from schemas.profiles import Profile
 from schemas.settings import Settings
 from tests.conftest import Roll, utc_now
+from warehouse import indexes
 from warehouse.audit import Asked
 
 
@@ -265,6 +267,44 @@ def test_a_cancelled_import_by_hand_that_nobody_works_on_ends_at_once(
     assert "after 2 of its rows" in str(ended.message)
     assert "retry" not in str(ended.message)
     assert (again.status, again.created, again.unchanged, again.rejected) == ("imported", 5, 1, 1)
+
+
+_SHARED = "nombre,celular,opt_out\nAna,+573001234567,\nEva,+573001234567,si\nLuz,+573007654321,\n"
+_OUT = "SELECT count(DISTINCT contact_id) FROM consents WHERE state = 'out'"
+
+
+def test_a_first_load_that_is_stopped_shares_its_opt_outs_all_the_same(
+    roll: Roll, slices: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices(2)
+    cancels = iter([lambda: cancel_import(roll.engine, 1, asked())])
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)  # a first load of 20,000 rows takes long
+    # between two slices, where the import holds no lock
+    monkeypatch.setattr(imports._Sizes, "took", lambda *_: next(cancels, lambda: None)())
+
+    report = roll.import_text(_SHARED)
+
+    assert (report.status, report.rows) == ("rejected", 2)
+    assert roll.one(_OUT) == 2
+    assert indexes.missing(roll.engine) == ()
+
+
+def test_a_first_load_that_nobody_ended_is_ended_by_the_next_import(
+    roll: Roll, slices: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices(2)
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)  # likewise
+    path = roll.folder / "a.csv"
+    path.write_text(_SHARED, "utf-8")
+    job = Job(path, "a.csv", Profile(), roll.folder / "report.csv")
+    with pytest.raises(Died):
+        import_by_hand(roll.engine, job, new_lease(1, _dies_after_rows(roll, 2)), "ana")
+    assert roll.one(_OUT) == 1
+
+    roll.import_text("correo\nluz@example.org\n")
+
+    assert roll.one(_OUT) == 2
+    assert indexes.missing(roll.engine) == ()
 
 
 def test_an_import_that_was_cut_off_at_its_end_tells_its_rows_again(roll: Roll) -> None:

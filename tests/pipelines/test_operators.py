@@ -2,26 +2,23 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
+from pipelines.access import Lasting, sign_in
 from pipelines.licences import LicenceForm, create_licence
-from pipelines.operators import (
-    EmailTaken,
-    LastAdministrator,
+from pipelines.new_passwords import (
     LinkUsed,
-    Password,
     WrongPassword,
     change_own_password,
-    create_operator,
-    edit_operator,
     make_reset_link,
-    search_operators,
     set_password,
     use_reset_link,
 )
-from pipelines.passwords import is_password
+from pipelines.operators import EmailTaken, LastAdministrator, create_operator, edit_operator, search_operators
+from pipelines.passwords import Password, is_password
 from pipelines.roles import RoleInUse, all_roles, drop_role, put_role
 from pipelines.versions import VersionDiffers
 from schemas.operators import OperatorForm, WrongField
@@ -135,15 +132,21 @@ def test_an_edit_of_an_old_version_is_refused(store: Roll) -> None:
         edit_operator(store.engine, made.id, {"last_name": "López"}, ASKED, version=1)
 
 
-@pytest.mark.parametrize("changes", [{"is_active": False}, {"roles": ("agent",)}, {"roles": ()}])
-def test_the_last_active_administrator_stays(store: Roll, changes: dict[str, Any]) -> None:
-    first = an_operator(store, roles=("administrator",))
-    an_operator(store, "luis@example.org", roles=("administrator",), is_active=False)
+@pytest.mark.parametrize("changes", [{"is_active": False}, {"roles": ("agent",)}, {"roles": ()}, {"licence_id": None}])
+def test_the_last_administrator_who_can_sign_in_stays(store: Roll, changes: dict[str, Any]) -> None:
+    licence = create_licence(store.engine, LicenceForm("Admin", "admin", seats=2), ASKED).id
+    over = create_licence(store.engine, LicenceForm("Old", "admin", valid_until=NOW), ASKED).id
+    admin = {"roles": ("administrator",), "licence_id": licence}
+    first = an_operator(store, **admin)
+    an_operator(store, "luis@example.org", **admin, is_active=False)
+    an_operator(store, "unlicensed@example.org", roles=("administrator",))
+    an_operator(store, "late@example.org", roles=("administrator",), licence_id=over)
+    create_operator(store.engine, replace(FORM, email="no-password@example.org", **admin), None, ASKED)
 
     with pytest.raises(LastAdministrator):
         edit_operator(store.engine, first.id, changes, ASKED)
 
-    an_operator(store, "eva@example.org", roles=("administrator", "auditor"))
+    an_operator(store, "eva@example.org", roles=("administrator", "auditor"), licence_id=licence)
     edit_operator(store.engine, first.id, changes, ASKED)
 
 
@@ -181,12 +184,15 @@ def test_the_password_is_kept_as_argon2id_and_never_in_the_audit(store: Roll) ->
 
 
 def test_ones_own_password_changes_with_the_old_one(store: Roll) -> None:
-    made = an_operator(store)
+    licence = create_licence(store.engine, LicenceForm("Agentes"), ASKED)
+    made = an_operator(store, licence_id=licence.id, roles=("agent",))
+    come_in = partial(sign_in, store.engine, made.email, asked=ASKED, user_agent=None, lasting=Lasting())
+    keep = come_in(GOOD.password).session.id
     new = Password("cuatro perros sin collar", "cuatro perros sin collar")
 
     with pytest.raises(WrongPassword):
-        change_own_password(store.engine, made.id, "other", new, ASKED, keep=0)
-    change_own_password(store.engine, made.id, GOOD.password, new, ASKED, keep=0)
+        change_own_password(store.engine, made.id, "other", new, ASKED, keep=keep)
+    change_own_password(store.engine, made.id, GOOD.password, new, ASKED, keep=keep)
 
     assert is_password(new.password, _kept(store, made.id))
 

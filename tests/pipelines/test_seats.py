@@ -11,7 +11,8 @@ import pytest
 
 from pipelines.access import Lasting, MayNotComeIn, NoSeatFree, SignInRefused, force_sign_out, sign_in
 from pipelines.licences import LicenceForm, create_licence
-from pipelines.operators import Password, create_operator, edit_operator
+from pipelines.operators import create_operator, edit_operator
+from pipelines.passwords import Password
 from schemas.operators import OperatorForm
 from tests.conftest import Roll
 from warehouse.audit import Asked

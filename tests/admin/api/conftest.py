@@ -11,7 +11,8 @@ import requests
 from admin.api.callers import Desk
 from admin.api.server import AdminServer
 from pipelines.licences import LicenceForm, create_licence
-from pipelines.operators import Password, create_operator
+from pipelines.operators import create_operator
+from pipelines.passwords import Password
 from schemas.operators import OperatorForm
 from schemas.settings import Settings
 from tests.conftest import Roll, utc_now

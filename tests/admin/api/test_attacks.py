@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.operators import LinkUsed, Password, edit_operator, make_reset_link, set_password, use_reset_link
+from pipelines.new_passwords import LinkUsed, make_reset_link, set_password, use_reset_link
+from pipelines.operators import edit_operator
+from pipelines.passwords import Password
 from pipelines.states import let_silent_be_offline
 from tests.admin.api.conftest import PASSWORD, Endpoint
 from tests.conftest import Roll, utc_now

@@ -11,7 +11,8 @@ import requests
 import structlog
 from structlog.testing import capture_logs
 
-from pipelines.operators import Password, set_password
+from pipelines.new_passwords import set_password
+from pipelines.passwords import Password
 from scheduler.logs import set_up_logs
 from tests.admin.api.conftest import PASSWORD, Endpoint, serve
 from tests.conftest import Roll, utc_now
