@@ -12,29 +12,15 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from pipelines.ahead import Answers, matches_now
-from pipelines.belongings import change_belongings, insert_belongings
 from pipelines.columns import Flags, Longs, chunked, is_among
 from pipelines.context import Context
-from pipelines.fold import is_same
-from pipelines.further import change_further, insert_further
-from pipelines.history import as_diff, insert_changes, review_pairs
-from pipelines.keys import KEYS, keys_of
+from pipelines.history import review_pairs
 from pipelines.match import Decision, decide
-from pipelines.merge import merge_contacts
-from pipelines.optouts import share_opt_outs
-from pipelines.texts import search_text
+from pipelines.optouts import keep_of_addresses
+from pipelines.write import change_contacts, create_contacts
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Duplicates
-from warehouse import bulk, roll
-from warehouse.tables import contacts
-
-_TEXT = pa.string()
-_COPIED = ["first_name", "last_name", "display_name", "phone", "email", "company", "address", "city", "country"] + [
-    "photo_url",
-    "channel",
-    "language",
-    "last_interaction_at",
-]
+from warehouse import roll
 
 
 @dataclass(slots=True)
@@ -45,6 +31,11 @@ class Applied:
     contact: Longs
     outcome: npt.NDArray[np.object_]
     code: npt.NDArray[np.object_]
+
+    @property
+    def left_out(self) -> Flags:
+        """Rows that went to no contact as they are."""
+        return np.asarray((self.outcome == "rejected") | (self.code == "skipped"))
 
 
 def apply_rows(connection: Connection, frame: CleanFrame, answers: Answers, context: Context) -> Applied:
@@ -95,11 +86,11 @@ def _apply_rows(
         decision = decide(frame, found, context.profile, keys, barred)
         again = _depends(frame, found, decision, shared, context)
         if context.profile.duplicates == "create":
-            _tighten_namesakes(connection, frame, found, context)
+            _block_namesakes(connection, _keep(frame, ~again), found, context)
         part = _part(decision, frame, ~again)
         now = _keep(frame, ~again)
         done.append(_apply(connection, now, part, shared, context))
-        share_opt_outs(connection, now, found, done[-1].contact, context)
+        keep_of_addresses(connection, now, done[-1].left_out, context)
         frame, unasked = _keep(frame, again), unasked[again]
     return done[0] if len(done) == 1 else _together(*done)
 
@@ -107,13 +98,14 @@ def _apply_rows(
 def _barred(found: pa.Table, shared: dict[int, set[str]], context: Context) -> Flags | None:
     """Matches with the people of earlier rows by contended keys: the file's own groups told these people apart.
 
-    Rows that change nothing of a contact do not make it another person's either.
+    Where rows change nothing of the contacts that there were, these are nobody's of the file.
     """
-    if not shared or not found.num_rows or _changes_nothing(context):
+    if not shared or not found.num_rows:
         return None
+    people = context.made if _changes_nothing(context) else context.seen
     columns = (found[name].to_pylist() for name in ("row", "kind", "value"))
     contended = [f"{kind}:{value}" in shared.get(row, ()) for row, kind, value in zip(*columns, strict=True)]
-    return np.array(contended, bool) & context.seen.has(found["contact_id"].to_numpy())
+    return np.array(contended, bool) & people.has(found["contact_id"].to_numpy())
 
 
 def _either(one: Flags | None, other: Flags | None) -> Flags | None:
@@ -170,21 +162,24 @@ def _changes_nothing(context: Context) -> bool:
     return context.profile.duplicates == "skip" or context.profile.mode == "create"
 
 
-def _tighten_namesakes(connection: Connection, frame: CleanFrame, now: pa.Table, context: Context) -> None:
-    """Where every row becomes a contact of its own, its opt-outs and blocks hold for its namesake's too."""
-    part = _keep(frame, _tightens(frame))
+def _block_namesakes(connection: Connection, frame: CleanFrame, now: pa.Table, context: Context) -> None:
+    """Where every row becomes a contact of its own, its block holds for its namesake's too."""
+    part = _keep(frame, _blocks(frame))
     if part.num_rows and now.num_rows:
         found = now.filter(pc.is_in(now["row"], chunked(part[ROW])))
         decision = decide(part, found, replace(context.profile, duplicates="update"), {})
         known = (decision.contact != 0) & ~_repeats(decision.contact)
         if known.any():
-            _change(connection, _keep(part, known), _part(decision, part, known), "skip", context)
+            change_contacts(connection, _keep(part, known), _part(decision, part, known), "skip", context)
 
 
 def _tightens(frame: CleanFrame) -> Flags:
     """Rows that block, or say something of consent."""
-    tightens = pc.or_(pc.equal(frame["status"], "blocked").fill_null(False), pc.is_valid(frame["consents"]))
-    return chunked(tightens).to_numpy(zero_copy_only=False)
+    return _blocks(frame) | chunked(pc.is_valid(frame["consents"])).to_numpy(zero_copy_only=False)
+
+
+def _blocks(frame: CleanFrame) -> Flags:
+    return chunked(pc.equal(frame["status"], "blocked").fill_null(False)).to_numpy(zero_copy_only=False)
 
 
 def _repeats(contact: Longs) -> Flags:
@@ -232,12 +227,13 @@ def _apply(
     create = new & (applied.outcome != "rejected")
     if create.any():
         part = _keep(frame, create)
-        applied.contact[create] = _create(connection, part, _part(decision, frame, create), context)
+        applied.contact[create] = create_contacts(connection, part, _part(decision, frame, create), context)
         applied.outcome[create] = "created"
+        context.made.add(applied.contact[create])
     for mask, policy in _changes(applied, frame, old, context):
         if mask.any():
             part = _keep(frame, mask)
-            changed, stays_blocked = _change(connection, part, _part(decision, frame, mask), policy, context)
+            changed, stays_blocked = change_contacts(connection, part, _part(decision, frame, mask), policy, context)
             where = np.flatnonzero(mask)[changed]
             applied.outcome[where[applied.outcome[where] != "rejected"]] = "updated"
             applied.code[np.flatnonzero(mask)[stays_blocked]] = "stays_blocked"
@@ -276,116 +272,3 @@ def _refuse(applied: Applied, new: Flags, old: Flags, context: Context) -> None:
     refused = (applied.outcome == "rejected") & awaited
     context.passed_over.update(applied.rows[(refused | (applied.code == "skipped")) & awaited].tolist())
     context.refused.update(zip(applied.rows[refused].tolist(), applied.code[refused], strict=True))
-
-
-# ── creating ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _create(connection: Connection, frame: CleanFrame, decision: Decision, context: Context) -> Longs:
-    count = frame.num_rows
-    first = bulk.take_ids(connection, "contacts", count)
-    ids = np.arange(first, first + count)
-    at = pa.scalar(context.at, pa.timestamp("us", "UTC"))
-    status = chunked(frame["status"].fill_null("active"))
-    blocked = pc.equal(status, "blocked")
-    columns = {name: frame[name] for name in _COPIED}
-    columns |= {
-        "id": pa.array(ids),
-        "applied": frame["applied"],
-        "search_text": search_text(*(chunked(frame[name]) for name in ("display_name", "phone", "email"))),
-        "phone_match": _unless(frame["phone_match"], decision.phone_taken),
-        "email_match": _unless(frame["email"], decision.email_taken),
-        "status": status,
-        "blocked_at": pc.if_else(blocked, at, pa.scalar(None, at.type)),
-        "blocked_reason": pc.if_else(blocked, f"import {context.batch_id}", pa.scalar(None, _TEXT)),
-        "created_at": frame["created_at"].fill_null(at),
-    }
-    names = [column.name for column in contacts.columns if column.name in columns]
-    bulk.insert_rows(connection, contacts, pa.table({name: columns[name] for name in names}))
-    insert_further(connection, frame, decision, ids, context)
-    insert_belongings(connection, frame, ids, context)
-    insert_changes(connection, ids, frame, "create", None, context)
-    _remember_owners(frame, decision, ids, context)
-    return ids
-
-
-def _unless(column: pa.ChunkedArray, taken: Flags) -> pa.Array:
-    return pc.if_else(pa.array(taken), pa.scalar(None, _TEXT), chunked(column)) if taken.any() else chunked(column)
-
-
-def _remember_owners(frame: CleanFrame, decision: Decision, ids: Longs, context: Context) -> None:
-    """In a first load nobody is asked who owns a key that rows contend for: it is kept here."""
-    rows = chunked(frame[ROW]).to_numpy()
-    concerned = context.shared.concerns(rows)
-    if not (context.fresh and concerned.any()):
-        return
-    keys = keys_of(_keep(frame, concerned), context.source)
-    own = {"phone": chunked(frame["phone_match"]), "email": chunked(frame["email"])}
-    taken = {"phone": decision.phone_taken, "email": decision.email_taken}
-    owns, at = np.ones(keys.num_rows, bool), np.searchsorted(rows, keys["row"].to_numpy())
-    for index, (row, kind, value) in enumerate(zip(*(keys[name].to_pylist() for name in KEYS.names), strict=True)):
-        is_own = kind in own and own[kind][int(at[index])].as_py() == value
-        owns[index] = not (taken[kind][at[index]] if is_own else (row, f"{kind}:{value}") in decision.taken_further)
-    context.shared.remember(keys.filter(pa.array(owns)), ids[at[owns]])
-
-
-# ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _change(
-    connection: Connection, frame: CleanFrame, decision: Decision, policy: Duplicates, context: Context
-) -> tuple[Longs, Longs]:
-    """Merge rows into the contacts they matched; the positions that changed, and those that stay blocked."""
-    ids = decision.contact
-    existing = roll.fetch_slice(connection, pa.array(ids))
-    incoming = CleanFrame(frame.append_column("email_match", frame["email"])).combine_chunks()
-    merged = merge_contacts(
-        _plain(existing),
-        _plain(incoming),
-        policy,
-        keep_phone=pa.array(decision.phone_taken | decision.held["phone"]),
-        keep_email=pa.array(decision.email_taken | decision.held["email"]),
-    )
-    diffs = merged.diffs
-    change_belongings(connection, frame, ids, diffs, policy, context)
-    if policy != "skip":
-        change_further(connection, frame, decision, existing, merged, context)
-    changed = np.array(sorted(diffs), np.int64)
-    if len(changed):
-        applied = chunked(frame["applied"]) if policy == context.profile.duplicates else None
-        _write_changed(connection, existing, merged.columns, applied, changed, context)
-        texts = [as_diff(diffs[at]) for at in changed.tolist()]
-        part = CleanFrame(frame.take(pa.array(changed)))
-        insert_changes(connection, ids[changed], part, "update", texts, context)
-    return changed, np.flatnonzero(merged.stays_blocked)
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    return pa.Table.from_batches(table.combine_chunks().to_batches(), table.schema)
-
-
-def _write_changed(
-    connection: Connection,
-    existing: pa.Table,
-    columns: dict[str, pa.Array],
-    applied: pa.Array | None,
-    changed: Longs,
-    context: Context,
-) -> None:
-    """Write the merged contacts; `applied` are the rows' hashes where the rows went in by the profile's own rule."""
-    at = pa.array(changed)
-    old = existing.take(at)
-    new = {name: chunked(column).take(at) for name, column in columns.items()}
-    new = {name: column for name, column in new.items() if name not in old.column_names or not _same(old[name], column)}
-    stamp = pa.scalar(context.at, pa.timestamp("us", "UTC"))
-    if "status" in new:
-        blocks = pc.and_(pc.equal(new["status"], "blocked"), pc.not_equal(chunked(old["status"]), "blocked"))
-        new["blocked_at"] = pc.if_else(blocks, stamp, chunked(old["blocked_at"]))
-        new["blocked_reason"] = pc.if_else(blocks, f"import {context.batch_id}", chunked(old["blocked_reason"]))
-    new["version"] = pc.add(chunked(old["version"]), 1)
-    new["applied"] = pa.nulls(len(changed), pa.int64()) if applied is None else applied.take(at)
-    bulk.update_rows(connection, contacts, pa.table({"id": old["id"], **new}), "id")
-
-
-def _same(old: pa.ChunkedArray, new: pa.Array) -> bool:
-    return bool(pc.all(is_same(chunked(old), new)).as_py())

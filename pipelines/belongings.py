@@ -225,6 +225,15 @@ class Said:
     since: datetime
 
 
+def consents_in(cell: str) -> dict[str, str]:
+    """What a clean row says of consent, by channel: `in` or `out`, and perhaps since when; `out` wins.
+
+    >>> consents_in("email:out\x1femail:in\x1fsms:in@5")
+    {'email': 'out', 'sms': 'in@5'}
+    """
+    return dict(part.split(":") for part in sorted(cell.split(SEPARATOR)))
+
+
 def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: datetime) -> list[Said]:
     """What the rows change about consent; `out` is never turned back to `in` by a file.
 
@@ -233,7 +242,7 @@ def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: 
     column = chunked(frame["consents"])
     changes = []
     for at in np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False)).tolist():
-        said = dict(part.split(":") for part in sorted(column[at].as_py().split(SEPARATOR)))
+        said = consents_in(column[at].as_py())
         had = existing.get(at, {})
         everywhere = said.get(EVERY_CHANNEL, "")
         if everywhere.startswith("out") or had.get(EVERY_CHANNEL) == "out":
@@ -247,7 +256,7 @@ def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: 
     return changes
 
 
-def consent_rows(said: list[Said], ids: Longs, context: Context) -> pa.Table:
+def _consent_rows(said: list[Said], ids: Longs, context: Context) -> pa.Table:
     columns = {
         "contact_id": ids[[item.at for item in said]],
         "channel": [item.channel for item in said],
@@ -263,7 +272,7 @@ def consent_rows(said: list[Said], ids: Longs, context: Context) -> pa.Table:
 def _insert_consents(connection: Connection, frame: CleanFrame, ids: Longs, context: Context) -> None:
     said = _consents_said(frame, {}, context.at)
     if said:
-        bulk.insert_rows(connection, consents, consent_rows(said, ids, context))
+        bulk.insert_rows(connection, consents, _consent_rows(said, ids, context))
 
 
 def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diffs: Diffs, context: Context) -> None:
@@ -274,6 +283,6 @@ def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diff
         existing.setdefault(row["position"], {})[row["channel"]] = row["state"]
     said = _consents_said(frame, existing, context.at)
     if said:
-        bulk.replace_rows(connection, consents, consent_rows(said, ids, context))
+        bulk.replace_rows(connection, consents, _consent_rows(said, ids, context))
     for item in said:
         diffs.setdefault(item.at, {})[f"consent.{item.channel}"] = [item.had, item.state]

@@ -60,7 +60,7 @@ class Standing:
 
 @dataclass(slots=True)
 class Context:
-    """What all slices of one batch share.
+    """What all slices of one batch share: `seen` are the contacts that its rows went to, `made` those it created.
 
     `awaited` are the rows, in order, whose fate decides that of later rows; of these `refused` tells the codes of those
     that were, and `passed_over` has those too that were skipped: neither owns a key by what it says.
@@ -79,5 +79,6 @@ class Context:
     fresh: bool = False
     standing: Standing | None = None
     seen: Seen = field(default_factory=Seen)
+    made: Seen = field(default_factory=Seen)
     refused: dict[int, str] = field(default_factory=dict)
     passed_over: set[int] = field(default_factory=set)

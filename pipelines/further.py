@@ -33,7 +33,7 @@ def change_further(
     """Add the keys that the contacts do not have yet, among them phones and e-mails that gave way or came late."""
     ids = decision.contact
     wanted = pa.concat_tables(
-        [_further_keys(frame, decision, ids, context), *_late(frame, decision, ids, merged), _lost(ids, merged)]
+        [_lost(ids, merged), _further_keys(frame, decision, ids, context), *_late(frame, decision, ids, merged)]
     )
     if not wanted.num_rows:
         return

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,7 +31,6 @@ from pipelines.context import Context
 from pipelines.fold import fold_rows
 from pipelines.mapping import ColumnMap, map_columns, require_keys, source_of
 from pipelines.match import row_hashes
-from pipelines.optouts import share_all_opt_outs
 from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
 from pipelines.stage import Progress, Staged, stage_file
 from schemas import memory
@@ -162,17 +160,16 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
             memory.give_back()
             context = _open_context(store, staged, mapping, batch, job, lease)
             tally = Tally({name: getattr(batch, name) for name in OUTCOMES})
-            load_ends = partial(_end_load, store, context, tally, context.fresh or batch.rows_done > 0)
             try:
                 _apply(store, staged, batch, job, lease, context, tally)
             except Cancelled:
-                load_ends()
+                _end_load(store, tally)
                 raise
             noted = merge_notes(store, batch, staged.rows_read)
             _sum_up(tally, staged, noted, language)
             with ThreadPoolExecutor(1, "notes") as aside:
                 written = aside.submit(report_merge_notes, opened, noted, report)
-                load_ends()
+                _end_load(store, tally)
                 written.result()
         finally:
             report.close()
@@ -247,14 +244,12 @@ def _apply(store: Store, staged: Staged, batch: Batch, job: Job, lease: Lease, c
         memory.give_back()
 
 
-def _end_load(store: Store, context: Context, tally: Tally, shares: bool) -> None:
-    """Bring back what a first load does without: indexes, statistics, and the opt-outs of shared addresses."""
+def _end_load(store: Store, tally: Tally) -> None:
+    """Bring back what a first load does without: indexes and statistics."""
     indexes.build_missing(store)
     if tally.counts["created"] >= _FIRST_LOAD and not isinstance(store, Rehearsal):
         with transaction(store) as connection:
             bulk.refresh_statistics(connection, LIVE_KEYS)
-    if shares:
-        share_all_opt_outs(store, context)
 
 
 def _end(store: Store, tally: Tally, batch: Batch, lease: Lease) -> None:
@@ -279,6 +274,8 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         fresh = fresh and roll.last_change(connection) == 0 and not isinstance(store, Rehearsal)
         if fresh:
             indexes.drop_for_first_load(connection)
+    if not fresh:
+        indexes.build_missing(store)
     context = Context(
         batch.id,
         source,
@@ -294,8 +291,6 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
     )
     if batch.rows_done:
         _remember(store, context)
-    if not fresh and indexes.build_missing(store):  # a first load was cut off, and never ended
-        share_all_opt_outs(store, context)
     return context
 
 
@@ -303,6 +298,7 @@ def _remember(store: Store, context: Context) -> None:
     """What an earlier, cut off run of the batch did."""
     with reading(store) as connection:
         context.seen.add(batches.contacts_of(connection, context.batch_id))
+        context.made.add(batches.contacts_of(connection, context.batch_id, "created"))
         refused = batches.outcome_rows(connection, context.batch_id, _PASSED_OVER)
     refused = refused.filter(pa.array(is_among(refused["row"].to_numpy(), context.awaited)))
     rows, places = (refused[name].to_pylist() for name in ("row", "code"))

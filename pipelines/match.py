@@ -89,7 +89,7 @@ def decide(
     if matches.num_rows:
         _mark_held(decision, rows, frame, matches)
         _mark_taken(decision, rows, frame, matches)
-    _mark_shared(decision, rows, frame, shared)
+    _mark_shared(decision, rows, frame, matches, shared)
     return decision
 
 
@@ -165,8 +165,11 @@ def _mark_taken(decision: Decision, rows: Longs, frame: CleanFrame, matches: pa.
             decision.pairs.append((pair[0], int(decision.contact[at]), pair[1], "key_shared"))
 
 
-def _mark_shared(decision: Decision, rows: Longs, frame: CleanFrame, shared: dict[int, set[str]]) -> None:
+def _mark_shared(
+    decision: Decision, rows: Longs, frame: CleanFrame, found: pa.Table, shared: dict[int, set[str]]
+) -> None:
     """Keys that an earlier row of the file owns, unless the row's contact has them already."""
+    has = _keys_had(decision, rows, found) if shared else {}
     for row, keys in shared.items():
         at = int(np.searchsorted(rows, row))
         if at >= len(rows) or rows[at] != row:
@@ -174,4 +177,14 @@ def _mark_shared(decision: Decision, rows: Longs, frame: CleanFrame, shared: dic
         phone, email = frame["phone_match"][at].as_py(), frame["email"][at].as_py()
         decision.phone_taken[at] |= f"phone:{phone}" in keys and not decision.held["phone"][at]
         decision.email_taken[at] |= f"email:{email}" in keys and not decision.held["email"][at]
-        decision.taken_further |= {(row, key) for key in keys if key not in (f"phone:{phone}", f"email:{email}")}
+        keys = keys - has.get(row, set()) - {f"phone:{phone}", f"email:{email}"}
+        decision.taken_further |= {(row, key) for key in keys}
+
+
+def _keys_had(decision: Decision, rows: Longs, found: pa.Table) -> dict[int, set[str]]:
+    """By row, those of its keys that its contact has."""
+    mine = found["contact_id"].to_numpy() == decision.contact[np.searchsorted(rows, found["row"].to_numpy())]
+    had: dict[int, set[str]] = {}
+    for key in found.filter(pa.array(mine)).to_pylist():
+        had.setdefault(key["row"], set()).add(f"{key['kind']}:{key['value']}")
+    return had

@@ -40,7 +40,7 @@ _PARTICLES = frozenset(
     ]
 )
 _CLOSE = 0.93
-RECORD, IS_RECORD = "#", "\x1e"
+RECORD, IS_RECORD = "\x1d", "\x1e"
 """What stands before the number of a record without a name, and behind the name of another record of the same file."""
 _ENDINGS = "aeo"
 """What tells Daniel from Daniela and Luis from Luisa, who are two people."""

@@ -180,6 +180,8 @@ def _remove_kept(engine: Engine, report: UndoReport, context: _Undo, others: _Ot
             lifted += _remove(connection, part, context)
             removed, seen = removed + len(part), roll.last_change(connection)
             if not ids:
+                lifted += undo.drop_opted_out(connection, context.batch_id)
+                undo.drop_pairs(connection, context.batch_id)
                 batches.set_batch(connection, context.batch_id, {"state": "undone"})
                 return replace(report, removed=report.removed + removed, lifted=report.lifted + lifted)
 

@@ -251,8 +251,10 @@ def rejected_rows(connection: Connection, number: int) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def contacts_of(connection: Connection, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def contacts_of(connection: Connection, number: int, outcome: str | None = None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The contacts that rows of a batch went to, those with this outcome."""
     query = select(batch_rows.c.contact_id).where(batch_rows.c.batch_id == number, batch_rows.c.contact_id.is_not(None))
+    query = query.where(batch_rows.c.outcome == outcome) if outcome else query
     return np.unique(np.array(list(connection.execute(query).scalars()), np.int64))
 
 

@@ -121,19 +121,6 @@ def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:
     )
 
 
-def has_opt_outs(connection: Connection) -> bool:
-    return (
-        connection.execute(select(consents.c.contact_id).where(consents.c.state == "out").limit(1)).first() is not None
-    )
-
-
-def shared_keys(connection: Connection, after: str, limit: int) -> list[tuple[str, str]]:
-    """kind and value of phones and e-mails that one contact has and another owns, in order of values after one."""
-    c = contact_keys.c
-    query = select(c.kind, c.value).where(c.value > after, c.role != "owner", c.kind.in_(("phone", "email"))).distinct()
-    return [(kind, value) for kind, value in connection.execute(query.order_by(c.value).limit(limit))]
-
-
 def add_pairs(connection: Connection, pairs: list[dict[str, object]]) -> None:
     """Note pairs for review; those noted before stay as they are."""
     if not pairs:

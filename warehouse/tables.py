@@ -202,6 +202,27 @@ consents = Table(
     comment="state is `in` or `out`; files and CRMs may turn `in` to `out`, only a person the other way.",
 )
 
+opted_out_addresses = Table(
+    "opted_out_addresses",
+    metadata,
+    Column("kind", Key, primary_key=True),
+    Column("value", Key, primary_key=True),
+    Column("channel", String(20), primary_key=True),
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    comment="Phones and e-mails that rows opted out which were not taken, or skipped.",
+    sqlite_with_rowid=False,
+)
+
+opted_out = Table(
+    "opted_out",
+    MetaData(),
+    Column("contact_id", BigInteger),
+    Column("channel", String(20)),
+    comment="A view: who may not be written to on which channel (`all`: on none), as they or another holder of their "
+    "phone or e-mail opted out. Ask this, not `consents`, before anything is sent.",
+)
+
 contact_changes = Table(
     "contact_changes",
     metadata,

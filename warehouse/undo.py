@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, union, update
 
 from schemas.fields import FieldType
 from warehouse.batches import Batch
@@ -22,6 +22,7 @@ from warehouse.tables import (
     contacts,
     custom_fields,
     notes,
+    opted_out_addresses,
 )
 
 _CHUNK = 500
@@ -133,6 +134,18 @@ def set_consent(connection: Connection, contact_id: int, channel: str, change: t
     return connection.execute(statement.returning(c.channel)).first() is not None
 
 
+def drop_opted_out(connection: Connection, batch_id: int) -> int:
+    """Forget the addresses that rows of a batch opted out, which were not taken; how many."""
+    a = opted_out_addresses.c
+    return len(connection.execute(delete(opted_out_addresses).where(a.batch_id == batch_id).returning(a.value)).all())
+
+
+def drop_pairs(connection: Connection, batch_id: int) -> None:
+    """Forget the pairs that a batch put up for review, unless somebody has decided them."""
+    pairs = candidate_pairs.c
+    connection.execute(delete(candidate_pairs).where(pairs.batch_id == batch_id, pairs.state == "open"))
+
+
 def kept_for(connection: Connection, batch_id: int) -> list[int]:
     """The contacts of imports that were taken back, which stayed as rows of this one went to them, and now may go.
 
@@ -142,7 +155,10 @@ def kept_for(connection: Connection, batch_id: int) -> list[int]:
         return []
     undone = select(batches.c.id).where(batches.c.state == "undone")
     rows, change = batch_rows.c, contact_changes.c
-    mine = select(rows.contact_id).where(rows.batch_id == batch_id).distinct().subquery()
+    mine = union(
+        select(rows.contact_id).where(rows.batch_id == batch_id),
+        select(change.contact_id).where(change.batch_id == batch_id),
+    ).subquery()
     made = exists().where(change.contact_id == contacts.c.id, change.operation == "create", change.batch_id.in_(undone))
     others = or_(change.batch_id.is_(None), change.batch_id.not_in(undone))
     touched = exists().where(

@@ -153,10 +153,9 @@ _OUT = "nombre,correo,dado de baja\nJosé García,pepe@example.org,sí\n"
 
 
 def opted_out(store: Roll) -> list[tuple[Any, ...]]:
-    """Who is out on which channel."""
+    """Who may not be written to, and on which channel."""
     return store.rows(
-        "SELECT display_name, s.channel FROM consents s JOIN contacts c ON c.id = contact_id "
-        "WHERE state = 'out' AND deleted_at IS NULL ORDER BY 1, 2"
+        "SELECT display_name, o.channel FROM opted_out o JOIN contacts c ON c.id = contact_id ORDER BY 1, 2"
     )
 
 
@@ -170,19 +169,31 @@ def test_an_opt_out_holds_for_everybody_who_has_the_address(store: Roll, profile
     assert again.updated == again.created == 0
 
 
-def test_an_opt_out_of_a_row_that_is_not_taken_holds_for_the_address_too(store: Roll) -> None:
+def test_an_opt_out_of_a_row_that_is_not_taken_holds_for_the_address_until_that_is_undone(store: Roll) -> None:
     store.import_text(_IN)
 
-    report = store.import_text(_OUT, mode="update")
+    report = store.import_text(_OUT + "José García,pepe@example.org,\n", mode="update")
 
-    assert (report.rejected, opted_out(store)) == (1, [("Tienda Pepe", "email")])
+    assert (report.rejected, opted_out(store)) == (2, [("Tienda Pepe", "email")])
+    assert report.batch_id is not None
+    assert undo_batch(store.engine, report.batch_id, "test", utc_now).lifted == 1
+    assert opted_out(store) == []
+
+
+def test_of_what_rows_that_are_not_taken_say_out_wins(store: Roll) -> None:
+    store.import_text(_IN)
+    both = "nombre,correo,email opt out,email opt in\n"
+
+    store.import_text(f"{both}José García,pepe@example.org,sí,\nJosé García,pepe@example.org,,sí\n", mode="update")
+
+    assert opted_out(store) == [("Tienda Pepe", "email")]
 
 
 def test_who_comes_to_an_address_that_opted_out_is_out_too(store: Roll) -> None:
     store.import_text(_OUT)
     store.import_text(_IN)
 
-    assert opted_out(store) == [("José García", "all"), ("Tienda Pepe", "email")]
+    assert opted_out(store) == [("José García", "all"), ("José García", "email"), ("Tienda Pepe", "email")]
 
 
 def test_do_not_call_holds_for_the_whole_family_and_not_for_their_own_phones(store: Roll) -> None:
@@ -193,14 +204,44 @@ def test_do_not_call_holds_for_the_whole_family_and_not_for_their_own_phones(sto
     assert opted_out(store) == [("Luis Mora", "phone"), ("Rosa Mora", "phone")]
 
 
-def test_what_undo_takes_back_is_taken_back_of_everybody(store: Roll) -> None:
+def test_what_one_says_at_another_address_of_theirs_holds_for_the_phone_they_share(store: Roll) -> None:
+    store.import_text("nombre,teléfono,correo\nLuis Mora,3006100001,\nRosa Mora,3006100001,rosa@example.org\n")
+
+    store.import_text("correo,no llamar\nrosa@example.org,sí\n")
+
+    assert opted_out(store) == [("Luis Mora", "phone"), ("Rosa Mora", "phone")]
+
+
+def test_an_opt_out_that_one_has_of_another_goes_no_further(store: Roll) -> None:
+    store.import_text("nombre,teléfono\nLuis Gil,3006100001 / 3006100002\nEva Paz,3006100002\nAna Mora,3006100001\n")
+
+    store.import_text("nombre,teléfono,no llamar\nAna Mora,3006100001,sí\nEva Paz,3006100002,\n")
+
+    assert opted_out(store) == [("Ana Mora", "phone"), ("Luis Gil", "phone")]
+
+
+def test_undoing_one_of_two_that_say_the_same_lets_nobody_be_written_to(store: Roll) -> None:
     store.import_text(_IN)
-    batch = store.import_text(_OUT).batch_id
-    assert batch is not None
+    first, second = (store.import_text(_OUT).batch_id for _ in range(2))
+    assert first is not None
+    assert second is not None
 
-    report = undo_batch(store.engine, batch, "test", utc_now)
+    undo_batch(store.engine, second, "test", utc_now)
+    assert ("Tienda Pepe", "email") in opted_out(store)
+    undo_batch(store.engine, first, "test", utc_now)
 
-    assert (report.removed, report.restored, opted_out(store)) == (1, 1, [])
+    assert opted_out(store) == []
+
+
+def test_a_phone_that_undo_gives_back_is_out_where_another_holder_of_it_opted_out_meanwhile(store: Roll) -> None:
+    store.import_text("id externo,nombre,telefono\n1,Luis,3001112222\n")
+    moved = store.import_text("id externo,nombre,telefono\n1,Luis,3001113333\n").batch_id
+    store.import_text("nombre,telefono,no llamar\nAna,3001112222,sí\n")
+    assert moved is not None
+
+    undo_batch(store.engine, moved, "test", utc_now)
+
+    assert opted_out(store) == [("Ana", "phone"), ("Luis", "phone")]
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked", "first load"])
@@ -212,5 +253,16 @@ def test_in_one_file_too(store: Roll, monkeypatch: pytest.MonkeyPatch, late: boo
         "Rita,y@example.org,\n"
     )
 
-    assert [name for name, channel in opted_out(store) if channel == "email"] == ["Ana", "Luis"]
-    assert ("Pedro", "all") in opted_out(store) or ("Pedro", "email") in opted_out(store)
+    assert [name for name, channel in opted_out(store) if channel == "email"] == ["Ana", "Luis", "Pedro"]
+    assert "Rita" not in str(opted_out(store))
+
+
+@pytest.mark.parametrize("rows", ["Ana,3001112222,sí\n", "Ana,3001112222,\nAna,3001112222,sí\n"], ids=["one", "two"])
+def test_a_file_with_opt_outs_makes_no_more_contacts_when_it_comes_again(store: Roll, rows: str) -> None:
+    store.import_text("nombre,telefono\nAna,3001112222\n", duplicates="create")
+    text = f"nombre,telefono,no llamar\n{rows}"
+    store.import_text(text, duplicates="create")
+
+    again = store.import_text(text, duplicates="create")
+
+    assert again.created == 0

@@ -269,11 +269,7 @@ def test_a_cancelled_import_by_hand_that_nobody_works_on_ends_at_once(
     assert (again.status, again.created, again.unchanged, again.rejected) == ("imported", 5, 1, 1)
 
 
-_SHARED = "nombre,celular,opt_out\nAna,+573001234567,\nEva,+573001234567,si\nLuz,+573007654321,\n"
-_OUT = "SELECT count(DISTINCT contact_id) FROM consents WHERE state = 'out'"
-
-
-def test_a_first_load_that_is_stopped_shares_its_opt_outs_all_the_same(
+def test_a_first_load_that_is_stopped_leaves_every_index(
     roll: Roll, slices: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slices(2)
@@ -282,28 +278,9 @@ def test_a_first_load_that_is_stopped_shares_its_opt_outs_all_the_same(
     # between two slices, where the import holds no lock
     monkeypatch.setattr(imports._Sizes, "took", lambda *_: next(cancels, lambda: None)())
 
-    report = roll.import_text(_SHARED)
+    report = roll.import_text("correo\nana@example.org\neva@example.org\nluz@example.org\n")
 
     assert (report.status, report.rows) == ("rejected", 2)
-    assert roll.one(_OUT) == 2
-    assert indexes.missing(roll.engine) == ()
-
-
-def test_a_first_load_that_nobody_ended_is_ended_by_the_next_import(
-    roll: Roll, slices: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slices(2)
-    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)  # likewise
-    path = roll.folder / "a.csv"
-    path.write_text(_SHARED, "utf-8")
-    job = Job(path, "a.csv", Profile(), roll.folder / "report.csv")
-    with pytest.raises(Died):
-        import_by_hand(roll.engine, job, new_lease(1, _dies_after_rows(roll, 2)), "ana")
-    assert roll.one(_OUT) == 1
-
-    roll.import_text("correo\nluz@example.org\n")
-
-    assert roll.one(_OUT) == 2
     assert indexes.missing(roll.engine) == ()
 
 
