@@ -224,7 +224,7 @@ def _records(lines: Iterator[str], dialect: Dialect, width: int) -> Iterator[tup
             code = "quote_inside" if closed and len(kept.lines) == 1 else "quote_unclosed"
             for place, line in enumerate(kept.lines):
                 whole = _whole_record(line, dialect, width) if place and closed else None
-                yield (whole, None) if whole else (next(dialect.reader(iter([line]), strict=False)), code)
+                yield (whole, None) if whole else (line.rstrip("\r\n").split(dialect.delimiter), code)
 
 
 def _whole_record(line: str, dialect: Dialect, width: int) -> list[str] | None:

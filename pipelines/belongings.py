@@ -21,6 +21,8 @@ from schemas.profiles import Duplicates
 from warehouse import bulk, roll
 from warehouse.tables import EPOCH, consents, contact_tags, contact_values, notes
 
+CONSENT_GIVEN = "consent_given."
+"""Before a channel, in history: when, where and by which batch the consent was given that gave way."""
 _TEXT = pa.string()
 
 
@@ -278,11 +280,15 @@ def _insert_consents(connection: Connection, frame: CleanFrame, ids: Longs, cont
 def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diffs: Diffs, context: Context) -> None:
     if frame["consents"].null_count == frame.num_rows:
         return
+    standing = {(row["position"], row["channel"]): row for row in roll.slice_consents(connection).to_pylist()}
     existing: dict[int, dict[str, str]] = {}
-    for row in roll.slice_consents(connection).to_pylist():
-        existing.setdefault(row["position"], {})[row["channel"]] = row["state"]
+    for (at, channel), row in standing.items():
+        existing.setdefault(at, {})[channel] = row["state"]
     said = _consents_said(frame, existing, context.at)
     if said:
         bulk.replace_rows(connection, consents, _consent_rows(said, ids, context))
     for item in said:
-        diffs.setdefault(item.at, {})[f"consent.{item.channel}"] = [item.had, item.state]
+        diff = diffs.setdefault(item.at, {})
+        diff[f"consent.{item.channel}"] = [item.had, item.state]
+        if row := standing.get((item.at, item.channel)):
+            diff[f"{CONSENT_GIVEN}{item.channel}"] = [[row["at"].isoformat(), row["source"], row["batch_id"]], None]

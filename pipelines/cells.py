@@ -27,7 +27,7 @@ _PLAIN = ("company", "city", "country", "photo_url", "language")
 _ADDRESS = ("street", "address", "postal_code", "region")
 _GMT = re.compile(r"\((?:GMT|UTC)\s*([+\-\N{MINUS SIGN}]?\d{1,2})(?::00)?\)")
 _MOST_HOURS = 12
-_TOTAL = r"(?i)^(sub ?-?|grand )?total(es)?( general(es)?| geral)?\W*$"
+_TOTAL = r"(?i)^(sub ?-?|grand )?total(es)?( general(es)?| geral)?[\W\d]*$"
 _NAMES = ("first_name", "last_name", "display_name")
 _NAME_PARTS = {"first_name": ("first_name", "middle_name"), "last_name": ("last_name", "second_last_name")}
 
@@ -93,7 +93,7 @@ def read_cells(block: Block) -> None:
     _clear(block)
     for key in _PLAIN:
         block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
-    ids = [_no_totals(without_blanks(normalise_texts(cells))) for cells in block.cells("external_id")]
+    ids = [_plain_ids(without_blanks(normalise_texts(cells))) for cells in block.cells("external_id")]
     if source_of(block.mapping, block.profile) == "salesforce":
         ids = [_long_ids(column) for column in ids]
     block.columns["external_id"] = first(ids, block.count)
@@ -111,8 +111,10 @@ def read_cells(block: Block) -> None:
         _custom(block, key, kind)
 
 
-def _no_totals(column: pa.Array) -> pa.Array:
-    """`TOTAL` below a column of ids is nobody's."""
+def _plain_ids(column: pa.Array) -> pa.Array:
+    """Without the apostrophe that keeps a number a text in a spreadsheet; `TOTAL` below a column is nobody's."""
+    if holds(text_bytes(column), b"'"):
+        column = pc.replace_substring_regex(column, r"^'(\d)", r"\1")
     if not holds(text_bytes(column), b"otal", b"OTAL"):
         return column
     return pc.if_else(pc.match_substring_regex(column, _TOTAL).fill_null(False), _NULL, column)

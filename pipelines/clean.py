@@ -1,5 +1,6 @@
 """A raw block to clean rows: normalise column by column, let pandera judge, and say what was not taken and why."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,18 +12,21 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from pipelines.cells import NOTES, Block, read_cells
-from pipelines.columns import Longs, chunked
+from pipelines.columns import Longs, chunked, holds
 from pipelines.mapping import ColumnMap
 from pipelines.phones import match_form
 from pipelines.reach import promote, read_emails, read_phones
+from schemas.codes import DAMAGED
 from schemas.contacts import KEYS, MULTIPLE, contact_schema
 from schemas.fields import CUSTOM, FIELDS, FieldType
-from schemas.frames import CELL_ERROR, NO_TEXT, PROBLEM, ROW, CleanFrame, RawFrame, text_bytes
+from schemas.frames import CELL_ERROR, NO_TEXT, PROBLEM, REPORT_COLUMNS, ROW, CleanFrame, RawFrame, text_bytes
 from schemas.profiles import Profile
 from schemas.settings import Settings
 
 _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
+_TWICE = re.compile("[ÂÃ][\x80-\xbf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
+"""A character of two bytes in UTF-8 whose bytes were each read as one of Windows-1252."""
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ def clean_block(raw: RawFrame, mapping: ColumnMap, profile: Profile) -> Cleaned:
     """Clean a block; every row of it is either in the frame or rejected."""
     broken, notes = _broken_rows(raw, mapping)
     block = Block(raw.filter(pc.invert(broken)) if pc.any(broken).as_py() else raw, mapping, profile)
-    error_notes = _without_cell_errors(block)
+    error_notes = pa.concat_tables([_without_cell_errors(block), _without_double_encoding(block)])
     read_cells(block)
     read_phones(block)
     read_emails(block)
@@ -67,6 +71,7 @@ def _broken_rows(raw: RawFrame, mapping: ColumnMap) -> tuple[pa.Array, pa.Table]
     for index in keys[:1]:
         repeats = pc.equal(pc.utf8_trim_whitespace(chunked(raw[f"c{index}"])), mapping.header[index].strip())
         problem = pc.if_else(pc.and_(repeats, pc.is_null(problem)), "repeated_header", problem)
+    problem = _unmended(problem, raw, mapping)
     problem = _with_marks(problem, raw, mapping)
     broken = pc.is_valid(problem)
     rows = raw.filter(broken)
@@ -84,12 +89,27 @@ def _broken_rows(raw: RawFrame, mapping: ColumnMap) -> tuple[pa.Array, pa.Table]
     return broken, notes
 
 
+def _unmended(problem: pa.Array, raw: RawFrame, mapping: ColumnMap) -> pa.Array:
+    """Rows of a row report that still stand as they were refused, damaged as a whole: no cell is trusted."""
+    names = [name.strip() for name in mapping.header]
+    if not set(REPORT_COLUMNS) <= set(names):
+        return problem
+    code, said = (chunked(raw[f"c{names.index(name)}"]) for name in ("_code", "_value"))
+    own = [f"c{at}" for at, name in enumerate(names) if name not in REPORT_COLUMNS]
+    same = pc.equal(_row_text(raw.select([ROW, *own, PROBLEM])), said)
+    hit = pc.and_(pc.and_(pc.is_in(code, pa.array(DAMAGED)), same), pc.is_null(problem))
+    return pc.if_else(hit, code, problem)
+
+
 def _with_marks(problem: pa.Array, raw: RawFrame, mapping: ColumnMap) -> pa.Array:
-    """Rows with bytes that are no text, or with NUL, in a cell that is taken."""
+    """Rows with bytes that are no text (U+FFFD in a row report), or with NUL, in a cell that is taken."""
+    marks = [("bad_encoding", NO_TEXT), ("control_character", "\0")]
+    if "_code" in mapping.header:
+        marks.append(("bad_encoding", "\ufffd"))
     for index, target in enumerate(mapping.targets):
         column = chunked(raw[f"c{index}"])
         text = text_bytes(column) if target else b""
-        for code, mark in (("bad_encoding", NO_TEXT), ("control_character", "\0")):
+        for code, mark in marks:
             if mark.encode() in text:
                 hit = pc.and_(pc.match_substring(column, mark), pc.is_null(problem)).fill_null(False)
                 problem = pc.if_else(hit, code, problem)
@@ -115,6 +135,46 @@ def _without_cell_errors(block: Block) -> pa.Table:
         notes.append(pa.table(columns, NOTES))
         block.raw = block.raw.set_column(index + 1, f"c{index}", pc.if_else(hit, "", column))
     return pa.concat_tables(notes)
+
+
+def _without_double_encoding(block: Block) -> pa.Table:
+    """Read cells such as `JosÃ©` as what they were before somebody encoded them twice, with a note for each."""
+    notes = [NOTES.empty_table()]
+    for index, target in enumerate(block.mapping.targets):
+        column = chunked(block.raw[f"c{index}"])
+        if target is None or not holds(text_bytes(column), "Ã".encode(), "Â".encode()):
+            continue
+        plain = pa.array([decoded_once(text) for text in column.to_pylist()], _TEXT)
+        hit = pc.not_equal(plain, column)
+        count = pc.sum(hit).as_py() or 0
+        columns = {
+            "row": chunked(block.raw[ROW]).filter(hit),
+            "code": ["double_encoded"] * count,
+            "field": [block.mapping.header[index]] * count,
+            "value": pc.utf8_slice_codeunits(column.filter(hit), 0, 200),
+        }
+        notes.append(pa.table(columns, NOTES))
+        block.raw = block.raw.set_column(index + 1, f"c{index}", plain)
+    return pa.concat_tables(notes)
+
+
+def decoded_once(text: str) -> str:
+    """A text that is UTF-8 read as Windows-1252 as it was meant; any other as it is.
+
+    >>> decoded_once("JosÃ© PeÃ±a"), decoded_once("JoÃO"), decoded_once("Ángel")
+    ('José Peña', 'JoÃO', 'Ángel')
+    """
+    if not _TWICE.search(text):
+        return text
+    try:
+        return b"".join(_byte_of(char) for char in text).decode()
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return text
+
+
+def _byte_of(char: str) -> bytes:
+    """The byte that was read as this character: Windows-1252 leaves five of them to Latin-1."""
+    return char.encode("latin-1" if char < "\xa0" else "cp1252")
 
 
 def _row_text(rows: pa.Table) -> pa.Array:

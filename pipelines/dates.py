@@ -26,10 +26,21 @@ _MONTHS = (
     "|noviembre november novembro nov|diciembre december dezembro dic dec dez"
 )
 _MONTH_OF = {name: month for month, names in enumerate(_MONTHS.split("|"), 1) for name in names.split()}
-_NAMED = re.compile(
-    r"(\d{1,2})(?:\s+de\s+|[-/. ]+)([a-z]{3,10})\.?(?:\s+del?\s+|[-/., ]+)(\d{4}|\d{2})\b(.*)", re.DOTALL
+_ORDINAL = r"(?:st|nd|rd|th|[º°]|er|ro|o\b)?"
+_WEEKDAY = (
+    r"(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|(?:segunda|terca|quarta|quinta|sexta)(?:[- ]feira)?)"
 )
-_NAMED_FIRST = re.compile(r"([a-z]{3,10})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})\b(.*)", re.DOTALL)
+_NAMED = re.compile(
+    rf"(?:{_WEEKDAY},? )?(\d{{1,2}}){_ORDINAL}(?:\s+de\s+|[-/. ]+)([a-z]{{3,10}})\.?(?:\s+del?\s+|[-/., ]+)"
+    r"([1-9]\d{3}|\d{2})\b(.*)",
+    re.DOTALL,
+)
+_NAMED_FIRST = re.compile(
+    rf"(?:{_WEEKDAY},? )?([a-z]{{3,10}})\.?[-/. ](\d{{1,2}}){_ORDINAL}(?:,? |[-/.]| del? )([1-9]\d{{3}})\b(.*)",
+    re.DOTALL,
+)
+_YEAR_FIRST = re.compile(r"([1-9]\d{3})[-/. ]([a-z]{3,10})[-/. ](\d{1,2})\b(.*)", re.DOTALL)
 
 
 def normalise_dates(column: pa.Array, order: str | None, zone: str) -> Normalised:
@@ -59,7 +70,9 @@ def _read(text: str | None, order: str | None, zone: str) -> tuple[datetime | No
         return None, None
     match = _PARTS.fullmatch(text)
     if not match and (numbers := _with_numbers(text)):
-        match, order = _PARTS.fullmatch(numbers), "dmy"
+        match = _PARTS.fullmatch(numbers)
+        two_years = match is not None and len(match.group(1)) == len(match.group(3)) == 2
+        order = "ymd" if order == "ymd" and two_years else "dmy"
     if not match:
         return None, "date_invalid"
     days = _days([int(part) for part in match.group(1, 2, 3)], match.group(1), match.group(3), order)
@@ -76,12 +89,16 @@ def _with_numbers(text: str) -> str | None:
 
     >>> _with_numbers("12 de marzo de 2022"), _with_numbers("01-ene-23 10:30"), _with_numbers("March 12, 2022")
     ('12-3-2022', '01-1-23 10:30', '12-3-2022')
+    >>> _with_numbers("jueves, 5 de marzo de 2026"), _with_numbers("2022-ene-05"), _with_numbers("1º de marzo de 2022")
+    ('5-3-2026', '05-1-2022', '1-3-2022')
     """
     form = folded(text)
     if match := _NAMED.fullmatch(form):
         day, word, year, rest = match.groups()
     elif match := _NAMED_FIRST.fullmatch(form):
         word, day, year, rest = match.groups()
+    elif match := _YEAR_FIRST.fullmatch(form):
+        year, word, day, rest = match.groups()
     else:
         return None
     month = _MONTH_OF.get(word)

@@ -16,9 +16,16 @@ from schemas.layouts import Layout, recognise
 from schemas.profiles import Profile
 from schemas.refusals import NeedsAnswer
 
+_NUMBERED = re.compile(
+    r"\b(dni|cui[tl]|ru[tcn]|nit|cpf|cnpj|cedula|curp|rfc|nif|nie|cif|documento|document|pasaporte|passport|tax|vat|fax"
+    r"|identificacion|id|order|pedido|orden|factura|invoice|total|monto|importe|precio|price|amount|valor|saldo|codigo|code"
+    r"|sku|serie|cuenta|account|folio|ticket|referencia|reference)\b"
+)
+"""Columns of numbers that look like phones and are none."""
 _DESCRIBES = re.compile(r".+ \d+ (label|type)")
 """Columns that say of what kind the value beside them is."""
 KEY_TARGETS = ("phone", "email", "external_id")
+_CUSTOMER = ("cliente", "customer", "nombre cliente", "nombre del cliente", "customer name", "account name")
 _WHOLE_OR_FIRST = ("nombre", "nome", "nombre s")
 _ONE_EACH = ("display_name", "first_name", "last_name", "company", "city", "country", "language", "channel")
 _SPANISH = frozenset(
@@ -67,6 +74,17 @@ class ColumnMap:
         found = [index for index, name in enumerate(self.targets) if name == target]
         return sorted(found, key=lambda index: phone_rank(self.header[index])) if target == "phone" else found
 
+    @property
+    def doubles(self) -> dict[int, list[int]]:
+        """Columns whose cells count only where those of earlier columns are blank, with these columns."""
+        return {
+            at: found[:place]
+            for target in (*_ONE_EACH, *(f"{CUSTOM}{key}" for key in self.custom))
+            for found in [self.columns_of(target)]
+            for place, at in enumerate(found)
+            if place
+        }
+
     def header_of(self, target: str) -> str:
         found = self.columns_of(target)
         return self.header[found[0]] if found else target
@@ -97,7 +115,8 @@ def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, Fie
     by_form = {header_form(name): target for name, target in profile.columns.items()}
     said = [profile.columns.get(name) or by_form.get(header_form(name)) for name in header]
     targets = [_target(name, own, profile, layout, known) for name, own in zip(header, said, strict=True)]
-    targets = _without_repeats(header, _with_whole_names(header, targets, said, layout), said)
+    targets = _with_companies(header, _with_whole_names(header, targets, said, layout), said)
+    targets = _without_repeats(header, targets, said)
     chosen = {target.removeprefix(CUSTOM) for target in targets if target and target.startswith(CUSTOM)}
     custom: dict[str, FieldType] = {key: known.get(key) or profile.custom_fields.get(key, "text") for key in chosen}
     unknown = frozenset(
@@ -120,6 +139,20 @@ def _with_whole_names(
     return [
         "display_name" if target == "first_name" and not own and header_form(name) in _WHOLE_OR_FIRST else target
         for name, target, own in zip(header, targets, said, strict=True)
+    ]
+
+
+def _with_companies(
+    header: Sequence[str], targets: Sequence[str | None], said: Sequence[str | None]
+) -> list[str | None]:
+    """`Cliente` beside `Contacto` is the company whose contact this is, unless somebody said otherwise."""
+    forms = [header_form(name) for name in header]
+    names = [form for form, target in zip(forms, targets, strict=True) if target == "display_name"]
+    if "company" in targets or not any(form in _CUSTOMER for form in names) or all(form in _CUSTOMER for form in names):
+        return list(targets)
+    return [
+        "company" if target == "display_name" and not own and form in _CUSTOMER else target
+        for form, target, own in zip(forms, targets, said, strict=True)
     ]
 
 
@@ -207,16 +240,14 @@ def propose(
 def _by_content(name: str, cells: list[str], profile: Profile) -> tuple[str, Reason]:
     if not cells:
         return IGNORE, "empty"
+    if _NUMBERED.search(header_form(name)):
+        return f"{CUSTOM}{custom_key(name)}", "other"
     column = pa.array(cells[:500])
     emails = normalise_emails(column)
     if _share(emails.problem) > 0.7:
         return "email", "emails"
     phones = normalise_phones(column, profile.default_country)
-    if (
-        "fax" not in header_form(name)
-        and _share(phones.problem) > 0.7
-        and sum(len(re.sub(r"\D", "", cell)) >= 8 for cell in cells) > len(cells) * 0.7
-    ):
+    if _share(phones.problem) > 0.7 and sum(len(re.sub(r"\D", "", cell)) >= 8 for cell in cells) > len(cells) * 0.7:
         return "phone", "phones"
     words = [cell for cell in cells if re.fullmatch(r"[^\d@_/\\]{2,80}", cell)]
     distinct = len(set(cells)) / len(cells)

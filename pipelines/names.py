@@ -59,12 +59,17 @@ def is_fuller(one: str | None, other: str | None) -> bool:
     (True, False)
     >>> is_fuller("Juan Pérez Gil", "Sr. Juan Perez"), is_fuller("Ana", "Ana María"), is_fuller("Jose", "José")
     (True, False, False)
+
+    Of two that each say more than the other, the one that has a whole word where the other has its initial:
+
+    >>> is_fuller("Juan", "J. Pérez"), is_fuller("J. Pérez", "Juan")
+    (True, False)
     """
     if not one or not other:
         return bool(one)
     before, after = (_tokens(folded(name)) for name in (one, other))
     if set(after) != set(before):
-        return set(after) < set(before) or _shortens(after, before)
+        return set(after) < set(before) or _shortens(after, before) or _has_initial_of(after, before)
     return len(other.split()) != len(one.split()) or len(other.encode()) <= len(one.encode())
 
 
@@ -79,6 +84,12 @@ def _shortens(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
             return False
         left.remove(whole)
     return True
+
+
+def _has_initial_of(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether a word of the other stands in the first as an initial only."""
+    whole = [word for word in other if len(word) > 1 and word not in one]
+    return any(len(word) == 1 and word not in other and any(w.startswith(word) for w in whole) for word in one)
 
 
 def folded(name: str) -> str:

@@ -24,7 +24,7 @@ _NUMBER = r"(?:\d[^\d,;|/\n]{0,3}){7,}"
 _SEVEN = r"\D{0,20}(?:\d\D{0,3}){7,}"
 _MOBILE = r"(?i)mobile|m[oó]vil|cell|celular|handy|whatsapp|iphone"
 _EXTENSION = r"(?i)\d\W*(?:ext(?:ensi[oó]n)?|x|anexo|int|#)\W{0,3}\d{1,7}\W*$"
-_WHATSAPP_ID = r"^\s*\+?(\d{8,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)\s*$"
+_WHATSAPP_ID = r"(?i)\+?(\d{8,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)"
 """As exports of chats have it: the number in full."""
 _SHORTEST_TWO = 15
 """As long as the shortest cell that holds two phones or e-mails with nothing but a space between them."""
@@ -39,6 +39,7 @@ class _Kind:
     read: Callable[[Block, pa.Array], Normalised]
     marks: tuple[bytes, ...]
     packed: str
+    undress: Callable[[pa.Array], pa.Array]
     split: re.Pattern[str]
     is_one: re.Pattern[str]
 
@@ -57,21 +58,66 @@ def _note_extensions(block: Block, at: int) -> None:
         note_cells(block, pc.if_else(hit.fill_null(False), "phone_extension", _NULL), raw, block.mapping.header[at])
 
 
+def _plain_phones(raw: pa.Array) -> pa.Array:
+    """Without what is written around phones: ids of WhatsApp, whose they are, when to call."""
+    text = text_bytes(raw)
+    if holds(text, b"@"):
+        raw = pc.replace_substring_regex(raw, _WHATSAPP_ID, r"+\1")
+    if holds(text, b"("):
+        raw = pc.replace_substring_regex(raw, r"\([^()0-9]*\p{L}[^()0-9]*\)", "")
+    return raw
+
+
+def _plain_emails(raw: pa.Array) -> pa.Array:
+    """Without what is written around addresses: `(trabajo)`, `Correo:`, a full stop."""
+    text = text_bytes(raw)
+    if holds(text, b"("):
+        raw = pc.replace_substring_regex(raw, r"\s*\([^()@]*\)", "")
+    if holds(text, b":"):
+        raw = pc.replace_substring_regex(raw, r"(?i)^\s*(?:smtp|e-?mail|correo|mail)\s*:\s*", "")
+    return pc.replace_substring_regex(raw, r"\.+\s*$", "") if holds(text, b".") else raw
+
+
 def read_emails(block: Block) -> None:
     _read(block, _EMAILS)
 
 
 def _phone_column(block: Block, raw: pa.Array) -> Normalised:
-    """A column of phones: in the country its own column names, else the profile's, else the contact's country."""
-    if holds(text_bytes(raw), b"@c.us", b"@s.whatsapp.net"):
-        raw = pc.replace_substring_regex(raw, _WHATSAPP_ID, r"+\1")
-    result = normalise_phones(raw, block.profile.default_country, valid_only=block.profile.phones == "valid")
+    """A column of phones, behind the area code of the row where a number is good with it."""
+    found = _in_its_country(block, raw, valid_only=block.profile.phones == "valid")
+    areas = block.cells("phone_area")
+    if not areas:
+        return found
+    hit = pc.and_(_is_local(raw), pc.match_substring_regex(areas[0], r"\d"))
+    whole = pc.binary_join_element_wise(areas[0].filter(hit), raw.filter(hit), " ")
+    again = _in_its_country(Block(block.raw.filter(hit), block.mapping, block.profile), whole, valid_only=True)
+    return _better(found, hit, again)
+
+
+def _in_its_country(block: Block, raw: pa.Array, *, valid_only: bool) -> Normalised:
+    """In the country that a column names; else in the contact's, where it is a number there; else in the profile's.
+
+    People keep their phones when they move.
+    """
+    result = normalise_phones(raw, block.profile.default_country, valid_only=valid_only)
     result = _own_prefix(block, raw, result)
     if not block.cells("phone_country", "country"):
         return result
-    local = pc.invert(pc.match_substring_regex(pc.utf8_trim_whitespace(raw), _LOCAL))
-    result = _in_countries(block, raw, result, "phone_country", local)
-    return _in_countries(block, raw, result, "country", pc.and_(local, pc.is_valid(result.problem)))
+    result = _in_countries(block, raw, result, "country", valid_only=valid_only)
+    return _in_countries(block, raw, result, "phone_country", valid_only=valid_only)
+
+
+def _is_local(raw: pa.Array) -> pa.Array:
+    """Numbers that do not say their country."""
+    return pc.invert(pc.match_substring_regex(pc.utf8_trim_whitespace(raw), _LOCAL))
+
+
+def _better(one: Normalised, where: pa.Array, other: Normalised) -> Normalised:
+    """The column with the marked cells as the other has them, where they are good there."""
+    good = pc.and_(pc.is_valid(other.value), pc.is_null(other.problem))
+    parts = ((one.value, other.value), (one.problem, other.problem))
+    kept = (pc.if_else(good, new, old.filter(where)) for old, new in parts)
+    return Normalised(*(pc.replace_with_mask(old, where, new) for (old, _), new in zip(parts, kept, strict=True)))
 
 
 def _own_prefix(block: Block, raw: pa.Array, result: Normalised) -> Normalised:
@@ -94,34 +140,34 @@ def _own_prefix(block: Block, raw: pa.Array, result: Normalised) -> Normalised:
     return Normalised(value, pc.replace_with_mask(result.problem, hit, again.problem))
 
 
-def _in_countries(block: Block, raw: pa.Array, result: Normalised, target: str, where: pa.Array) -> Normalised:
-    """Read the marked cells again in the country that another column of the row names."""
+def _in_countries(block: Block, raw: pa.Array, result: Normalised, target: str, *, valid_only: bool) -> Normalised:
+    """Read local numbers again in the country that another column of the row names, where it is not the profile's."""
     cells = block.cells(target)
-    if not cells or not pc.any(where).as_py():
+    if not cells:
         return result
     encoded = pc.dictionary_encode(cells[0])
-    by_name = not block.profile.default_country
-    regions = pa.array([_region(text, by_name) for text in encoded.dictionary.to_pylist()], _TEXT)
-    regions = regions.take(encoded.indices)
-    value, problem = result.value, result.problem
+    regions = pa.array([_region(text) for text in encoded.dictionary.to_pylist()], _TEXT).take(encoded.indices)
+    where = pc.and_(_is_local(raw), pc.not_equal(regions, block.profile.default_country or "")).fill_null(False)
     for region in pc.unique(regions.filter(where)).to_pylist():
-        if region:
-            mask = pc.and_(where, pc.equal(regions, region)).fill_null(False)
-            part = normalise_phones(raw.filter(mask), region, valid_only=block.profile.phones == "valid")
-            value = pc.replace_with_mask(value, mask, part.value)
-            problem = pc.replace_with_mask(problem, mask, part.problem)
-    return Normalised(value, problem)
+        mask = pc.and_(where, pc.equal(regions, region)).fill_null(False)
+        part = normalise_phones(raw.filter(mask), region, valid_only=valid_only)
+        if target == "phone_country" or not block.profile.default_country:
+            columns = ((result.value, part.value), (result.problem, part.problem))
+            result = Normalised(*(pc.replace_with_mask(old, mask, new) for old, new in columns))
+        else:
+            result = _better(result, mask, part)
+    return result
 
 
-def _region(text: str, by_name: bool) -> str | None:
-    """The country of a calling code or of two letters; of a name where no country is set for all."""
+def _region(text: str) -> str | None:
+    """The country of a calling code, of two letters or of a name."""
     code = text.strip().lstrip("+").lstrip("0")
     if code.isdigit() and len(code) <= 3:
         found = str(phonenumbers.region_code_for_country_code(int(code)))
         return found if found not in ("ZZ", "001") else None
     if code.upper() in phonenumbers.SUPPORTED_REGIONS:
         return code.upper()
-    return region_named(text) if by_name else None
+    return region_named(text)
 
 
 def _read(block: Block, kind: _Kind) -> None:
@@ -130,7 +176,7 @@ def _read(block: Block, kind: _Kind) -> None:
     if not columns:
         block.columns[kind.key] = pa.nulls(block.count, _TEXT)
         return
-    raws = [_without_faxes(block, at) for at in columns]
+    raws = [kind.undress(_without_faxes(block, at)) for at in columns]
     found = [kind.read(block, raw) for raw in raws]
     packed = [_packed_cells(raw, kind) for raw in raws]
     if len(columns) == 1 and not len(packed[0]):
@@ -265,6 +311,7 @@ _PHONES = _Kind(
     _phone_column,
     (b";", b"|", b":::", b"/", b",", b"\n"),
     rf"[;|]|:::|{_NUMBER}\W{{0,3}}(?:[,/\n]|\s(?:-|y|o|or|and|e|ou)\s){_SEVEN}|\d{{8,}}\s+\+?\d{{8,}}",
+    _plain_phones,
     re.compile(r"[;|,/\n]|:::|\s-\s|\s(?:y|o|or|and|e|ou)\s|(?<=\d{8})\s+(?=\+?\d{8})"),
     re.compile(r"^(?!\W*(?:ext|x|int|anexo)\b).*\d"),
 )
@@ -273,7 +320,8 @@ _EMAILS = _Kind(
     "more_emails",
     lambda block, raw: normalise_emails(raw),
     (b";", b"|", b":::", b"/", b",", b"\n"),
-    r"[;|]|:::|\s/\s|[,\n].*@|@\S+\s+[^\s@<>]+@",
-    re.compile(r"[;|,\n]|:::|\s/\s|(?<=\S)\s+(?=[^\s@<>]+@)"),
-    re.compile(r"@|\w\.\w"),
+    r"[;|]|:::|\s/\s|[,\n].*@|@\S+\s*,|@\S+\s+(?:(?:y|e|and|o|or)\s+)?[^\s@<>]+@",
+    _plain_emails,
+    re.compile(r"[;|,\n]|:::|\s/\s|\s(?:y|e|and|o|or)\s|(?<=\S)\s+(?=[^\s@<>]+@)"),
+    re.compile(r"\w\w"),
 )

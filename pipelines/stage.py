@@ -124,6 +124,7 @@ def stage_file(
             codes.append(_last_codes(cleaned.notes, cleaned.rejected))
             warned.append(np.setdiff1d(cleaned.notes["row"].to_numpy(), cleaned.rejected))
             filled |= {at for at in mapping.unknown - filled if _has_text(raw, at)}
+            filled |= {at for at, before in mapping.doubles.items() if at not in filled and _loses(raw, at, before)}
             if keep_values:
                 staged.values += _values(raw, opened.header, cleaned.rejected)
             if cleaned.frame.num_rows:
@@ -143,6 +144,14 @@ def stage_file(
 
 def _has_text(raw: RawFrame, at: int) -> bool:
     return bool(text_bytes(chunked(raw[f"c{at}"])).strip())
+
+
+def _loses(raw: RawFrame, at: int, before: list[int]) -> bool:
+    """Whether a column says something in rows where an earlier one of the same field says something else."""
+    own, *others = (pc.utf8_trim_whitespace(chunked(raw[f"c{place}"])) for place in (at, *before))
+    first = pc.coalesce(*(pc.if_else(pc.equal(other, ""), pa.scalar(None, other.type), other) for other in others))
+    lost = pc.and_(pc.not_equal(own, first), pc.not_equal(own, ""))
+    return bool(pc.any(lost).as_py())
 
 
 def _cleaned(opened: Opened, mapping: ColumnMap, profile: Profile) -> Iterator[tuple[RawFrame, Cleaned]]:

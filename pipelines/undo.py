@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Engine
 
-from pipelines.belongings import slot_of
+from pipelines.belongings import CONSENT_GIVEN, slot_of
 from pipelines.imports import Clock
 from pipelines.keys import key_form
 from pipelines.texts import search_text
@@ -25,6 +25,7 @@ _PROTECTS = {"consent": "out", "status": "blocked"}
 """What of a field keeps a person from being written to."""
 _GATHERED = ("tags", "note")
 """What several imports add to; each takes its own away."""
+_CONSENT = "consent."
 _SEARCHED = ("display_name", "phone", "email")
 _FORMS = {"phone": "phone_match", "email": "email_match"}
 
@@ -197,7 +198,9 @@ def _restore(
     values: dict[str, Any] = {}
     standing: set[str] = set()
     for name, (old, new) in diff.items():
-        if name == "keys" or (name in touched and name not in _GATHERED):
+        if name.startswith(CONSENT_GIVEN):
+            standing.add(name)
+        if name == "keys" or name in standing or (name in touched and name not in _GATHERED):
             continue
         if name in contact:
             if _may_go_back(contact, name, (old, new), context):
@@ -205,8 +208,10 @@ def _restore(
                 back[name] = [new, old]
             elif _as_json(contact[name]) == old:
                 standing.add(name)
-        elif _restore_other(connection, contact["id"], name, (old, new), context):
+        elif _restore_other(connection, contact["id"], name, diff, context):
             back[name] = [new, old]
+        elif _is_back(connection, contact["id"], name, old, context):
+            standing.add(name)
     dropped = [] if contact["id"] in context.later else _dropped_keys(diff, back)
     if dropped:
         undo.drop_keys(connection, contact["id"], dropped)
@@ -260,21 +265,36 @@ def _field(connection: Connection, contact: dict[str, Any], name: str, old: Any,
     return {name: old}
 
 
-def _restore_other(connection: Connection, contact_id: int, name: str, change: tuple[Any, Any], context: _Undo) -> bool:
-    old, new = change
+def _restore_other(
+    connection: Connection, contact_id: int, name: str, diff: dict[str, list[Any]], context: _Undo
+) -> bool:
+    """Put back what belongs to a contact beside its own row; whether there was something to put back."""
+    old, new = diff[name]
     if name == "tags":
-        if contact_id in context.later:
-            return False
-        undo.drop_tags(connection, contact_id, new)
-        return True
+        return contact_id not in context.later and undo.drop_tags(connection, contact_id, new)
     if name == "note":
-        undo.drop_note(connection, contact_id, context.batch_id)
-        return True
-    if name.startswith("consent."):
-        if new == "out" and contact_id in context.later:
-            return False
-        return undo.set_consent(connection, contact_id, name.removeprefix("consent."), (old, new))
-    return _restore_value(contact_id, name.removeprefix(CUSTOM), change, context)
+        return undo.drop_note(connection, contact_id, context.batch_id)
+    if name.startswith(_CONSENT):
+        channel = name.removeprefix(_CONSENT)
+        said_again = new == "out" and contact_id in context.later
+        return not said_again and undo.set_consent(connection, contact_id, channel, (old, new), _given(diff, channel))
+    return _restore_value(contact_id, name.removeprefix(CUSTOM), (old, new), context)
+
+
+def _given(diff: dict[str, list[Any]], channel: str) -> dict[str, Any]:
+    """When, where and by which batch a consent was given that gave way."""
+    at, source, batch = diff.get(f"{CONSENT_GIVEN}{channel}", [[None] * 3])[0]
+    return {"at": datetime.fromisoformat(at), "source": source, "batch_id": batch} if at else {}
+
+
+def _is_back(connection: Connection, contact_id: int, name: str, old: Any, context: _Undo) -> bool:
+    """Whether an undo that was cut off has put it back already."""
+    if name in _GATHERED:
+        return name == "note" or contact_id not in context.later
+    if name.startswith(_CONSENT):
+        return undo.consent_of(connection, contact_id, name.removeprefix(_CONSENT)) == old
+    field_id, kind = context.fields[name.removeprefix(CUSTOM)]
+    return bool(_as_json(context.values.get((contact_id, field_id), {}).get(slot_of(kind))) == old)
 
 
 def _restore_value(contact_id: int, key: str, change: tuple[Any, Any], context: _Undo) -> bool:

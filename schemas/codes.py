@@ -171,6 +171,13 @@ CODES: dict[str, Code] = {
             "Guarde el archivo como UTF-8 y envíe la fila de nuevo.",
         ),
         Code(
+            "double_encoded",
+            "The text was encoded twice, as José is that became JosÃ©; it was read as it was meant.",
+            "El texto se codificó dos veces, como José que quedó en JosÃ©; se leyó como debía ser.",
+            "Nothing has to be done. Export with UTF-8 once to be rid of this.",
+            "No hace falta nada. Exporte en UTF-8 una sola vez para evitarlo.",
+        ),
+        Code(
             "column_count",
             "The row has more or fewer cells than the header.",
             "La fila tiene más o menos celdas que el encabezado.",
@@ -248,3 +255,5 @@ CODES: dict[str, Code] = {
         ),
     )
 }
+DAMAGED = ("column_count", "quote_unclosed", "quote_inside", "bad_encoding", "control_character")
+"""What makes a whole row unreadable."""

@@ -20,13 +20,18 @@ _ABOUT_IT = re.compile(r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen
 """Words of columns that say something about a consent, and not whether it is given."""
 _WHEN_SEEN = re.compile(r"\b(last|ultim\w+|updated?|actualiz\w+|timestamp)\b")
 _NEGATED = re.compile(
-    r"\b(no|not|nao|non|sin|sem|without|never|nunca|revo[ck]\w*|withdr\w+|retir\w+|rechaz\w+|refus\w+|declin\w+)\b"
+    r"\b(no|not|nao|non|sin|sem|without|never|nunca|revo[ck]\w*|withdr\w+|retir\w+|rechaz\w+|refus\w+|declin\w+"
+    r"|cancel\w*|anul\w+|remov\w+|ended|terminad[oa])\b"
 )
 _OUT = re.compile(
     r"(has )?opt(ed)? ?out|unsub(scribed?)?\b|desuscri|descadastr|(black|block|deny) ?listed"
-    r"|cancel\w+ (la )?suscripcion|cancel\w+ (a )?assinatura"
+    r"|\b(cancel\w+|anul\w+) (de )?(la |a |mi |su )?(suscripcion|subscripcion|assinatura|inscricao|subscription)"
+    r"|\b(suscripcion|subscripcion|assinatura|inscricao|subscription|newsletter|boletin) (cancel\w+|anul\w+)"
+    r"|\bsin suscripcion\b|\bno suscri(p?to|p?ta)\b|\b(darse|dar|dado|dada|dados|dadas) de baja\b"
+    r"|\b(rechaz\w+|recus\w+) \w+|\bopt ?in (removed|revoked|withdrawn)\b"
+    r"|\bconsent\w* (revocad\w|retirad\w|revogad\w|revoked|withdrawn)\b"
     r"|\bdo ?not ?(allow )?(call|phone|contact|e ?mail|sms|text|disturb|whatsapp|market|bulk)|\bdnc\b|\bdnd\b"
-    r"|\bno (llamar|contactar|molestar|enviar|escribir|desea|quiere|acepta|autoriza|e ?mail|sms|whatsapp|calls?)"
+    r"|\bno (llamar|contactar|molestar|enviar|mandar|escribir|desea|quiere|acepta|autoriza|e ?mail|sms|whatsapp|calls?)"
     r"|\bbaja (de |del |en |por )?(e ?mail|correo|boletin|newsletter|lista|sms|whatsapp|publicidad|comunicaciones)"
     r"|\b(e ?mail|correo|boletin|newsletter|sms|whatsapp|publicidad) baja\b"
     r"|^baja$|\bdad[oa] de baja\b|\bfecha (de )?baja\b|\blista negra\b|\bno participar\b"
@@ -38,12 +43,14 @@ _OFFERS = (
     r"|whatsapp|ofertas|newsletter|boletin\w*|mensajes|difusion|broadcasts?|novedades|llamadas)"
 )
 _IN = re.compile(
-    r"\bopt(ed)? ?in\b|\boptin\b|double opt|^subscribed\b|^suscri(to|ta|pcion)\b|^inscrit[oa]\b|\bconfirm time\b"
+    r"\bopt(ed)? ?in\b|\boptin\b|double opt|^(e ?mail |sms )?subscribed\b|^suscri(to|ta|pto|pta|pcion)\b|^inscrit[oa]\b"
+    r"|\bconfirm time\b"
     r"|\b(acept\w*|aceita\w*|autoriz\w*|permit\w*|allow\w*|accept\w*|quiere|desea|receives?|recib\w*)( \w+)*?"
     rf" {_OFFERS}"
     rf"|\b{_OFFERS}( \w+)* (consent\w*|permission|permitid\w*|allowed|autorizad\w*|opt in)"
     rf"|\b(consent\w*|permission|permiso)( \w+)*? {_OFFERS}|^(consent|consentimiento|permission|permiso)$"
     r"|\b(marketing|subscription|subscriber|email permission|email marketing|sms marketing) status\b"
+    r"|\b(estado|status) (para|de|da) (la )?comunica\w+"
     r"|\bestado (de (la )?)?suscripcion\b|\b(estado|status) de marketing\b"
 )
 _PLAIN = re.compile(
@@ -59,15 +66,27 @@ _DATA = re.compile(
 _CHANNELS = {
     "whatsapp": re.compile(r"whatsapp|\bwa\b|broadcast|difusion"),
     "sms": re.compile(r"\bsms\b|\btext"),
-    "phone": re.compile(r"\bcalls?\b|\bphone|llama|telefon|\bdnc\b|ligar"),
-    "email": re.compile(r"e ?mail|correo|newsletter|boletin"),
+    "phone": re.compile(r"calls?\b|\bphone|llama|telefon|\bdnc\b|ligar"),
+    "email": re.compile(r"e ?mail|correo|newsletter|boletin|\bmails\b"),
 }
 _OF_EMAIL = re.compile(
     r"unsub|clean time|opt ?in time|confirm time|descadastr|subscri|suscri|inscrito|marketing status"
     r"|(estado|status) de marketing|assinatura"
 )
 """What such columns are about where they name no channel."""
-_ELSEWHERE = re.compile(r"\bfax\b|\bpostal\b|direct mail|\bmails?\b")
+_ELSEWHERE = re.compile(r"fax\b|\bpostal\b|direct mail|\bmail\b")
+
+
+_SMELLS = re.compile(r"suscri|subscri|inscri|assinatura|consent|\bopt|\bbaja\b|newsletter|boletin|publicidad|marketing")
+
+
+def may_be_consent(form: str) -> bool:
+    """Whether a header that is not understood sounds as if it said who may be written to.
+
+    >>> may_be_consent("suscripcion trimestral"), may_be_consent("cargo"), may_be_consent("opt in reason")
+    (True, False, False)
+    """
+    return bool(_SMELLS.search(form)) and not _ABOUT_IT.search(form) and not _WHEN_SEEN.search(form)
 
 
 def consent_target(form: str) -> str | None:
@@ -170,7 +189,7 @@ def _said_of_opt_in(text: str, yes: bool | None) -> Said | None:
 
 
 _STATUS_OUT = re.compile(
-    r"unsub|opt(ed)? ?out|desuscri|descadastr|do not|don t (call|contact)|revo[ck]"
+    r"unsub|dad[oa] de baja|opt(ed)? ?out|desuscri|descadastr|do not|don t (call|contact)|revo[ck]"
     r"|\b(no|nao) (contact|molest|llam|dese|autoriz|quier|envi)|lista robinson"
 )
 

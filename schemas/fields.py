@@ -63,6 +63,7 @@ PARTS = {
     "region": "address",
     "postal_code": "address",
     "phone_country": "phone",
+    "phone_area": "phone",
     "blocked": "status",
 }
 CHANNELS = ("whatsapp", "instagram", "facebook", "telegram", "webchat", "sms", "email", "phone")

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from schemas.consents import may_be_consent
+from schemas.headers import header_form
+
 FileStatus = Literal["imported", "rejected", "needs_mapping"]
 Outcome = Literal["created", "updated", "unchanged", "merged", "rejected"]
 OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "unchanged", "merged", "rejected")
@@ -84,10 +87,14 @@ def say_not_taken(columns: Sequence[str], language: str) -> str:
     shown = ", ".join(f"«{name}»" for name in columns[:_NAMED])
     if len(columns) > _NAMED:
         shown += f" {'y' if spanish else 'and'} {len(columns) - _NAMED} {'más' if spanish else 'more'}"
+    about_consent = ", ".join(f"«{name}»" for name in columns if may_be_consent(header_form(name)))
     if spanish:
         how = "padron import ARCHIVO --preview --save-profile NOMBRE"
-        return f"Columnas no tomadas: {shown}. Llévelas a campos con: {how}"
-    return f"Columns not taken: {shown}. Map them to fields with: padron import FILE --preview --save-profile NAME"
+        warning = f" Mire si {about_consent} dice quién se dio de baja: no se leyó." if about_consent else ""
+        return f"Columnas no tomadas: {shown}.{warning} Llévelas a campos con: {how}"
+    how = "padron import FILE --preview --save-profile NAME"
+    warning = f" See whether {about_consent} says who opted out: it was not read." if about_consent else ""
+    return f"Columns not taken: {shown}.{warning} Map them to fields with: {how}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,13 +80,14 @@ def slice_keys(connection: Connection) -> pa.Table:
 
 def records_of(connection: Connection, ids: Sequence[int], source: str) -> dict[int, set[str]]:
     """The external ids in this source of those of the contacts that have any."""
-    c = contact_keys.c
+    c, mark = contact_keys.c, f"{source}:"
     found: dict[int, set[str]] = {}
+    ids = sorted(set(ids))
     for start in range(0, len(ids), _CHUNK):
         query = select(c.contact_id, c.value).where(
             c.contact_id.in_(ids[start : start + _CHUNK]), c.kind == "external_id"
         )
-        for contact, value in connection.execute(query.where(c.value.startswith(f"{source}:", autoescape=True))):
+        for contact, value in connection.execute(query.where(func.substr(c.value, 1, len(mark)) == mark)):
             found.setdefault(contact, set()).add(value)
     return found
 
@@ -110,8 +111,9 @@ def slice_notes(connection: Connection) -> pa.Table:
 
 
 def slice_consents(connection: Connection) -> pa.Table:
-    schema = pa.schema([("position", pa.int64()), ("channel", pa.string()), ("state", pa.string())])
-    return bulk.fetch_rows(connection, _of_slice(consents, "channel", "state"), schema)
+    names = ["channel", "state", "at", "source", "batch_id"]
+    schema = pa.schema([("position", pa.int64()), *bulk.schema_of(consents, names)])
+    return bulk.fetch_rows(connection, _of_slice(consents, *names), schema)
 
 
 def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:

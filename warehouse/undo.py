@@ -1,6 +1,6 @@
 """The statements of taking a batch back: what it created and changed, and putting values back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -104,13 +104,18 @@ def drop_keys(connection: Connection, contact_id: int, keys: list[tuple[str, str
         connection.execute(delete(contact_keys).where(k.contact_id == contact_id, k.kind == kind, k.value == value))
 
 
-def drop_tags(connection: Connection, contact_id: int, tags: list[int]) -> None:
+def drop_tags(connection: Connection, contact_id: int, tags: list[int]) -> bool:
+    """Take tags away; whether there were any."""
     t = contact_tags.c
-    connection.execute(delete(contact_tags).where(t.contact_id == contact_id, t.tag_id.in_(tags)))
+    gone = delete(contact_tags).where(t.contact_id == contact_id, t.tag_id.in_(tags)).returning(t.tag_id)
+    return bool(connection.execute(gone).all())
 
 
-def drop_note(connection: Connection, contact_id: int, batch_id: int) -> None:
-    connection.execute(delete(notes).where(notes.c.contact_id == contact_id, notes.c.batch_id == batch_id))
+def drop_note(connection: Connection, contact_id: int, batch_id: int) -> bool:
+    """Take a batch's note away; whether there was one."""
+    n = notes.c
+    gone = delete(notes).where(n.contact_id == contact_id, n.batch_id == batch_id).returning(n.id)
+    return bool(connection.execute(gone).all())
 
 
 def custom_fields_by_key(connection: Connection) -> dict[str, tuple[int, FieldType]]:
@@ -125,13 +130,21 @@ def values_of(connection: Connection, ids: list[int]) -> dict[tuple[int, int], d
     return {(row["contact_id"], row["field_id"]): dict(row) for row in rows}
 
 
-def set_consent(connection: Connection, contact_id: int, channel: str, change: tuple[str | None, str]) -> bool:
-    """Put a consent back as it was, unless it is no longer as the change left it."""
+def set_consent(
+    connection: Connection, contact_id: int, channel: str, change: tuple[str | None, str], given: Mapping[str, Any]
+) -> bool:
+    """Put a consent back as it was given, unless it is no longer as the change left it."""
     c = consents.c
     old, new = change
     where = (c.contact_id == contact_id) & (c.channel == channel) & (c.state == new)
-    statement = delete(consents).where(where) if old is None else update(consents).where(where).values(state=old)
+    back = update(consents).where(where).values(state=old, **given)
+    statement = delete(consents).where(where) if old is None else back
     return connection.execute(statement.returning(c.channel)).first() is not None
+
+
+def consent_of(connection: Connection, contact_id: int, channel: str) -> str | None:
+    c = consents.c
+    return connection.execute(select(c.state).where(c.contact_id == contact_id, c.channel == channel)).scalar()
 
 
 def drop_opted_out(connection: Connection, batch_id: int) -> int:

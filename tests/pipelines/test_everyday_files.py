@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from pipelines.mapping import propose
+from schemas.frames import RawFrame
 from schemas.headers import header_target
+from schemas.profiles import Profile
 from tests.conftest import Roll
 
 
@@ -190,3 +194,170 @@ def test_outlook_in_spanish(roll: Roll) -> None:
     assert roll.living("display_name, phone, email, address") == [
         ("Joaquín Sáez", "+34915550102", "j@example.org", "C/ Mayor 12, 30001, Región de Murcia")
     ]
+
+
+# ── what a column beside the phone says ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("country", ["AR", "MX", "US", None])
+def test_the_row_s_own_country_comes_before_the_profile_s(roll: Roll, country: str | None) -> None:
+    roll.import_text(
+        "Nombre,Celular,Pais\nBea,3001112244,Colombia\nLeo,5512345678,México\nEva,+34612345678,Perú\n",
+        default_country=country,
+    )
+
+    assert roll.living("phone") == [("+573001112244",), ("+525512345678",), ("+34612345678",)]
+
+
+def test_a_phone_that_is_none_of_the_row_s_country_is_read_in_the_profile_s(roll: Roll) -> None:
+    roll.import_text("Nombre,Celular,Pais\nBea,3001112244,Uruguay\n")
+
+    assert roll.living("phone") == [("+573001112244",)]
+
+
+@pytest.mark.parametrize(
+    ("country", "text", "phones"),
+    [
+        ("BR", "Nome,DDD,Telefone,Celular\nJoão,11,3333-4444,96123-4567\n", ["+5511961234567", "+551133334444"]),
+        ("MX", "Nombre,Lada,Teléfono\nAna,55,1234 5678\n", ["+525512345678"]),
+        ("AR", "Nombre,Código de área,Celular\nAna,011,15-4444-5555\n", ["+5491144445555"]),
+        ("BR", "Nome,DDD,Celular\nAna,11,11 96123-4567\n", ["+5511961234567"]),
+        ("BR", "Nome,DDD,Celular\nAna,,+34 612 345 678\n", ["+34612345678"]),
+    ],
+)
+def test_an_area_code_in_a_column_of_its_own_is_part_of_the_number(
+    roll: Roll, country: str, text: str, phones: list[str]
+) -> None:
+    roll.import_text(text, default_country=country)
+
+    more = roll.rows("SELECT written FROM contact_keys WHERE kind = 'phone'")
+    assert [phone for (phone,) in roll.living("phone") + more] == phones
+
+
+# ── what people write around a phone or an address ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("cell", "phones"),
+    [
+        ("300 111 2233 (solo mensajes)", ["+573001112233"]),
+        ('"300 111 2233 (mamá), 310 444 5566 (papá)"', ["+573001112233", "+573104445566"]),
+        ("573001112233@c.us / 573104445566@C.US", ["+573001112233", "+573104445566"]),
+        ("573001112233@S.WhatsApp.net", ["+573001112233"]),
+    ],
+)
+def test_phones_with_words_around_them(roll: Roll, cell: str, phones: list[str]) -> None:
+    report = roll.import_text(f"nombre,celular\nAna,{cell}\n")
+
+    more = roll.rows("SELECT written FROM contact_keys WHERE kind = 'phone'")
+    assert [phone for (phone,) in roll.living("phone") + more] == phones
+    assert report.warnings == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "emails"),
+    [
+        ("ana@example.org (trabajo)", ["ana@example.org"]),
+        ("ana@example.org.", ["ana@example.org"]),
+        ("Correo: ana@example.org", ["ana@example.org"]),
+        ("SMTP:ana@example.org", ["ana@example.org"]),
+        ("ana@example.org y eva@example.org", ["ana@example.org", "eva@example.org"]),
+    ],
+)
+def test_addresses_with_words_around_them(roll: Roll, cell: str, emails: list[str]) -> None:
+    report = roll.import_text(f"nombre,correo\nAna,{cell}\n")
+
+    more = roll.rows("SELECT written FROM contact_keys WHERE kind = 'email'")
+    assert [email for (email,) in roll.living("email") + more] == emails
+    assert report.warnings == 0
+
+
+@pytest.mark.parametrize("cell", ['"a@example.org, Cali"', '"300 111 2234,a@example.org"'])
+def test_what_is_no_address_in_a_cell_of_addresses_is_said(roll: Roll, cell: str) -> None:
+    report = roll.import_text(f"nombre,correo\nAna,{cell}\n")
+
+    assert (roll.living("email"), report.warnings) == ([("a@example.org",)], 1)
+
+
+# ── columns ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [
+        ("Correo electrónico del trabajo", "email"),
+        ("Work E-mail", "email"),
+        ("Mail 2", "email"),
+        ("Correo institucional", "email"),
+        ("Correo empresa", "email"),
+        ("Tel. Casa", "phone"),
+        ("Teléfono Fijo 2", "phone"),
+        ("Tel. directo oficina", "phone"),
+        ("Saved Name", "display_name"),
+        ("Número", None),
+        ("Correo enviado", None),
+        ("Mail count", None),
+        ("Fecha del último correo", None),
+    ],
+)
+def test_more_headers(header: str, target: str | None) -> None:
+    assert header_target(header) == target
+
+
+def test_a_second_column_of_one_field_is_named_where_it_says_something_else(roll: Roll) -> None:
+    report = roll.import_text(
+        "Nombre,Email,Ciudad,Localidad,Pais,Country\nAna,a@example.org,Cali,Centro,Perú,Perú\n"
+        "Eva,e@example.org,,Suba,,\n"
+    )
+
+    assert roll.living("city") == [("Cali",), ("Suba",)]
+    assert report.columns_not_taken == ("Localidad",)
+
+
+def test_a_customer_beside_a_contact_is_the_company(roll: Roll) -> None:
+    roll.import_text("Cliente,Contacto,Email\nFerretería Sur,Juan Pérez,j@example.org\n")
+    roll.import_text("Cliente,Email\nAna Gil,a@example.org\n")
+
+    assert roll.living("display_name, company") == [("Juan Pérez", "Ferretería Sur"), ("Ana Gil", None)]
+
+
+def test_salesforce_s_data_loader_writes_its_names_in_capitals(roll: Roll) -> None:
+    head = "ID,ACCOUNTID,LASTNAME,FIRSTNAME,PHONE,MOBILEPHONE,EMAIL,HASOPTEDOUTOFEMAIL,HASOPTEDOUTOFFAX,DONOTCALL\n"
+
+    roll.import_text(
+        f"{head}003A00000000001AAA,001,Uno,Rose,(512) 757-6000,(512) 757-9340,r@example.org,false,true,false\n"
+        "003B00000000001AAA,001,Dos,Luis,(512) 757-6001,,l@example.org,true,false,true\n",
+        default_country="US",
+    )
+
+    assert roll.living("display_name, phone") == [("Rose Uno", "+15127579340"), ("Luis Dos", "+15127576001")]
+    assert consents(roll) == [("email", "out"), ("phone", "out")]
+    assert ids(roll) == ["salesforce:003A00000000001AAA", "salesforce:003B00000000001AAA"]
+
+
+def test_an_apostrophe_before_a_number_is_no_part_of_an_id_and_a_total_is_nobody_s(roll: Roll) -> None:
+    roll.import_text("Customer ID,email\n'6521234567890,a@example.org\nTotal general: 2,\n")
+
+    assert ids(roll) == ["default:6521234567890"]
+
+
+def test_text_that_was_encoded_twice_is_read_as_it_was_meant_and_said(roll: Roll) -> None:
+    report = roll.import_text("nombre,telefono,ciudad\nJosÃ© PeÃ±a,3001112233,BogotÃ¡\nJoÃO,3001112234,SÃO\n")
+
+    assert roll.living("display_name, city") == [("José Peña", "Bogotá"), ("JoÃO", "SÃO")]
+    assert report.warnings == 1
+
+
+@pytest.mark.parametrize("header", ["DNI / CUIT", "CUIL", "RUC", "CPF", "Cédula", "NIT", "Order ID", "Pedido", "Total"])
+def test_numbers_that_are_no_phones_are_not_proposed_as_phones(header: str) -> None:
+    cells = pa.table({"c0": ["27123456789", "20123456789", "20123456780"]})
+
+    (proposal,) = propose([header], RawFrame(cells), Profile(default_country="AR"), {})
+
+    assert proposal.target.startswith("custom.")
+
+
+def test_a_status_of_no_longer_subscribed_is_an_opt_out(roll: Roll) -> None:
+    roll.import_text("nombre,correo,estado\nAna,a@example.org,Dado de baja\n")
+
+    assert consents(roll) == [("all", "out")]

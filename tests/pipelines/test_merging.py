@@ -303,3 +303,32 @@ def test_initials_do_not_take_the_place_of_a_name(roll: Roll, whole: str, short:
     roll.import_text(f"nombre,teléfono\n{short},3001112233\n")
 
     assert roll.living("display_name") == [(whole,)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Juan", "J. Pérez"),
+        ("J. C. Pérez", "Juan Pérez"),
+        ("José Perez", "Juan J. Pérez"),
+        ("Julio R.", "Julio Ramírez"),
+    ],
+    ids=str,
+)
+def test_two_files_with_names_of_one_person_settle(roll: Roll, names: tuple[str, str]) -> None:
+    one, other = (f"nombre,telefono\n{name},3001112222\n" for name in names)
+    for text in (one, other, one, other):
+        roll.import_text(text)
+    settled = roll.living("display_name")
+
+    assert [roll.import_text(text).updated for text in (one, other)] == [0, 0]
+    assert roll.living("display_name") == settled
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_sign_before_a_name_makes_it_nobody_else_s(roll: Roll, together: bool) -> None:
+    rows = ["#1 Taxi,3001112222\n", "Luis Gómez,3001112222\n"]
+    for part in ["".join(rows)] if together else rows:
+        roll.import_text(f"nombre,telefono\n{part}")
+
+    assert [name for name, *_ in roll.living()] == ["#1 Taxi", "Luis Gómez"]

@@ -238,3 +238,47 @@ def test_what_is_said_later_of_rows_stands_in_their_place(
     assert [line["_row"] for line in lines if line["_status"] == "rejected"] == ["3", "8", "9"]
     assert [line["note"] for line in lines] == [f'1 of {line["_row"]};\n"so"' for line in lines]
     assert [path.name for path in tmp_path.iterdir()] == ["a.report.csv"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'nombre,telefono,ciudad\n"Ana "la flaca" Ruiz",300 111 2501,x\nEva,3001112233,y\n',
+        b"nombre,telefono,correo\nP\xc3\xa9rez, Ana,300 111 2234,p@example.org\nEva,3001112233,e@example.org\n",
+        "nombre,telefono,ciudad\nJosé,3001112233,Bogotá\n".encode() + b"Mar\xeda,3001112235,Cali\n",
+    ],
+    ids=["quotes", "cells", "bytes"],
+)
+def test_a_damaged_row_is_refused_again_until_it_is_mended(roll: Roll, text: bytes) -> None:
+    report = roll.import_bytes(text)
+    assert report.rejected == 1
+    assert report.reject_file is not None
+
+    again = roll.import_path(Path(report.reject_file))
+    mended = roll.import_text("nombre,telefono\nMía,3001119999\n")
+
+    assert (again.rejected, again.created, mended.created) == (1, 0, 1)
+    assert list(_read(again)[0].values())[:3] == list(_read(report)[0].values())[:3]
+
+
+def test_a_damaged_row_stands_in_the_report_as_it_was_written(roll: Roll) -> None:
+    report = roll.import_text('nombre,telefono\n"Ana "la flaca" Ruiz",300 111 2501\n')
+
+    (row,) = _read(report)
+    assert (row["nombre"], row["telefono"]) == ('"Ana "la flaca" Ruiz"', "300 111 2501")
+
+
+def test_a_damaged_row_that_was_mended_in_the_report_is_taken(roll: Roll) -> None:
+    report = roll.import_text("nombre,telefono,correo\nPérez, Ana,300 111 2234,p@example.org\n")
+    assert report.reject_file is not None
+    path = Path(report.reject_file)
+    (row,) = _read(report)
+    row |= {"nombre": "Pérez, Ana", "telefono": "300 111 2234", "correo": "p@example.org"}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerow(row)
+
+    again = roll.import_path(path)
+
+    assert (again.created, roll.living()) == (1, [("Pérez, Ana", "+573001112234", "p@example.org")])

@@ -266,3 +266,67 @@ def test_what_is_put_back_already_is_not_counted_as_kept(store: Roll) -> None:
 
     assert (report.restored, report.kept) == (200, ())
     assert store.rows("SELECT DISTINCT company FROM contacts") == [("A",)]
+
+
+def test_a_consent_goes_back_to_when_and_where_it_was_given(store: Roll) -> None:
+    store.import_text("nombre,correo,CONFIRM_TIME\nAna,a@example.org,2023-01-02\n")
+    before = store.rows("SELECT * FROM consents")
+    store.import_text("nombre,correo,email opt out\nAna,a@example.org,sí\n", source="events")
+    assert store.rows("SELECT * FROM consents") != before
+
+    _undo(store, 2)
+
+    assert store.rows("SELECT * FROM consents") == before
+
+
+def test_whoever_was_blocked_as_a_namesake_leaves_with_the_last_import_that_had_them(store: Roll) -> None:
+    store.import_text("nombre,correo\nAna,p@example.org\n")
+    store.import_text("nombre,correo,estado\nAna,p@example.org,bloqueado\n", duplicates="create")
+
+    _undo(store, 1)
+    _undo(store, 2)
+
+    assert store.living() == []
+
+
+def test_an_undo_that_was_cut_off_counts_what_is_left_when_it_goes_on(store: Roll) -> None:
+    people = range(700)
+    store.import_text("correo\n" + "".join(f"p{n}@example.org\n" for n in people))
+    store.import_text(
+        "correo,dado de baja,etiquetas,notas,Field: plan\n"
+        + "".join(f"p{n}@example.org,sí,VIP,hola,oro\n" for n in people)
+    )
+
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        undo_batch(store.engine, 2, "test", utc_now, stop)
+    rest = undo_batch(store.engine, 2, "test", utc_now)
+
+    assert (rest.restored, rest.kept) == (200, ())
+    assert store.one("SELECT count(*) FROM contact_changes WHERE operation = 'undo'") == 700
+
+
+def test_pairs_that_an_import_put_up_for_review_go_with_it(store: Roll) -> None:
+    store.import_text("nombre,telefono,correo\nAna,3001112222,\nAna,,a@example.org\n")
+    store.import_text("nombre,telefono,correo\nAna,3001112222,a@example.org\n")
+    assert store.one("SELECT count(*) FROM candidate_pairs") == 1
+
+    _undo(store, 2)
+
+    assert store.one("SELECT count(*) FROM candidate_pairs") == 0
+
+
+def test_a_phone_that_gave_way_and_came_back_is_still_a_key(store: Roll) -> None:
+    store.import_text("nombre,telefono\nAna Pérez,3001112222\nLuis,3001112222\n")
+    store.import_text("nombre,telefono\nLuis Gil,3001112222\nAna Pérez,3001114444 / 3001112222\n")
+
+    _undo(store, 2)
+    again = store.import_text("nombre,telefono\nAna Pérez,3001112222\n")
+
+    assert again.created == 0

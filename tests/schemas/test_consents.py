@@ -4,6 +4,7 @@ import pytest
 
 from schemas.consents import consent_said, status_says_out
 from schemas.headers import header_target
+from schemas.reports import say_not_taken
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,35 @@ def test_a_cell_says_in_or_out(text: str, yes: bool | None, opt_out: str | None,
 def test_a_status_can_say_that_a_person_opted_out() -> None:
     assert [status_says_out(text) for text in ("unsubscribed", "Opt-out".lower(), "do-not-contact")] == [True] * 3
     assert [status_says_out(text) for text in ("prospecto", "not opted out", "contactado")] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Suscripción cancelada", "Suscripción anulada a todos los correos", "Marketing opt-in removed"),
+        *("Darse de baja de todos los correos", "Cancelación de suscripción a todos los correos electrónicos"),
+        *("No enviar mails", "Newsletter cancelado", "Sin suscripción", "Rechaza publicidad", "No suscrito"),
+        *("Consentimiento revocado", "Consentimiento retirado", "Cancelou inscrição em todos os e-mails"),
+        *("Inscrição cancelada", "Assinatura cancelada", "Subscription cancelled"),
+    ],
+)
+def test_a_consent_that_ended_is_an_opt_out(header: str) -> None:
+    target = header_target(header)
+
+    assert target is not None
+    assert target.startswith("opt_out.")
+
+
+@pytest.mark.parametrize("header", ["Suscripto", "Email Subscribed", "Status para comunicação por email"])
+def test_other_words_of_opt_ins(header: str) -> None:
+    target = header_target(header)
+
+    assert target is not None
+    assert target.startswith("opt_in.")
+
+
+def test_a_header_that_sounds_of_consent_and_is_not_understood_is_said_to_be_looked_at() -> None:
+    assert "Mire si «Suscripción trimestral» dice quién se dio de baja" in say_not_taken(
+        ["Cargo", "Suscripción trimestral"], "es"
+    )
+    assert "opted out" not in say_not_taken(["Job title"], "en")

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
+from pipelines import imports
 from pipelines.byhand import Run, new_lease, rehearse
 from pipelines.imports import Job
 from schemas.profiles import Profile
@@ -116,3 +118,16 @@ def test_a_dry_run_reads_the_file_where_it_is(store: Roll) -> None:
     dry_run(store, _NEW)
 
     assert Path(store.folder / "contacts.csv").read_text(encoding="utf-8") == _NEW
+
+
+@pytest.mark.parametrize("profile", [{"duplicates": "skip"}, {"mode": "create"}], ids=str)
+def test_people_whom_a_file_tells_apart_are_so_in_a_dry_run_and_a_first_load_alike(
+    store: Roll, profile: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "nombre,correo,id externo\nL. Gil,,1\n,a@example.org,1\n,a@example.org,2\nLuis Gil,,2\n"
+    monkeypatch.setattr(imports, "_FIRST_LOAD", 1)  # a first load of 20,000 rows takes long
+
+    dry = dry_run(store, text, **profile).report
+    real = store.import_text(text, **profile)
+
+    assert counts(dry) == counts(real)
