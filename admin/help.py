@@ -106,6 +106,8 @@ SPANISH = {
     "The number of the licence.": "El número de la licencia.",
     "May take conversations.": "Puede atender conversaciones.",
     "Most conversations at a time.": "Máximo de conversaciones a la vez.",
+    "Take every role away.": "Quitar todos los roles.",
+    "Take the licence away.": "Quitar la licencia.",
     "To be changed at the next sign-in.": "Se cambia al iniciar sesión la próxima vez.",
     "Read the password from standard input.": "Lee la contraseña de la entrada estándar.",
     "Operators, by number.": "Los operadores, por número.",
@@ -159,7 +161,10 @@ SPANISH = {
     "A JSON object for each line, oldest first: an export.": "Un objeto JSON por línea, del más antiguo "
     "al más reciente: "
     "para exportar.",
-    "Check that no entry was changed or left out.": "Comprueba que ninguna entrada se cambió ni falta.",
+    "Check that no entry was changed or left out; who keeps the printed head elsewhere can prove it later.": (
+        "Comprueba que ninguna entrada se cambió ni falta; con la punta guardada en otro sitio se puede probar después."
+    ),
+    "What verify printed earlier, such as 12:4f0e…": "Lo que verify mostró antes, como 12:4f0e…",
 }
 _TITLES = {
     "ARGUMENTS_PANEL_TITLE": "Argumentos",

@@ -63,7 +63,7 @@ def _line(view: SeatView, words: str) -> tuple[str, ...]:
         until += f" ({say(words, 'not_valid')})"
     elif view.expires_soon:
         until += f" ({say(words, 'expires_soon')})"
-    who = ", ".join(f"{holder.name} ({holder.since:%H:%M})" for holder in view.holders)
+    who = ", ".join(f"{holder.name} ({holder.since:%Y-%m-%d %H:%M})" for holder in view.holders)
     shown = (str(one.id), one.name, one.kind, one.holding, str(one.seats), str(len(view.holders)), who or "–", until)
     return tuple(map(escape, shown))
 

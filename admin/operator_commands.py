@@ -45,6 +45,10 @@ def create(
     licence: Annotated[int | None, typer.Option(help="The number of the licence.")] = None,
     agent: Annotated[bool, typer.Option("--agent", help="May take conversations.")] = False,
     max_conversations: Annotated[int, typer.Option(help="Most conversations at a time.")] = 5,
+    may_leave_open: Annotated[
+        bool, typer.Option("--may-leave-open", help="May sign out with open conversations.")
+    ] = False,
+    sees_queued: Annotated[bool, typer.Option("--sees-queued", help="Sees queued conversations.")] = False,
     temporary: Annotated[bool, typer.Option("--temporary", help="To be changed at the next sign-in.")] = False,
     password_stdin: FromInput = False,
 ) -> None:
@@ -54,7 +58,9 @@ def create(
     roles = (*(role or ()), *((ADMINISTRATOR,) if admin else ()))
     if admin and licence is None:
         licence = first_admin_licence(store, say(settings.language, "admin_licence"), asked).id
-    form = OperatorForm(email, first_name, last_name, agent, licence, max_conversations, roles=roles)
+    form = OperatorForm(
+        email, first_name, last_name, agent, licence, max_conversations, may_leave_open, sees_queued, roles=roles
+    )
     made = create_operator(store, form, _password(settings, from_input=password_stdin, temporary=temporary), asked)
     console.print(say(settings.language, "operator_made", id=made.id, name=escape(made.name), email=escape(made.email)))
 
@@ -110,7 +116,9 @@ def edit(
     first_name: Annotated[str | None, typer.Option(help="First name.")] = None,
     last_name: Annotated[str | None, typer.Option(help="Last name.")] = None,
     role: Roles = None,
+    no_role: Annotated[bool, typer.Option("--no-role", help="Take every role away.")] = False,
     licence: Annotated[int | None, typer.Option(help="The number of the licence.")] = None,
+    no_licence: Annotated[bool, typer.Option("--no-licence", help="Take the licence away.")] = False,
     agent: Annotated[bool | None, typer.Option("--agent/--no-agent", help="May take conversations.")] = None,
     active: Annotated[bool | None, typer.Option("--active/--inactive", help="May sign in.")] = None,
     max_conversations: Annotated[int | None, typer.Option(help="Most conversations at a time.")] = None,
@@ -135,6 +143,8 @@ def edit(
         "sees_queued": sees_queued,
     }
     changes = {name: value for name, value in said.items() if value is not None}
+    changes |= {"roles": ()} if no_role else {}
+    changes |= {"licence_id": None} if no_licence else {}
     if not changes:
         raise InputError("Name what to change; see --help.", "Indique qué cambiar; vea --help.")
     changed = edit_operator(open_store(settings.store_url), number, changes, asked_now())

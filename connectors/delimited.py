@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from schemas.refusals import NeedsAnswer, UnreadableFile
 _CHUNK = 5 << 20
 _HEAD = 262_144
 _PATIENT_ROWS = 50_000
+_LONGEST_LINE = 8 << 20
 _LONGEST_RECORD_LINES = 2_000
 _NEVER_CLOSED = "unexpected end"
 _JSON = re.compile(r'\s*(\[\s*)?\{\s*"|\s*\[\s*[\["]')
@@ -34,8 +35,8 @@ _JSON = re.compile(r'\s*(\[\s*)?\{\s*"|\s*\[\s*[\["]')
 class Delimited:
     """An open delimited file: its header, how it is written, and its rows in blocks."""
 
-    def __init__(self, path: Path, head: Head) -> None:
-        self.path, self.head = path, head
+    def __init__(self, path: Path, head: Head, name: str) -> None:
+        self.path, self.head, self.name = path, head, name
 
     def blocks(self) -> Iterator[RawFrame]:
         """The data rows, numbered from 1; blank rows are left out and not counted."""
@@ -66,17 +67,20 @@ class Delimited:
 
     def _text(self) -> Iterator[str]:
         with self.path.open(encoding="utf-8", newline="") as file:
-            _skip_header(file, self.head)
-            yield from file
+            lines = _lines(file, self.name)
+            _skip_header(lines, self.head)
+            yield from lines
 
     def _fast(self) -> Iterator[pa.Table]:
         with self.path.open("rb") as file:
-            file.seek(_data_offset(self.path, self.head))
+            file.seek(_data_offset(self.path, self.head, self.name))
             rest = b""
             while chunk := file.read(_CHUNK):
                 chunk = rest + chunk
                 cut = _record_end(chunk)
                 whole, rest = chunk[:cut], chunk[cut:]
+                if len(rest) > _LONGEST_LINE:
+                    raise UnreadableFile("line_long", name=self.name)
                 if whole:
                     yield from self._block(whole)
             if rest:
@@ -118,7 +122,7 @@ def open_delimited(
         raise NeedsAnswer("no_header_row", name=name, row=header_row)
     if head is None:
         raise NeedsAnswer("no_header", name=name)
-    return Delimited(text_path, head)
+    return Delimited(text_path, head, name)
 
 
 def _quotes_stand_right(data: bytes, before: int, beside: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:
@@ -158,10 +162,18 @@ class _Counted:
         return line
 
 
-def _data_offset(path: Path, head: Head) -> int:
+def _lines(file: TextIO, name: str) -> Iterator[str]:
+    """The lines of a file; one without end is refused before it fills the memory."""
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE and not line.endswith("\n"):
+            raise UnreadableFile("line_long", name=name)
+        yield line
+
+
+def _data_offset(path: Path, head: Head, name: str) -> int:
     """Bytes before the first data record."""
     with path.open(encoding="utf-8", newline="") as file:
-        counted = _Counted(iter(file))
+        counted = _Counted(_lines(file, name))
         _skip_header(counted, head)
         return counted.size_bytes
 

@@ -146,8 +146,9 @@ def _is_clean(path: Path) -> bool:
 
 def _transcode(path: Path, target: Path, encoding: str) -> None:
     try:
+        b"a,b\n".decode(encoding, "padron_bad")  # some names are no encodings of text, or of none
         decoder = codecs.getincrementaldecoder(encoding)("padron_bad")
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise UnreadableFile("encoding_unknown", encoding=encoding) from error
     held = ""
     with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as sink:

@@ -74,8 +74,8 @@ def sign_in(
     """Check who it is, claim a seat of their licence, and open a session; raises what stands above."""
     match = normalise_email(email.strip()) or email.strip().casefold()[:200]
     with transaction(store) as connection:
-        attempt = begin_try(connection, match, asked)
         operator = operators.operator_of(connection, match)
+        attempt = begin_try(connection, match, asked, operator.id if operator else None)
         kept = operators.password_hash(connection, operator.id) if operator else None
     if not is_password(password, kept) or operator is None:
         if operator is not None:
@@ -237,9 +237,11 @@ def _keep(store: Store, session: Session, now: datetime, lasting: Lasting) -> bo
     with transaction(store) as connection:
         seat = licences.seat_of(connection, session.operator_id)
         lost = seat is None or seat.id != session.seat_id
-        if seat is None or lost or not licences.get_licence(connection, seat.licence_id).is_valid(now):
-            c = operator_sessions.c
-            sessions.end_sessions(connection, now, "expired" if lost else "licence", c.id == session.id)
+        if seat is None or lost:
+            sessions.end_sessions(connection, now, "expired", operator_sessions.c.id == session.id)
+            return False
+        if not licences.get_licence(connection, seat.licence_id).is_valid(now):
+            end_access(connection, session.operator_id, Asked("licence", now), "licence")
             return False
         sessions.see_session(connection, session.id, now, until)
         licences.renew_seat(connection, seat.id, until)

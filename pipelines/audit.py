@@ -13,6 +13,8 @@ from warehouse.access_tables import audit as table
 from warehouse.audit import Entry
 from warehouse.engines import Store, reading
 
+_AT_ONCE = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -32,10 +34,15 @@ def audit_entries(
 
 
 def audit_lines(store: Store, text: str, span: Span) -> Iterator[str]:
-    """Those entries as JSON, a line each, the oldest first; however many there are."""
-    with reading(store) as connection:
-        for entry in audit.entries(connection, *_where(text, span)):
-            yield json.dumps(entry_line(entry), ensure_ascii=False) + "\n"
+    """Those entries as JSON, a line each, the oldest first, however many there are; some lines at a time."""
+    after = 0
+    while True:
+        with reading(store) as connection:  # not while somebody reads slowly
+            found = list(audit.entries(connection, *_where(text, span), table.c.id > after, limit=_AT_ONCE))
+        if not found:
+            return
+        yield "".join(json.dumps(entry_line(entry), ensure_ascii=False) + "\n" for entry in found)
+        after = found[-1].id
 
 
 def _where(text: str, span: Span) -> list[ColumnElement[bool]]:
@@ -54,6 +61,17 @@ def broken_entry(store: Store) -> int | None:
     """The first entry that is not as it was written, or is missing."""
     with reading(store) as connection:
         return audit.first_broken(connection)
+
+
+def newest_entry(store: Store) -> Entry | None:
+    """The entry at the end of the chain: its hash, kept elsewhere, proves later that nothing up to it was rewritten."""
+    return next(iter(audit_entries(store, "", 1, newest_first=True)), None)
+
+
+def holds(store: Store, number: int, hash_: str) -> bool:
+    """Whether an entry still has the hash that was noted."""
+    with reading(store) as connection:
+        return any(entry.hash == hash_ for entry in audit.entries(connection, table.c.id == number))
 
 
 def entry_line(entry: Entry) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from pipelines.names import folded
 from pipelines.operators import ADMINISTRATOR, LastAdministrator
 from pipelines.versions import VersionDiffers
+from schemas.errors import InputError
 from schemas.operators import HOLDINGS, KINDS, Holding, Kind, WrongField
 from warehouse import audit, licences, operators
 from warehouse.audit import Asked
@@ -18,6 +19,7 @@ from warehouse.engines import Store, reading, transaction
 from warehouse.licences import Holder, Licence, Seat
 
 _MOST_SEATS = 100_000
+_MOST_DAYS = 400
 _WARN_BEFORE = timedelta(days=30)
 
 
@@ -60,6 +62,10 @@ def _none_of(field: str, value: str, known: Iterable[str]) -> WrongField:
     return WrongField(
         field, "unknown", f"{value!r} is no {field}. Use one of {listed}.", f"{value!r} no vale. Use uno de {listed}."
     )
+
+
+class WrongDays(InputError):
+    """Not a span of days that can be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +178,11 @@ def _view(connection: Connection, licence: Licence, now: datetime) -> SeatView:
 
 def daily_peaks(store: Store, licence_id: int, first: date, last: date, now: datetime) -> dict[date, int]:
     """The most seats that were taken at one moment of each day (UTC), from first to last: what an invoice goes by."""
+    if not 0 <= (last - first).days < _MOST_DAYS or last.year > now.year + 1:
+        raise WrongDays(
+            f"Ask for 1 to {_MOST_DAYS} days, the first before the last, and none in the far future.",
+            f"Pida de 1 a {_MOST_DAYS} días, el primero antes que el último, y ninguno en un futuro lejano.",
+        )
     start = datetime.combine(first, datetime.min.time(), UTC)
     end = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
     with reading(store) as connection:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from connectors.mail import send_mail
 from pipelines.operators import check_power, end_access, find_operator, form_of
 from pipelines.passwords import Password, digest, hashed_password, is_password, new_secret
-from pipelines.tries import begin_try
+from pipelines.tries import WINDOW, begin_try
 from schemas.errors import InputError
 from schemas.operators import WrongField
 from schemas.settings import Settings
@@ -41,7 +41,7 @@ def set_password(store: Store, number: int, password: Password, asked: Asked) ->
 def change_own_password(store: Store, number: int, old: str, password: Password, asked: Asked, keep: int) -> None:
     """Change one's own password, with the old one; the other sessions end, and `keep` stays."""
     with transaction(store) as connection:
-        attempt = begin_try(connection, f"operator:{number}", asked)
+        attempt = begin_try(connection, f"operator:{number}", asked, number)
         form, kept = form_of(operators.get_operator(connection, number)), operators.password_hash(connection, number)
     if not is_password(old, kept):
         raise WrongPassword("The old password is not right.", "La contraseña anterior no es correcta.")
@@ -139,4 +139,6 @@ def use_reset_link(store: Store, secret: str, password: Password, asked: Asked) 
         hashed = hashed_password(password, form_of(operators.get_operator(connection, number)))
         mine = replace(asked, actor=f"operator:{number}")
         _keep_password(connection, number, hashed, mine, "operators:reset_password")
+        email_match = operators.email_match(connection, number)
+        sessions.forget_attempts(connection, asked.at - WINDOW, email_match)
     return number

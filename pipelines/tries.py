@@ -1,6 +1,11 @@
-"""Guesses at a password: some are free, and each further one waits twice as long, to a quarter of an hour."""
+"""Guesses at a password: some are free, and each further one waits twice as long, to a quarter of an hour.
 
-from datetime import timedelta
+They are counted by network, so that nobody keeps somebody else out by guessing; one who came in from a network before
+is not kept out by others there, nor by guesses from everywhere.
+"""
+
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import Connection
 
@@ -10,7 +15,7 @@ from warehouse.audit import Asked
 
 WINDOW = timedelta(minutes=15)
 """For how long a guess counts."""
-_FREE_TRIES, _FREE_TRIES_OF_ADDRESS = 5, 50
+_FREE_TRIES, _MOST_TRIES = 5, 50
 _LONGEST_WAIT = timedelta(minutes=15)
 
 
@@ -26,16 +31,36 @@ class TooManyTries(InputError):
         self.wait = wait
 
 
-def begin_try(connection: Connection, whose: str, asked: Asked) -> int:
+def network_of(address: str | None) -> str | None:
+    """An address, and of IPv6 the part that one household or office has.
+
+    >>> network_of("10.0.0.1"), network_of("2001:db8:1:2:3::4")
+    ('10.0.0.1', '2001:db8:1:2::/64')
+    """
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return address
+    return str(ip_network(f"{found}/64", strict=False)) if isinstance(found, IPv6Address) else address
+
+
+def begin_try(connection: Connection, whose: str, asked: Asked, operator_id: int | None) -> int:
     """Count a try before it is made: one that is right is forgotten (`forget_attempt`). Raises TooManyTries."""
     attempt = sessions.next_attempt(connection)
-    failed, there = sessions.attempts_since(connection, whose, asked.address, asked.at - WINDOW)
-    extra = len(failed) - _FREE_TRIES
+    network, since = network_of(asked.address), asked.at - WINDOW
+    here = sessions.attempts_since(connection, since, email_match=whose, address=network)
+    extra = len(here) - _FREE_TRIES
     if extra >= 0:
-        wait = min(timedelta(seconds=2 ** min(extra, 12)), _LONGEST_WAIT) - (asked.at - failed[0])
-        if wait > timedelta(0):
-            raise TooManyTries(wait)
-    if len(there) >= _FREE_TRIES_OF_ADDRESS:
-        raise TooManyTries(there[_FREE_TRIES_OF_ADDRESS - 1] + WINDOW - asked.at)
-    sessions.add_attempt(connection, attempt, whose, asked.address, asked.at)
+        _refuse_until(here[0] + min(timedelta(seconds=2 ** min(extra, 12)), _LONGEST_WAIT), asked.at)
+    if operator_id is None or network not in map(network_of, sessions.addresses_of(connection, operator_id)):
+        for filters in ({"email_match": whose}, {"address": network}):
+            failed = sessions.attempts_since(connection, since, **filters)
+            if len(failed) >= _MOST_TRIES:
+                _refuse_until(failed[_MOST_TRIES - 1] + WINDOW, asked.at)
+    sessions.add_attempt(connection, attempt, whose, network, asked.at)
     return attempt
+
+
+def _refuse_until(until: datetime, now: datetime) -> None:
+    if until > now:
+        raise TooManyTries(until - now)

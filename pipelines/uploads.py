@@ -1,11 +1,12 @@
 """Importing over HTTP: a file is kept, its mapping shown, and what was shown is confirmed: then it is as if dropped."""
 
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from connectors.folders import make_places, plain_name
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
@@ -15,7 +16,7 @@ from pipelines.clean import with_defaults
 from pipelines.imports import Job, file_sha256
 from pipelines.mapping import KEY_TARGETS, Proposal
 from pipelines.passwords import digest, is_same, new_secret
-from schemas.errors import InputError
+from schemas.errors import InputError, TransientError
 from schemas.profiles import Profile, check_profile
 from schemas.settings import Settings
 from warehouse import audit, batches, uploads
@@ -24,10 +25,15 @@ from warehouse.engines import Store, reading, transaction
 from warehouse.uploads import Upload
 
 _MOST_NAME_BYTES = 150
+_LOOKING, _LONGEST_WAIT_SECONDS = BoundedSemaphore(2), 10
 
 
 class NotAsShown(InputError):
     """What is confirmed is not what was shown: another file, another mapping, or a confirmation that was used."""
+
+
+class TooBusy(TransientError):
+    """Too many files are looked at at this moment."""
 
 
 class NoKeys(InputError):
@@ -74,15 +80,27 @@ class Options:
         return found
 
 
+@contextmanager
+def _one_of_few() -> Iterator[None]:
+    """Look at few files at a time: large ones would take every thread of the endpoint otherwise."""
+    if not _LOOKING.acquire(timeout=_LONGEST_WAIT_SECONDS):
+        raise TooBusy("Other files are being looked at. Try again.", "Se están mirando otros archivos. Reintente.")
+    try:
+        yield
+    finally:
+        _LOOKING.release()
+
+
 def keep_upload(store: Store, settings: Settings, path: Path, name: str, options: Options, asked: Asked) -> Shown:
     """Keep a file that was written to `place_for`, and propose a mapping; one that cannot be read is deleted."""
     shown_name = _short(plain_name(Path(name.replace("\\", "/")).name)) or "upload"
     try:
         base = options.over(with_defaults(read_profile(settings.home, options.profile), settings))
         job = _job(settings, path, shown_name, base)
-        check_options(job, sheet=bool(options.sheet), text=bool(options.encoding or options.delimiter))
-        proposals, proposed = preview(store, job)
-    except InputError:
+        with _one_of_few():
+            check_options(job, sheet=bool(options.sheet), text=bool(options.encoding or options.delimiter))
+            proposals, proposed = preview(store, job)
+    except BaseException:  # whatever went wrong, what a person sent does not stay unseen
         path.unlink(missing_ok=True)
         raise
     token = new_secret("import")
@@ -156,8 +174,9 @@ def change_mapping(store: Store, settings: Settings, number: int, columns: Mappi
     parse_profile(text, profile.name)
     job = _job(settings, Path(upload.path), upload.name, mapped)
     try:
-        check_options(job, columns)
-        proposals, _ = preview(store, job)
+        with _one_of_few():
+            check_options(job, columns)
+            proposals, _ = preview(store, job)
     except FileNotFoundError as error:  # it was confirmed meanwhile
         raise _not_as_shown(number) from error
     token = new_secret("import")
@@ -174,12 +193,10 @@ def _not_as_shown(number: int) -> NotAsShown:
     )
 
 
-def _check_keys(store: Store, settings: Settings, upload: Upload) -> None:
+def _check_keys(upload: Upload) -> None:
     """Raise where no column says who a contact is, so that nothing could be taken."""
-    proposals, _ = preview(
-        store, _job(settings, Path(upload.path), upload.name, parse_profile(upload.profile_text, "default"))
-    )
-    if not any(one.target in KEY_TARGETS for one in proposals):
+    columns = parse_profile(upload.profile_text, "default").columns
+    if not any(target in KEY_TARGETS for target in columns.values()):
         raise NoKeys(
             "No column is mapped to phone, email or external_id, so nobody can be told from these rows. Map one first.",
             "Ninguna columna va a phone, email o external_id, así que no se sabe de quién es cada fila. Asigne una.",
@@ -194,7 +211,7 @@ def confirm_upload(store: Store, settings: Settings, number: int, token: str, as
     try:
         if file_sha256(path) != upload.sha256:
             raise _not_as_shown(number)
-        _check_keys(store, settings, upload)
+        _check_keys(upload)
     except FileNotFoundError as error:  # it was confirmed or deleted meanwhile
         raise _not_as_shown(number) from error
     folder, claim = uploads_folder(settings).path, f"{uuid.uuid4().hex}__{upload.name}"

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from connectors.outward import Answer, MayNotGo, NotAnswered, Reach, check_url, post
 from pipelines.events import delivery
 from pipelines.imports import Clock
-from pipelines.secrets import decrypt, encrypt
+from pipelines.secrets import WrongKey, decrypt, encrypt
 from pipelines.versions import VersionDiffers
 from schemas.errors import InputError
 from schemas.events import EVENTS, OF_CONTACTS
@@ -170,19 +171,23 @@ def send_test(store: Store, number: int, asked: Asked) -> None:
     """Tell a webhook of nothing, to see whether it is heard; whatever events it wants."""
     with transaction(store) as connection:
         webhook = webhooks.get_webhook(connection, number)
-        if not webhook.is_active:
-            raise InputError(
-                f"Webhook {number} is not active. Make it active first.",
-                f"El webhook {number} no está activo. Actívelo antes.",
-            )
+        _require_active(webhook)
         webhooks.add_deliveries(connection, [delivery(webhook, _TEST, {"asked_by": asked.actor}, asked.at)])
         audit.add_entry(connection, asked, "webhooks:test", f"webhook:{number}")
+
+
+def _require_active(webhook: Webhook) -> None:
+    if not webhook.is_active:
+        raise InputError(
+            f"Webhook {webhook.id} is not active. Make it active first.",
+            f"El webhook {webhook.id} no está activo. Actívelo antes.",
+        )
 
 
 def replay(store: Store, number: int, asked: Asked, delivery_id: int | None = None) -> int:
     """Send dead deliveries again, one or all of a webhook; how many."""
     with transaction(store) as connection:
-        webhooks.get_webhook(connection, number)
+        _require_active(webhooks.get_webhook(connection, number))
         if delivery_id is not None:
             webhooks.get_delivery(connection, number, delivery_id)
         count = webhooks.replay(connection, number, asked.at, delivery_id)
@@ -214,15 +219,17 @@ def _send_to(store: Store, settings: Settings, number: int, clock: Clock) -> Non
             while clock() - began < _A_WHILE:
                 now = clock()
                 with transaction(store) as connection:
+                    webhook = webhooks.get_webhook(connection, number)
                     due = webhooks.claim_deliveries(connection, number, now, now + _BELIEVED_LOST, _AT_ONCE)
-                if not all(list(pool.map(lambda one: _send(store, settings, webhook, one, clock), due))) or not due:
+                send = partial(_send, store, settings, webhook, clock)
+                if not all(list(pool.map(send, due))) or not due:
                     break
     finally:
         with transaction(store) as connection:
             webhooks.release_webhook(connection, number, began + _BELIEVED_LOST)
 
 
-def _send(store: Store, settings: Settings, webhook: Webhook, one: Delivery, clock: Clock) -> bool:
+def _send(store: Store, settings: Settings, webhook: Webhook, clock: Clock, one: Delivery) -> bool:
     """Try once; whether it was taken."""
     if not webhook.is_active:
         with transaction(store) as connection:
@@ -232,8 +239,7 @@ def _send(store: Store, settings: Settings, webhook: Webhook, one: Delivery, clo
     signing = [webhook.secret]
     if webhook.old_secret and webhook.old_secret_until and now < webhook.old_secret_until:
         signing.append(webhook.old_secret)
-    keys = [decrypt(settings, secret) for secret in signing]
-    answer, error = _post(webhook.url, one, keys, now, settings)
+    answer, error = _post(webhook.url, one, signing, now, settings)
     status = answer.status if answer else None
     with transaction(store) as connection:
         if answer and 200 <= answer.status < 300:
@@ -248,14 +254,15 @@ def _send(store: Store, settings: Settings, webhook: Webhook, one: Delivery, clo
 
 
 def _post(
-    url: str, one: Delivery, keys: Sequence[str], now: datetime, settings: Settings
+    url: str, one: Delivery, signing: Sequence[str], now: datetime, settings: Settings
 ) -> tuple[Answer | None, str | None]:
     """What came back, or why nothing did."""
     body, ca_file = one.body.encode(), settings.webhook_ca_file
     try:
+        keys = [decrypt(settings, secret) for secret in signing]
         headers = {"Content-Type": "application/json", **signed(one.message_id, body, keys, now)}
         answer = post(url, body, headers, Reach(settings.allowed_networks, str(ca_file) if ca_file else None))
-    except MayNotGo as error:
+    except (MayNotGo, WrongKey) as error:
         return None, error.said(settings.language)
     except NotAnswered as error:
         return None, str(error)
@@ -270,7 +277,7 @@ def _next(one: Delivery, answer: Answer | None, now: datetime) -> dict[str, Any]
     if one.attempts > len(PAUSES):
         return _DEAD
     pause = PAUSES[one.attempts - 1] * random.uniform(1.0, 1.1)
-    asked = timedelta(seconds=answer.wait or 0) if answer else timedelta(0)
+    asked = min(timedelta(seconds=answer.wait or 0), PAUSES[-1]) if answer else timedelta(0)
     return {"next_at": now + max(pause, asked)}
 
 

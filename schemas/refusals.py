@@ -98,6 +98,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "{name} unpacks to more than can be kept ({size} bytes and going on).",
         "{name} ocupa al descomprimirse más de lo que se puede guardar ({size} bytes y sigue).",
     ),
+    "line_long": (
+        "{name} has a line of more than 8 million characters, so it is no file of contacts. Look at how it was made.",
+        "{name} tiene una línea de más de 8 millones de caracteres: no es un archivo de contactos. Mire cómo se hizo.",
+    ),
     "web_page": (
         "{name} is a web page named as a workbook. Open it in a spreadsheet and save it as xlsx.",
         "{name} es una página web con nombre de libro de Excel. Ábrala en una hoja de cálculo y guárdela como xlsx.",

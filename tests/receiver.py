@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +25,8 @@ class Receiver:
     calls: list[Call] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    then: Callable[[], object] = lambda: None
+    """Done when a call came in, before it is answered."""
 
 
 @contextmanager
@@ -38,6 +40,7 @@ def receiver(certificate: Path | None = None) -> Iterator[Receiver]:
             with lock:
                 found.calls.append(Call(body, {name.lower(): value for name, value in self.headers.items()}))
                 status = found.answers.pop(0) if found.answers else 204
+            found.then()
             self.send_response(status)
             for name, value in found.headers.items():
                 self.send_header(name, value)

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from schemas.errors import SetupError, TransientError
 
@@ -35,6 +36,7 @@ CLASH = (IntegrityError,)
 UNREACHABLE = (
     OperationalError,
     InterfaceError,
+    PoolTimeout,
     sqlite3.OperationalError,
     psycopg.OperationalError,
     psycopg.InterfaceError,

@@ -116,6 +116,10 @@ def keep_open_conversations(connection: Connection, number: int, count: int) -> 
     connection.execute(update(operators).where(operators.c.id == number).values(open_conversations=count))
 
 
+def email_match(connection: Connection, number: int) -> str:
+    return str(connection.execute(select(operators.c.email_match).where(operators.c.id == number)).scalar_one())
+
+
 def password_hash(connection: Connection, number: int) -> str | None:
     return connection.execute(select(operators.c.password_hash).where(operators.c.id == number)).scalar()
 

@@ -54,6 +54,7 @@ class Token:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+_MOST_LOOKED_AT = 100
 _SESSION = tuple(operator_sessions.c[name] for name in Session.__slots__)
 _TOKEN = tuple(api_tokens.c[name] for name in Token.__slots__)
 
@@ -104,14 +105,19 @@ def add_attempt(connection: Connection, number: int, email_match: str, address: 
     connection.execute(insert(sign_in_attempts).values(**row))
 
 
-def attempts_since(
-    connection: Connection, email_match: str, address: str | None, since: datetime
-) -> tuple[list[datetime], list[datetime]]:
-    """When sign-ins with this e-mail failed, and when those from this address did, whoever's; the last first."""
+def attempts_since(connection: Connection, since: datetime, **filters: str | None) -> list[datetime]:
+    """When sign-ins with this `email_match`, from this `address` failed; the last first."""
     c = sign_in_attempts.c
-    recent = select(c.at).where(c.at > since).order_by(c.at.desc()).limit(100)
-    mine, there = recent.where(c.email_match == email_match), recent.where(c.address == address)
-    return list(connection.execute(mine).scalars()), list(connection.execute(there).scalars())
+    where = [c[name] == value for name, value in filters.items()]
+    query = select(c.at).where(c.at > since, *where).order_by(c.at.desc()).limit(_MOST_LOOKED_AT)
+    return list(connection.execute(query).scalars())
+
+
+def addresses_of(connection: Connection, operator_id: int) -> list[str]:
+    """From where an operator signed in of late."""
+    c = operator_sessions.c
+    last = select(c.address).where(c.operator_id == operator_id).order_by(c.id.desc()).limit(_MOST_LOOKED_AT).subquery()
+    return [address for address in connection.execute(select(last.c.address).distinct()).scalars() if address]
 
 
 def forget_attempt(connection: Connection, number: int) -> None:

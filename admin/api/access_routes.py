@@ -5,19 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from admin.api.callers import COOKIE, AtDesk, May, address_of, asked_by, check_origin
-from admin.api.models import (
-    ConversationsBody,
-    MeModel,
-    OperatorModel,
-    OwnPasswordBody,
-    ResetBody,
-    SessionModel,
-    SignedInModel,
-    SignInBody,
-    StateBody,
-)
+from admin.api.models import MeModel, OperatorModel, OwnPasswordBody, ResetBody, SessionModel, SignedInModel, SignInBody
 from admin.api.pages import Number
 from admin.api.problems import Refusal, problems
+from admin.api.state_models import ConversationsBody, StateBody
 from pipelines import access, new_passwords, operators, states
 from pipelines.access import Caller
 from warehouse.audit import Asked

@@ -114,22 +114,29 @@ class SafeHeaders:
         await self._app(scope, receive, answer)
 
 
+class Endpoint(FastAPI):
+    """FastAPI whose every answer has the safe headers, also those to errors that nobody foresaw."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return SafeHeaders(super().build_middleware_stack())
+
+
 def build_app(desk: Desk) -> FastAPI:
     """The endpoint over this desk's store."""
-    app = FastAPI(
+    app = Endpoint(
         title="Padrón",
         version="0.1.0",
         description="One clean roll of contacts: operators, licences, imports.",
         openapi_url="/api/openapi.json",
         docs_url=_DOCS,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.desk, app.state.routers = desk, ROUTERS
     for router in ROUTERS:
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(BoundedBody)
-    app.add_middleware(SafeHeaders)
     _describe_problem(app)
     return app
 

@@ -80,7 +80,10 @@ def once_of(key: str | None, request: Request, body: BaseModel) -> Once | None:
 def check_origin(request: Request) -> None:
     """Raise where a browser says that a page of another site sent this; the cookie alone would not tell."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    same = urlsplit(origin).netloc == request.headers.get("host") if origin else site == "same-origin"
+    try:
+        same = urlsplit(origin).netloc == request.headers.get("host") if origin else site == "same-origin"
+    except ValueError:  # no address at all
+        same = False
     if not same:
         raise Refusal(
             403,

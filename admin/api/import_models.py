@@ -78,7 +78,7 @@ class RetryBody(Body):
 class MappingBody(Body):
     """Fields for columns: a field, `custom.<key>`, or `ignore`."""
 
-    columns: Annotated[dict[str, Name], Field(max_length=2_000)]
+    columns: Annotated[dict[Name, Name], Field(max_length=2_000)]
 
 
 class ConfirmBody(Body):

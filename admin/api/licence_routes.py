@@ -9,8 +9,8 @@ from pydantic import BeforeValidator
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.etags import IfMatch, wanted_version, with_etag
 from admin.api.models import DayModel, LicenceBody, LicenceChanges, LicenceModel, SeatsModel
-from admin.api.pages import Number, as_utc
-from admin.api.problems import Refusal, problems
+from admin.api.pages import Number
+from admin.api.problems import problems
 from pipelines import licences
 from pipelines.access import Caller
 from pipelines.licences import LicenceForm
@@ -19,7 +19,6 @@ from pipelines.once import create_once
 router = APIRouter(prefix="/api/licences", tags=["licences"])
 Reader = Annotated[Caller, Depends(May("licences:read"))]
 Writer = Annotated[Caller, Depends(May("licences:write"))]
-_MOST_DAYS = 400
 
 
 def _day(value: object) -> object:
@@ -46,7 +45,7 @@ def create(
     key: IdempotencyKey = None,
 ) -> LicenceModel:
     """Add seats that were bought."""
-    said = body.model_dump() | {"valid_from": as_utc(body.valid_from), "valid_until": as_utc(body.valid_until)}
+    said = body.model_dump()
     made = create_once(
         desk.store,
         asked_by(request, caller),
@@ -81,7 +80,6 @@ def edit(
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
     dates = ("valid_from", "valid_until")
     changes = {name: value for name, value in changes.items() if value is not None or name in dates}
-    changes |= {name: as_utc(changes[name]) for name in dates if name in changes}
     asked = asked_by(request, caller)
     changed = licences.edit_licence(desk.store, number, changes, asked, version=wanted_version(if_match))
     with_etag(response, changed.version)
@@ -100,13 +98,6 @@ def days(
     now = desk.clock()
     end = last or now.date()
     start = first or max(end, date.min + timedelta(days=29)) - timedelta(days=29)
-    if not 0 <= (end - start).days < _MOST_DAYS or end.year > now.year + 1:
-        raise Refusal(
-            409,
-            "wrong_days",
-            f"Ask for 1 to {_MOST_DAYS} days, the first before the last, and none in the far future.",
-            f"Pida de 1 a {_MOST_DAYS} días, el primero antes que el último, y ninguno en un futuro lejano.",
-        )
     licences.find_licence(desk.store, number)
     found = licences.daily_peaks(desk.store, number, start, end, now)
     return [DayModel(day=day.isoformat(), taken=most) for day, most in found.items()]

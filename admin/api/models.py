@@ -1,22 +1,19 @@
 """What the API takes and gives. A body says every field that it takes; others are refused."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from pipelines.licences import SeatView
 from pipelines.passwords import Password
-from pipelines.versions import version_of
 from schemas.operators import Holding, Kind
 from schemas.permissions import PERMISSIONS
 from warehouse.audit import Entry
 from warehouse.licences import Licence
 from warehouse.operators import Operator
 from warehouse.sessions import Session, Token
-from warehouse.states import AgentState, StateChange
 
 Item = TypeVar("Item")
 NO_NUL = r"^[^\x00]*$"
@@ -35,8 +32,14 @@ Secret = Annotated[SecretStr, Field(max_length=1_000), AfterValidator(_text)]
 
 
 def _moment(value: object) -> object:
-    """A time as ISO 8601 writes it, and nothing else: pydantic would take a bare number too."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+    """A time as ISO 8601 writes it, in UTC where it names no zone; pydantic would take a bare number too."""
+    if not isinstance(value, str):
+        return value
+    at = datetime.fromisoformat(value)
+    try:
+        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
@@ -46,14 +49,14 @@ Permissions = Annotated[
 Names = Annotated[list[Name], Field(max_length=100)]
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """JSON knows one kind of number: 5.0 is 5."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Many = Annotated[int, Field(ge=0, le=1_000), BeforeValidator(_whole)]
-Seats = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
-Number = Annotated[int, Field(ge=1, le=2**53), BeforeValidator(_whole)]
+Many = Annotated[int, Field(ge=0, le=1_000), BeforeValidator(whole)]
+Seats = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(whole)]
+Number = Annotated[int, Field(ge=1, le=2**53), BeforeValidator(whole)]
 
 
 class Body(BaseModel):
@@ -346,52 +349,3 @@ class EntryModel(BaseModel):
     @classmethod
     def of(cls, entry: Entry) -> "EntryModel":
         return cls.model_validate({name: getattr(entry, name) for name in cls.model_fields})
-
-
-class StateBody(Body):
-    """The state that an agent sets."""
-
-    state: Annotated[str, Field(min_length=1, max_length=40, pattern=NO_NUL)]
-
-
-class AgentStateBody(Body):
-    """What a state of agents is: its words, whether who is in it takes conversations, and its place in lists."""
-
-    en: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_NUL)]
-    es: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_NUL)]
-    takes_conversations: bool = False
-    place: Many = 100
-
-
-class AgentStateModel(BaseModel):
-    """A state that an agent may set."""
-
-    name: str
-    en: str
-    es: str
-    takes_conversations: bool
-    place: int
-    version: str
-
-    @classmethod
-    def of(cls, state: AgentState) -> "AgentStateModel":
-        said = asdict(state)
-        return cls(**said, version=version_of(said))
-
-
-class StateChangeModel(BaseModel):
-    """Since when an operator was in a state, and who set it."""
-
-    state: str
-    at: datetime
-    actor: str
-
-    @classmethod
-    def of(cls, change: StateChange) -> "StateChangeModel":
-        return cls.model_validate({name: getattr(change, name) for name in cls.model_fields})
-
-
-class ConversationsBody(Body):
-    """How many conversations an operator has open, as the chat platform counts."""
-
-    open: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)]

@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from fastapi import Path, Query
@@ -20,14 +19,6 @@ Number = Annotated[int, Path(ge=1, le=2**53, description="The number of what is 
 Since = Annotated[Moment | None, Query(description="From this time on; without a zone it is UTC.")]
 Until = Annotated[Moment | None, Query(description="Until before this time.")]
 _MARK = b"after:"
-
-
-def as_utc(at: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    try:
-        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None
-    except OverflowError as error:
-        raise Refusal(409, "wrong_time", f"{at} is out of range.", f"{at} está fuera de rango.") from error
 
 
 def after(cursor: str | None) -> int:

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from connectors.mail import NotSent
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused
 from pipelines.byhand import WrongOption
 from pipelines.drops import NotRetried
+from pipelines.licences import WrongDays
 from pipelines.new_passwords import LinkUsed, WrongPassword
 from pipelines.once import KeyReused
 from pipelines.operators import EmailTaken, LastAdministrator, NotYours
@@ -59,6 +60,7 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (KeyReused, 409, "key_reused"),
     (NotAsShown, 409, "not_as_shown"),
     (NoKeys, 409, "no_keys"),
+    (WrongDays, 409, "wrong_days"),
     (WrongOption, 409, "wrong_option"),
     (NotRetried, 409, "not_retried"),
     (Refused, 409, "file_refused"),
@@ -185,12 +187,46 @@ def _ours(request: Request, error: Exception) -> Response:
     return problem(status, code, detail, errors, headers)
 
 
+_WHOLE = ("A whole number.", "Un número entero.")
+_YES_OR_NO = ("true or false.", "true o false.")
+_TIME = ("A time such as 2026-11-30T10:00:00Z.", "Una fecha y hora como 2026-11-30T10:00:00Z.")
+_DAY = ("A day such as 2026-11-30.", "Un día como 2026-11-30.")
 _WORDS = {
     "missing": ("This is missing.", "Falta este dato."),
     "extra_forbidden": ("There is no such field.", "No existe este campo."),
     "json_invalid": ("This is not JSON.", "Esto no es JSON."),
+    "model_attributes_type": (
+        "Send a JSON object, with the header Content-Type: application/json.",
+        "Envíe un objeto JSON, con la cabecera Content-Type: application/json.",
+    ),
+    "dict_type": ("This has to be an object.", "Tiene que ser un objeto."),
+    "list_type": ("This has to be a list.", "Tiene que ser una lista."),
+    "string_type": ("This has to be a text.", "Tiene que ser un texto."),
+    "string_too_short": ("At least {min_length} characters.", "Al menos {min_length} caracteres."),
+    "string_too_long": ("At most {max_length} characters.", "Como mucho {max_length} caracteres."),
+    "string_pattern_mismatch": ("This text is not of the form that is wanted.", "El texto no tiene la forma pedida."),
+    "string_unicode": ("This is no text that can be written.", "No es un texto que se pueda escribir."),
+    "too_long": ("At most {max_length}.", "Como mucho {max_length}."),
+    "too_short": ("At least {min_length}.", "Al menos {min_length}."),
+    "literal_error": ("One of {expected}.", "Uno de {expected}."),
+    "enum": ("One of {expected}.", "Uno de {expected}."),
+    "greater_than_equal": ("At least {ge}.", "Como mínimo {ge}."),
+    "less_than_equal": ("At most {le}.", "Como máximo {le}."),
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "bool_type": _YES_OR_NO,
+    "bool_parsing": _YES_OR_NO,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "date_type": _DAY,
+    "date_parsing": _DAY,
+    "date_from_datetime_parsing": _DAY,
+    "date_from_datetime_inexact": _DAY,
 }
-_ANY_OTHER = ("This value cannot be taken: {0}.", "Este valor no vale: {0}.")
+_ANY_OTHER = ("This value cannot be taken.", "Este valor no vale.")
 
 
 def _not_valid(request: Request, error: Exception) -> Response:
@@ -199,12 +235,24 @@ def _not_valid(request: Request, error: Exception) -> Response:
     errors = []
     for item in error.errors()[:20]:
         words = _WORDS.get(item["type"], _ANY_OTHER)
-        message = words[language == "es"].format(str(item["msg"])[:200])
-        place = ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0])
+        message = words[language == "es"].format_map(_context(item, language))
+        place = "body" if item["type"] == "json_invalid" else _place(item["loc"])
         errors.append(FieldError(field=place, code=str(item["type"]), message=message))
     fields = ", ".join(item.field for item in errors)
     detail = f"No se puede aceptar: {fields}." if language == "es" else f"This cannot be taken: {fields}."
     return problem(422, "not_valid", detail, errors)
+
+
+def _context(item: Mapping[str, Any], language: str) -> dict[str, str]:
+    """The bounds and values that are named in a sentence about a field."""
+    found = {name: str(value) for name, value in (item.get("ctx") or {}).items()}
+    return {name: text.replace(" or ", " o ") for name, text in found.items()} if language == "es" else found
+
+
+def _place(parts: Sequence[object]) -> str:
+    """Where in the request: the name of a field, without the part of the request that it stands in."""
+    whole = ".".join(str(part) for part in parts[1:]) or str(parts[0])
+    return whole.encode(errors="replace").decode()
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -19,12 +19,14 @@ p[role=status]{min-height:1.5em;margin:1rem 0 0}
 """
 _SCRIPT = """
 const form=document.querySelector('form'),said=document.querySelector('[role=status]');
-form.addEventListener('submit',async event=>{event.preventDefault();said.textContent='';
+const button=form.querySelector('button');
+form.addEventListener('submit',async event=>{event.preventDefault();said.textContent='';button.disabled=true;
 const body={secret:location.hash.slice(1),password:form.password.value,confirmation:form.confirmation.value};
-const answer=await fetch('/api/password-resets',{method:'POST',headers:{'Content-Type':'application/json',
+try{const answer=await fetch('/api/password-resets',{method:'POST',headers:{'Content-Type':'application/json',
 'Accept-Language':document.documentElement.lang},body:JSON.stringify(body)});
 if(answer.ok){history.replaceState(null,'',location.pathname);form.remove();said.textContent=form.dataset.done}
-else{said.textContent=(await answer.json()).detail}});
+else{said.textContent=(await answer.json()).detail}}
+catch{said.textContent=form.dataset.away}finally{button.disabled=false}});
 """
 _WORDS = {
     "en": {
@@ -34,6 +36,7 @@ _WORDS = {
         "rule": "10 to 128 characters, not easily guessed.",
         "button": "Set it",
         "done": "The password is set. You can sign in with it now.",
+        "away": "Padrón does not answer. Try again in a moment.",
     },
     "es": {
         "title": "Contraseña nueva",
@@ -42,11 +45,12 @@ _WORDS = {
         "rule": "De 10 a 128 caracteres, difícil de adivinar.",
         "button": "Guardarla",
         "done": "La contraseña está guardada. Ya puede iniciar sesión con ella.",
+        "away": "Padrón no responde. Inténtelo de nuevo en un momento.",
     },
 }
 _PAGE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>Padrón · {title}</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><style>{style}</style></head><body><main>
-<h1>Padrón · {title}</h1><form data-done="{done}">
+<h1>Padrón · {title}</h1><form data-done="{done}" data-away="{away}">
 <label for="password">{password}</label>
 <input id="password" name="password" type="password" autocomplete="new-password" required autofocus>
 <label for="confirmation">{confirmation}</label>

@@ -8,7 +8,7 @@ from starlette.responses import StreamingResponse
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.etags import IfMatch, wanted_digest, with_etag
 from admin.api.models import NO_NUL, EntryModel, Page, RoleBody, RoleModel
-from admin.api.pages import Cursor, Limit, Search, Since, Until, after, as_utc, page
+from admin.api.pages import Cursor, Limit, Search, Since, Until, after, page
 from admin.api.problems import problems
 from pipelines import audit, roles
 from pipelines.access import Caller
@@ -68,7 +68,7 @@ def find_audit(
     limit: Limit = 50,
 ) -> Page[EntryModel]:
     """What was done, by whom, when and from where, the newest first: of this actor, action or object."""
-    span = Span(as_utc(since), as_utc(until))
+    span = Span(since, until)
     begin = after(cursor) or None
     found = audit.audit_entries(desk.store, search, limit + 1, newest_first=True, before=begin, span=span)
     return page(found, limit, lambda one: one.id, EntryModel.of)
@@ -88,5 +88,5 @@ def export_audit(
     until: Until = None,
 ) -> Response:
     """Every entry with its hashes, a JSON object a line, the oldest first."""
-    lines = audit.audit_lines(desk.store, search, Span(as_utc(since), as_utc(until)))
+    lines = audit.audit_lines(desk.store, search, Span(since, until))
     return StreamingResponse(lines, media_type="application/x-ndjson")

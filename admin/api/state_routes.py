@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.etags import IfMatch, wanted_digest, with_etag
-from admin.api.models import NO_NUL, AgentStateBody, AgentStateModel, Page, StateChangeModel
+from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import problems
+from admin.api.state_models import AgentStateBody, AgentStateModel, StateChangeModel
 from pipelines import states
 from pipelines.access import Caller
 from warehouse.states import AgentState

@@ -1,6 +1,7 @@
 """Signing in with a seat: who may, how long it lasts, and what frees it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
@@ -25,7 +26,7 @@ from pipelines.access import (
 from pipelines.audit import broken_entry
 from pipelines.licences import LicenceForm, create_licence, daily_peaks, edit_licence, peaks, seat_views
 from pipelines.new_passwords import WrongPassword, change_own_password, set_password
-from pipelines.operators import NotYours, create_operator, edit_operator
+from pipelines.operators import LastAdministrator, NotYours, create_operator, edit_operator
 from pipelines.passwords import Password, is_password
 from pipelines.tokens import caller_of_token, create_token, revoke_token
 from pipelines.tries import TooManyTries
@@ -453,3 +454,61 @@ def test_nobody_puts_out_or_revokes_what_may_do_more_than_they(store: Roll) -> N
         force_sign_out(store.engine, 1, weak)
     with pytest.raises(WrongField, match="operators:write"):
         revoke_token(store.engine, token.id, weak)
+
+
+def test_nobody_is_kept_out_by_guesses_from_elsewhere(store: Roll) -> None:
+    people(store, a_licence(store), 1)
+    for n in range(30):
+        with suppress(SignInRefused, TooManyTries):
+            sign_in(
+                store.engine,
+                "a0@example.org",
+                "otra",
+                asked(n / 6, "10.6.6.6"),
+                user_agent=None,
+                lasting=LASTING,
+            )
+
+    assert come_in(store, "a0@example.org", 5)
+
+
+def test_guesses_from_everywhere_wait_and_who_came_in_from_there_before_does_not(store: Roll) -> None:
+    people(store, a_licence(store), 1)
+    come_in(store, "a0@example.org")
+    for n in range(60):
+        with suppress(SignInRefused, TooManyTries):
+            sign_in(store.engine, "a0@example.org", "otra", asked(1, f"10.6.6.{n}"), user_agent=None, lasting=LASTING)
+
+    with pytest.raises(TooManyTries):
+        sign_in(store.engine, "a0@example.org", PASSWORD, asked(2, "10.7.7.7"), user_agent=None, lasting=LASTING)
+    assert come_in(store, "a0@example.org", 2)
+
+
+def test_addresses_of_one_network_guess_together(store: Roll) -> None:
+    people(store, a_licence(store), 1)
+    for n in range(5):
+        with pytest.raises(SignInRefused):
+            sign_in(
+                store.engine, "a0@example.org", "otra", asked(0, f"2001:db8::{n}"), user_agent=None, lasting=LASTING
+            )
+
+    with pytest.raises(TooManyTries):
+        sign_in(store.engine, "a0@example.org", "otra", asked(0, "2001:db8::ff"), user_agent=None, lasting=LASTING)
+
+
+def test_a_licence_that_ended_frees_the_seats_at_once(store: Roll) -> None:
+    licence = a_licence(store, 1, valid_until=asked(5).at)
+    people(store, licence, 1)
+    inside = come_in(store, "a0@example.org")
+
+    assert caller_of_session(store.engine, inside.secret, asked(6).at, LASTING) is None
+    assert seat_views(store.engine, asked(6).at)[0].holders == ()
+
+
+def test_an_edit_that_would_keep_every_administrator_out_is_refused(store: Roll) -> None:
+    licence = a_licence(store)
+    people(store, licence, 1, roles=("administrator",))
+
+    for changes in ({"seats": 0}, {"valid_until": asked(-1).at}):
+        with pytest.raises(LastAdministrator):
+            edit_licence(store.engine, licence.id, changes, asked())

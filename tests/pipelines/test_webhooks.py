@@ -20,7 +20,6 @@ from pipelines import events
 from pipelines.events import make_contact_events
 from pipelines.licences import LicenceForm, create_licence
 from pipelines.operators import create_operator
-from pipelines.secrets import WrongKey
 from pipelines.states import set_agent_state
 from pipelines.undo import undo_batch
 from pipelines.webhooks import (
@@ -219,8 +218,22 @@ def test_secrets_stand_encrypted_with_a_key_from_outside(store: Roll, heard: Rec
     assert secret not in kept
     assert key.stat().st_mode & 0o777 == 0o600
     key.unlink()
-    with pytest.raises(WrongKey, match=r"secret\.key"):
-        tell(store)
+    tell(store)
+    [one] = deliveries(store, number)
+    assert (one.state, one.attempts, heard.calls) == ("waiting", 1, [])
+    assert "encrypted with another key" in str(one.error)
+
+
+def test_what_a_webhook_was_told_to_be_in_the_meantime_holds_for_the_next_telling(store: Roll, heard: Receiver) -> None:
+    _, number = hook(store, heard.url, "batch.finished")
+    for _ in range(12):
+        send_test(store.engine, number, asked())
+    heard.then = lambda: edit_webhook(store.engine, settings_of(store), number, {"is_active": False}, asked())
+
+    tell(store)
+
+    assert len(heard.calls) <= 4
+    assert {one.state for one in deliveries(store, number)} == {"sent", "dead"}
 
 
 # ── telling again ────────────────────────────────────────────────────────────────────────────────────────────────

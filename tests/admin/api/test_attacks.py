@@ -1,19 +1,25 @@
 """What somebody could try against the endpoint, and that it leads nowhere."""
 
+import socket
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from admin.api.callers import COOKIE
+from pipelines import roles
 from pipelines.new_passwords import LinkUsed, make_reset_link, set_password, use_reset_link
 from pipelines.operators import edit_operator
 from pipelines.passwords import Password
 from pipelines.states import let_silent_be_offline
 from tests.admin.api.conftest import PASSWORD, Endpoint
 from tests.conftest import Roll, utc_now
-from warehouse.audit import Asked
+from warehouse.audit import Asked, add_entry
+from warehouse.engines import transaction
 
 NEW = Password("cuatro perros sin collar", "cuatro perros sin collar")
 
@@ -204,3 +210,116 @@ def test_a_new_database_is_its_owners_only(roll: Roll) -> None:
     path = Path(str(roll.engine.url.database))
 
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_origin_that_is_no_address_is_another_site(endpoint: Endpoint) -> None:
+    body = {"email": "a@b.co", "password": "x", "by_cookie": True}
+
+    signing_in = endpoint.call("POST", "/api/sessions", json=body, headers={"Origin": "http://["})
+    acting = endpoint.call(
+        "PATCH", "/api/operators/1", json={}, headers={"Origin": "http://[", "Cookie": f"{COOKIE}=x"}
+    )
+
+    assert [answer.json()["code"] for answer in (signing_in, acting)] == ["wrong_origin", "wrong_origin"]
+
+
+def test_a_time_without_zone_is_utc_wherever_it_is_sent(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+
+    made = endpoint.call(
+        "POST",
+        "/api/tokens",
+        admin,
+        json={"name": "n", "permissions": ["batches:read"], "expires_at": "2099-01-01T00:00:00"},
+    )
+
+    assert (made.status_code, made.json()["token"]["expires_at"]) == (201, "2099-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "zlib", "idna", "undefined", "klingon"])
+def test_what_is_no_encoding_of_text_is_refused_and_leaves_nothing(endpoint: Endpoint, encoding: str) -> None:
+    admin = endpoint.someone("administrator")
+
+    answer = endpoint.call("POST", f"/api/uploads?name=a.csv&encoding={encoding}", admin, data=b"correo\na@b.co\n")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "file_refused")
+    assert list((endpoint.store.folder / "uploads" / "incoming").iterdir()) == []
+
+
+def test_names_that_are_no_text_are_refused(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+    upload = endpoint.call("POST", "/api/uploads?name=a.csv", admin, data=b"correo\na@b.co\n").json()
+
+    answer = endpoint.call(
+        "PUT",
+        f"/api/uploads/{upload['id']}/mapping",
+        admin,
+        data=b'{"columns":{"\\ud800":"phone"}}',
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_valid")
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "telefono\n" + "0" * 60_000_000)
+
+    answer = endpoint.call("POST", "/api/uploads?name=a.zip", admin, data=packed.getvalue())
+
+    assert answer.status_code == 409
+    assert "line of more than 8 million characters" in answer.json()["detail"]
+
+
+def test_whoever_reads_an_export_slowly_holds_no_connection(endpoints: Endpoint) -> None:
+    admin = endpoints.someone("administrator")
+    secret = endpoints.call(
+        "POST", "/api/tokens", admin, json={"name": "reader", "permissions": ["audit:read"]}
+    ).json()["secret"]
+    with transaction(endpoints.store.engine) as connection:
+        for _ in range(3_000):
+            add_entry(connection, asked(), "tests:noise", "x" * 2_000)
+    host, port = endpoints.url.removeprefix("http://").split(":")
+    readers = [socket.create_connection((host, int(port))) for _ in range(20)]
+    for reader in readers:
+        reader.sendall(
+            f"GET /api/audit/export HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {secret}\r\n\r\n".encode()
+        )
+        reader.recv(100)
+
+    answers = [endpoints.call("GET", "/api/me", admin).status_code for _ in range(3)]
+
+    for reader in readers:
+        reader.close()
+    assert answers == [200, 200, 200]
+
+
+def test_an_error_that_nobody_foresaw_has_the_safe_headers(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = endpoint.someone("administrator")
+    monkeypatch.setattr(roles, "all_roles", lambda store: 1 / 0)  # nothing that is known leads to one
+
+    answer = endpoint.call("GET", "/api/roles", admin)
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "unforeseen")
+    assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"name": "A", "seats": "a"}', "Un número entero."),
+        (b'{"name": "A", "seats": 1, "kind": "boss"}', "Uno de"),
+        (b'{"name": "", "seats": 1}', "Al menos 1 caracteres."),
+        (b"{", "Esto no es JSON."),
+    ],
+)
+def test_what_does_not_fit_is_said_in_the_caller_s_language(endpoint: Endpoint, body: bytes, words: str) -> None:
+    admin = endpoint.someone("administrator")
+    headers = {"Accept-Language": "es", "Content-Type": "application/json"}
+
+    answer = endpoint.call("POST", "/api/licences", admin, data=body, headers=headers).json()
+
+    assert words in answer["errors"][0]["message"]
+    assert "nput" not in str(answer)

@@ -287,7 +287,7 @@ def test_the_audit_is_asked_for_a_time_and_exported_as_a_chain(endpoint: Endpoin
     assert later["items"] == []
     assert [one["id"] for one in until["items"]] == [one["id"] for one in reversed(entries)]
     assert [one["previous_hash"] for one in entries[1:]] == [one["hash"] for one in entries[:-1]]
-    assert (odd.status_code, odd.json()["code"]) == (409, "wrong_time")
+    assert (odd.status_code, odd.json()["code"]) == (422, "not_valid")
 
 
 def test_operators_are_found_by_each_part_of_them(endpoint: Endpoint) -> None:
