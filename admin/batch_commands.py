@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.actors import by_hand
 from admin.operator_commands import asked_now
 from admin.words import say, say_state
 from connectors.profiles import read_profile
@@ -92,7 +93,7 @@ def cancel(number: Number) -> None:
 def undo(number: Number) -> None:
     """Take an import back; contacts that were edited since keep those edits and are listed."""
     settings = read_settings()
-    report = undo_batch(open_store(settings.store_url), number, "command line", utc_now)
+    report = undo_batch(open_store(settings.store_url), number, by_hand(), utc_now)
     words = settings.language
     console.print(say(words, "taken_back", id=number, removed=report.removed, restored=report.restored))
     if report.lifted:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from admin.actors import by_hand
 from admin.words import say
 from connectors.folders import plain_name
 from connectors.profiles import read_profile, save_profile
@@ -148,8 +149,8 @@ def _run(settings: Settings, job: Job, *, dry_run: bool, quiet: bool) -> Run:
         job = replace(job, progress=progress)
         if dry_run:
             with TemporaryDirectory(prefix="padron-") as scratch:
-                return rehearse(store, job, lease, "command line", Path(scratch))
-        return import_by_hand(store, job, lease, "command line")
+                return rehearse(store, job, lease, by_hand(), Path(scratch))
+        return import_by_hand(store, job, lease, by_hand())
 
 
 def _show(run: Run, language: str, *, dry_run: bool) -> None:

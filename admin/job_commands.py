@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.actors import shown
 from admin.operator_commands import asked_now
 from admin.words import say
 from pipelines.jobs import cancel_job, find_jobs
@@ -37,7 +38,9 @@ def list_jobs(
         message = work.message_es if words == "es" else work.message_en
         far = f"{work.done:,} / {work.total:,}"
         state = say(words, f"job_{work.state}")
-        table.add_row(str(work.id), work.kind, work.object, state, far, escape(work.actor), escape(message or ""))
+        table.add_row(
+            str(work.id), work.kind, work.object, state, far, escape(shown(work.actor, words)), escape(message or "")
+        )
     console.print(table)
 
 
@@ -97,5 +100,7 @@ def history(
     for name in ("when_set", "state", "actor"):
         table.add_column(say(words, name))
     for change in changes_of(open_store(settings.store_url), number, limit):
-        table.add_row(f"{change.at:%Y-%m-%d %H:%M:%S} UTC", escape(change.state), escape(change.actor))
+        table.add_row(
+            f"{change.at:%Y-%m-%d %H:%M:%S} UTC", escape(change.state), escape(shown(change.actor, settings.language))
+        )
     console.print(table)

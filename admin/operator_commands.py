@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.actors import by_hand
 from admin.words import say
 from pipelines import access
 from pipelines.licences import first_admin_licence
@@ -25,14 +26,13 @@ from warehouse.store import open_store
 
 app = typer.Typer(help="Operators: create, list, edit, passwords, sign out.", no_args_is_help=True)
 console = Console()
-BY_HAND = "command line"
 Number = Annotated[int, typer.Argument(help="The operator's number.")]
 Roles = Annotated[list[str] | None, typer.Option("--role", help="A role; may be repeated.")]
 FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 def asked_now() -> Asked:
-    return Asked(BY_HAND, utc_now())
+    return Asked(by_hand(), utc_now())
 
 
 @app.command()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.actors import shown
 from admin.operator_commands import asked_now
 from admin.words import say
 from pipelines.audit import Span, audit_entries, audit_lines, broken_entry, holds, newest_entry
@@ -112,7 +113,8 @@ def show(
             typer.echo(line, nl=False)
         return
     for entry in audit_entries(store, search, limit, newest_first=True, span=span):
-        who = f"{entry.actor}  {entry.address}" if entry.address else entry.actor
+        actor = shown(entry.actor, settings.language)
+        who = f"{actor}  {entry.address}" if entry.address else actor
         line = f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}  {who}  {entry.action}  {entry.object}"
         console.print(escape(line), highlight=False, soft_wrap=True)
 

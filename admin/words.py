@@ -48,7 +48,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "stopped": "Stopped.",
         "taken_back": "Batch {id} taken back: {removed} contacts removed, {restored} restored.",
         "lifted": "{count} opt-outs and blocks that only this import had said went with it.",
-        "kept": "{count} contacts were edited since, or came in a later import too, and keep what that said: {ids}",
+        "kept": "{count} contacts were edited since, or came in a later import too, and keep what that said till "
+        "it is undone: {ids}",
         "template": "Template written to",
         "retried": "Sent again as batch",
         "seconds": "Seconds",
@@ -186,7 +187,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "stopped": "Detenido.",
         "taken_back": "Lote {id} deshecho: {removed} contactos retirados, {restored} restaurados.",
         "lifted": "Con ella se fueron {count} bajas y bloqueos que solo esta importación había dicho.",
-        "kept": "{count} contactos se editaron después, o vinieron también en otra importación, y conservan eso: {ids}",
+        "kept": "{count} contactos se editaron después, o vinieron en otra importación, y conservan eso hasta que se "
+        "deshaga: {ids}",
         "template": "Plantilla escrita en",
         "retried": "Enviado de nuevo como lote",
         "seconds": "Segundos",

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from schemas import memory
 from schemas.codes import CODES
 from schemas.frames import REPORT_COLUMNS, ROW, as_read
 
@@ -83,7 +82,7 @@ class RowReport:
             try:
                 for lines in _in_order(self._lines(self.path, size), self._lines(other, size)):
                     whole._write_lines(_together(lines))
-                    memory.give_back()
+                    pa.default_memory_pool().release_unused()
                 break
             except pa.ArrowInvalid:  # a line that is longer than a block
                 if size == _BLOCK_BYTES[-1]:

@@ -241,7 +241,7 @@ def _apply(store: Store, staged: Staged, batch: Batch, job: Job, lease: Lease, c
         for name, count in counts.items():
             tally.counts[name] += count
         sizes.took(last - first + 1, time.monotonic() - began)
-        memory.give_back()
+        pa.default_memory_pool().release_unused()
 
 
 def _end_load(store: Store, tally: Tally) -> None:

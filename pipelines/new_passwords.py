@@ -129,14 +129,16 @@ _MAIL = {
 
 def use_reset_link(store: Store, secret: str, password: Password, asked: Asked) -> int:
     """Set a new password by a link; the operator's number."""
+    with reading(store) as connection:
+        number = operators.reset_link_of(connection, digest(secret), asked.at)
+        form = form_of(operators.get_operator(connection, number)) if number is not None else None
+    hashed = hashed_password(password, form) if form is not None else ""
     with transaction(store) as connection:
-        number = operators.use_reset_link(connection, digest(secret), asked.at)
-        if number is None:
+        if number is None or operators.use_reset_link(connection, digest(secret), asked.at) is None:
             raise LinkUsed(
                 "This link was used already, or is too old. Ask for a new one.",
                 "Este enlace ya se usó o caducó. Pida uno nuevo.",
             )
-        hashed = hashed_password(password, form_of(operators.get_operator(connection, number)))
         mine = replace(asked, actor=f"operator:{number}")
         _keep_password(connection, number, hashed, mine, "operators:reset_password")
         email_match = operators.email_match(connection, number)

@@ -18,7 +18,7 @@ def use_little() -> None:
 
 
 def give_back() -> None:
-    """Give back what was freed by now."""
+    """Give back what was freed by now; for the end of a phase, as what comes next has to ask for it again."""
     pa.default_memory_pool().release_unused()
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)

@@ -21,6 +21,7 @@ from pipelines.imports import Job
 from schemas.profiles import Profile
 from schemas.reports import ImportReport
 from tests import servers
+from tests.browser import Browser, open_browser
 from tests.commands import run, zygote
 from warehouse.bulk import take_ids
 from warehouse.engines import reading, transaction
@@ -89,6 +90,16 @@ def redis_url() -> Iterator[str]:
         return
     yield url
     server.stop()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A real Chromium that asks for pages in Spanish."""
+    try:
+        with open_browser(tmp_path / "browser", "es") as found:
+            yield found
+    except servers.Missing as error:
+        _missing(str(error))
 
 
 @dataclass

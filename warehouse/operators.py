@@ -193,6 +193,13 @@ def void_reset_links(connection: Connection, number: int, now: datetime) -> None
     connection.execute(update(reset_links).where(c.operator_id == number, c.used_at.is_(None)).values(used_at=now))
 
 
+def reset_link_of(connection: Connection, token_sha256: str, now: datetime) -> int | None:
+    """The operator of a link that may be used."""
+    c = reset_links.c
+    fits = (c.token_sha256 == token_sha256, c.used_at.is_(None), c.expires_at > now)
+    return connection.execute(select(c.operator_id).where(*fits)).scalar()
+
+
 def use_reset_link(connection: Connection, token_sha256: str, now: datetime) -> int | None:
     """The operator of a link that may be used; it is used by asking."""
     c = reset_links.c

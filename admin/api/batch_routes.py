@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
 from admin.api.callers import AtDesk, Desk, May, asked_by
@@ -73,7 +73,7 @@ async def _write(request: Request, path: Path, desk: Desk) -> None:
                         f"Una subida tiene hasta {most:,} bytes (PADRON_MAX_UPLOAD_BYTES). Deje los mayores en una "
                         "carpeta.",
                     )
-                file.write(chunk)
+                await run_in_threadpool(file.write, chunk)
     except BaseException:  # a caller that hangs up cancels, which is no Exception; nothing half sent stays
         path.unlink(missing_ok=True)
         raise

@@ -1,5 +1,6 @@
 """Operators, licences, roles, tokens and the audit on the command line."""
 
+import getpass
 import json
 import re
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_roles_tokens_and_the_audit(run: Run, tmp_path: Path) -> None:
     assert [entry["action"] for entry in exported] == [
         *("licences:create", "operators:create", "roles:create", "tokens:create", "tokens:revoke")
     ]
-    assert [entry["actor"] for entry in exported] == ["command line"] * 5
+    assert [entry["actor"] for entry in exported] == [f"command line:{getpass.getuser()}"] * 5
     assert run(home, "audit", "show", "--search", "role:").stdout.count("\n") == 1
     assert run(home, "audit", "verify").returncode == 0
 

@@ -126,6 +126,39 @@ def test_the_page_of_operators_works_as_written(run: Run, tmp_path: Path) -> Non
     assert json.loads(taken)["operator"]["email"] == "agente3@example.org"
 
 
+def test_the_readme_s_steps_by_http_work_as_written(run: Run, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        assert not os.environ.get("CI"), "curl is not installed, and CI must run the pages"
+        pytest.skip("NOT RUN: curl is not installed")
+    (tmp_path / "clientes.csv").write_text("Nombre,Correo\nAna,ana@example.org\nEva,sin arroba\n", "utf-8")
+    (commands,) = (block for block in blocks("README.md", "sh") if "operators" in block)
+    for line in commands.splitlines():
+        program, *arguments = shlex.split(line)
+        extra = ["--password-stdin"] if "operators" in arguments else []
+        assert program == ".venv/bin/padron"
+        done = run(tmp_path, *arguments, *extra, typed="tres gatos en un tejado\n")
+        assert done.returncode == 0, done.stderr
+    settings = Settings(home=tmp_path, admin_port=0)
+    store = open_store(settings.store_url)
+
+    def wake(number: int) -> None:
+        import_drop(store, number, settings, lambda: datetime.now(UTC))
+
+    server = AdminServer(Desk(settings, store, lambda: datetime.now(UTC), wake, lambda _: None))
+    server.start()
+    script = "\n".join(blocks("README.md", "bash")).replace("http://127.0.0.1:8370", server.url)
+
+    shown = subprocess.run(
+        ["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+    )
+
+    server.stop()
+    refused, taken, *report = shown.stdout.splitlines()
+    assert json.loads(refused)["code"] == "no_seat"
+    assert json.loads(taken)["operator"]["email"] == "agente3@example.org"
+    assert "sin arroba" in report[1]
+
+
 def test_the_page_of_imports_over_http_works_as_written(tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         assert not os.environ.get("CI"), "curl is not installed, and CI must run the pages"

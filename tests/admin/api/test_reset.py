@@ -11,9 +11,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
+from pipelines.new_passwords import make_reset_link
 from tests import servers
 from tests.admin.api.conftest import Endpoint, serve
-from tests.conftest import Roll
+from tests.browser import Browser
+from tests.conftest import Roll, utc_now
+from warehouse.audit import Asked
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 NEW = "cuatro perros sin collar"
@@ -125,3 +128,42 @@ def test_the_link_that_is_shown_leads_to_the_page(endpoint: Endpoint) -> None:
     found = endpoint.call("POST", "/api/operators/1/reset-link", admin).json()
 
     assert found["link"].endswith(f"/reset#{found['secret']}")
+
+
+def test_the_page_sets_a_password_in_a_browser(endpoint: Endpoint, browser: Browser) -> None:
+    number = endpoint.operator("luis@example.org", "auditor")
+    secret = make_reset_link(endpoint.store.engine, number, Asked("test", utc_now()))
+    browser.go(f"{endpoint.url}/reset#{secret}")
+
+    title = browser.text("h1")
+    browser.type("#password", NEW)
+    browser.type("#confirmation", "otra cosa")
+    browser.click("button")
+    refused = browser.wait_for_text("[role=status]")
+    browser.go(f"{endpoint.url}/reset?again#{secret}")
+    browser.type("#password", NEW)
+    browser.type("#confirmation", NEW)
+    browser.click("button")
+    done = browser.wait_for_text("[role=status]")
+
+    assert (title, "no coincide" in refused or "igual" in refused) == ("Padrón · Contraseña nueva", True), refused
+    assert "La contraseña está guardada" in done
+    assert secret not in browser.address
+    assert endpoint.sign_in("luis@example.org", NEW)
+
+
+def test_the_page_says_when_nobody_answers(endpoint: Endpoint, browser: Browser) -> None:
+    browser.go(f"{endpoint.url}/reset#reset_none")
+    browser.type("#password", NEW)
+    browser.type("#confirmation", NEW)
+    browser.cut_off()
+    browser.click("button")
+
+    assert "Padrón no responde" in browser.wait_for_text("[role=status]")
+
+
+def test_the_page_of_the_api_shows_every_route_without_the_internet(endpoint: Endpoint, browser: Browser) -> None:
+    browser.go(f"{endpoint.url}/api/docs")
+
+    assert "/api/sessions" in browser.wait_for_text("#page .opblock-summary-path")
+    assert "https://" not in endpoint.call("GET", "/api/docs").text

@@ -16,6 +16,8 @@ PUBLIC = {
     "GET /reset": "the secret of the link says who it is",
     "GET /health": "load balancers have no token",
     "GET /health/live": "load balancers have no token",
+    "GET /api/docs": "what there is to call is no secret",
+    "GET /api/docs/{name}": "likewise",
 }
 ONESELF = {
     "GET /api/me",
