@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from pipelines.names import folded
 from pipelines.operators import ADMINISTRATOR, LastAdministrator
-from pipelines.versions import VersionDiffers
+from pipelines.versions import require_version
 from schemas.errors import InputError
-from schemas.operators import HOLDINGS, KINDS, Holding, Kind, WrongField
+from schemas.operators import HOLDINGS, KINDS, Holding, Kind, WrongField, plain_name
 from warehouse import audit, licences, operators
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
@@ -35,7 +35,7 @@ class LicenceForm:
     valid_until: datetime | None = None
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
+        if not plain_name("name", self.name):
             raise WrongField("name", "required", "Give the licence a name.", "Dé un nombre a la licencia.")
         if self.kind not in KINDS:
             raise _none_of("kind", self.kind, KINDS)
@@ -98,11 +98,7 @@ def edit_licence(
     """Change a licence. Fewer seats throw nobody out; they refuse who comes next."""
     with transaction(store) as connection:
         before = licences.lock_licence(connection, number)
-        if version is not None and version != before.version:
-            raise VersionDiffers(
-                f"Licence {number} was changed by somebody else since you read it. Read it again.",
-                f"Otra persona cambió la licencia {number} después de que usted la leyó. Vuelva a leerla.",
-            )
+        require_version(version in (None, before.version), f"licence {number}", f"la licencia {number}")
         old = LicenceForm(**{name: getattr(before, name) for name in LicenceForm.__slots__})
         form = replace(old, **changes)
         match = folded(form.name.strip())
@@ -155,7 +151,7 @@ def _check_kind(connection: Connection, number: int, form: LicenceForm) -> None:
 
 
 def _values(form: LicenceForm) -> dict[str, Any]:
-    return {**asdict(form), "name": form.name.strip()}
+    return {**asdict(form), "name": plain_name("name", form.name)}
 
 
 def _told(form: LicenceForm) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Creating and changing operators: every rule about them, whichever door they are changed by."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -11,9 +10,9 @@ from pipelines.emails import normalise_email
 from pipelines.names import folded
 from pipelines.passwords import Password, hashed_password
 from pipelines.states import leave_state
-from pipelines.versions import VersionDiffers
+from pipelines.versions import require_version
 from schemas.errors import InputError
-from schemas.operators import OperatorForm, WrongField
+from schemas.operators import OperatorForm, WrongField, plain_name
 from schemas.permissions import PERMISSIONS, ROLES
 from warehouse import audit, licences, operators, sessions
 from warehouse.access_tables import operator_sessions
@@ -72,11 +71,7 @@ def edit_operator(
         operators.lock_operators(connection)
         _lock_licences(connection, {operators.get_operator(connection, number).licence_id, changes.get("licence_id")})
         before = operators.get_operator(connection, number)
-        if version is not None and version != before.version:
-            raise VersionDiffers(
-                f"Operator {number} was changed by somebody else since you read it. Read it again.",
-                f"Otra persona cambió el operador {number} después de que usted lo leyó. Vuelva a leerlo.",
-            )
+        require_version(version in (None, before.version), f"operator {number}", f"el operador {number}")
         old = form_of(before)
         form = replace(old, **changes, email=old.email)
         _check_licence(connection, form)
@@ -204,7 +199,7 @@ def _email_match(email: str) -> str:
 
 
 def _values(form: OperatorForm) -> dict[str, Any]:
-    first, last = _name("first_name", form.first_name), _name("last_name", form.last_name)
+    first, last = plain_name("first_name", form.first_name), plain_name("last_name", form.last_name)
     search = "\n".join(folded(part) for part in (first, last, form.email.strip()))
     shared = ("is_agent", "licence_id", "max_conversations", "may_leave_open", "sees_queued", "is_active")
     return {
@@ -213,17 +208,6 @@ def _values(form: OperatorForm) -> dict[str, Any]:
         "search_text": search,
         **{name: getattr(form, name) for name in shared},
     }
-
-
-def _name(field: str, text: str) -> str:
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text):
-        raise WrongField(
-            field,
-            "invalid",
-            "A name has no line breaks or signs that are not shown.",
-            "Un nombre no lleva saltos de línea ni signos que no se ven.",
-        )
-    return text.strip()
 
 
 def _told(form: OperatorForm) -> dict[str, Any]:

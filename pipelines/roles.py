@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pipelines.versions import check_version
 from schemas.errors import InputError
-from schemas.operators import WrongField
+from schemas.operators import WrongField, plain_name
 from schemas.permissions import PERMISSIONS, ROLES
 from warehouse import audit, operators
 from warehouse.audit import Asked
@@ -28,7 +28,7 @@ def put_role(
     store: Store, name: str, permissions: Iterable[str], asked: Asked, *, version: str | None = None
 ) -> frozenset[str]:
     """Make a role, or say anew what it may do, if its `version` still is that; what it may do."""
-    name, wanted = name.strip(), frozenset(permissions)
+    name, wanted = plain_name("name", name), frozenset(permissions)
     _check(name, wanted)
     check_yours(wanted, asked)
     with transaction(store) as connection:
@@ -44,12 +44,12 @@ def put_role(
 
 
 def _check(name: str, permissions: frozenset[str]) -> None:
-    if not name or len(name) > _LONGEST_NAME:
+    if not name or len(name) > _LONGEST_NAME or "/" in name:
         raise WrongField(
             "name",
             "length",
-            f"A role's name has 1 to {_LONGEST_NAME} characters.",
-            f"El nombre de un rol tiene de 1 a {_LONGEST_NAME} caracteres.",
+            f"A role's name has 1 to {_LONGEST_NAME} characters, and no /.",
+            f"El nombre de un rol tiene de 1 a {_LONGEST_NAME} caracteres, y ninguna /.",
         )
     if name.casefold() in ROLES:
         raise WrongField(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from pipelines.events import emit
 from pipelines.versions import check_version
 from schemas.errors import InputError
-from schemas.operators import OFFLINE, WrongField
+from schemas.operators import OFFLINE, WrongField, plain_name
 from warehouse import audit, operators, states
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
@@ -59,7 +59,7 @@ def _check(state: AgentState) -> None:
             "El nombre de un estado lleva minúsculas sin acento, dígitos y _, como en_curso.",
         )
     for language, text in (("en", state.en), ("es", state.es)):
-        if not 0 < len(text.strip()) <= _LONGEST:
+        if not 0 < len(plain_name(language, text)) <= _LONGEST:
             raise WrongField(
                 language,
                 "length",

@@ -20,10 +20,16 @@ def version_of(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def check_version(content: Any, expected: str | None, name: str) -> None:
-    """Raise VersionDiffers where the content is no longer as it was read; None where any will do."""
-    if expected is not None and (content is None or version_of(content) != expected):
+def require_version(is_same: bool, english: str, spanish: str) -> None:
+    """Raise VersionDiffers where something is no longer as it was read; it is named in both languages."""
+    if not is_same:
         raise VersionDiffers(
-            f"{name!r} was changed by somebody else since you read it. Read it again.",
-            f"Otra persona cambió {name!r} después de que usted lo leyó. Vuelva a leerlo.",
+            f"Somebody else changed {english} since you read it. Read it again.",
+            f"Otra persona cambió {spanish} mientras tanto. Vuelva a leer antes de guardar.",
         )
+
+
+def check_version(content: Any, expected: str | None, name: str) -> None:
+    """Raise VersionDiffers where the content is no longer as it was read, or is not there; None where any will do."""
+    same = expected is None or (content is not None and version_of(content) == expected)
+    require_version(same, repr(name), repr(name))

@@ -20,7 +20,7 @@ from connectors.outward import Answer, MayNotGo, NotAnswered, Reach, check_url, 
 from pipelines.events import delivery
 from pipelines.imports import Clock
 from pipelines.secrets import WrongKey, decrypt, encrypt
-from pipelines.versions import VersionDiffers
+from pipelines.versions import require_version
 from schemas.errors import InputError
 from schemas.events import EVENTS, OF_CONTACTS
 from schemas.operators import WrongField
@@ -130,11 +130,7 @@ def edit_webhook(
         webhooks.lock_webhooks(connection)
         before = webhooks.get_webhook(connection, number)
         form = WebhookForm(**{**{name: getattr(before, name) for name in WebhookForm.__slots__}, **changes})
-        if version is not None and version != before.version:
-            raise VersionDiffers(
-                f"Webhook {number} was changed by somebody else. Read it again.",
-                f"Otra persona cambió el webhook {number}. Vuelva a leerlo.",
-            )
+        require_version(version in (None, before.version), f"webhook {number}", f"el webhook {number}")
         values = {**{name: getattr(form, name) for name in WebhookForm.__slots__}, "events": sorted(set(form.events))}
         if form.is_active:
             values["disabled_because"] = None

@@ -1,5 +1,6 @@
 """What an operator, a licence and a state of agents may be: their values, checked, without any store."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -30,6 +31,18 @@ class WrongField(InputError):
     def __init__(self, field: str, code: str, english: str, spanish: str) -> None:
         super().__init__(english, spanish)
         self.field, self.code = field, code
+
+
+def plain_name(field: str, text: str) -> str:
+    """A name as it is kept: composed, without spaces around it; raises WrongField for signs that nobody sees."""
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text):
+        raise WrongField(
+            field,
+            "invalid",
+            "A name has no line breaks or signs that are not shown.",
+            "Un nombre no lleva saltos de línea ni signos que no se ven.",
+        )
+    return unicodedata.normalize("NFKC", text).strip()
 
 
 @dataclass(frozen=True, slots=True)

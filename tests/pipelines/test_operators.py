@@ -100,6 +100,22 @@ def test_a_wrong_field_is_named(roll: Roll, values: dict[str, Any], field: str) 
     assert refused.value.field == field
 
 
+@pytest.mark.parametrize("name", ["\u200b", "L\nx", "x\u202e"])
+def test_names_that_show_other_than_they_are_are_refused(roll: Roll, name: str) -> None:
+    with pytest.raises(WrongField, match="not shown"):
+        put_role(roll.engine, name, [], ASKED)
+    with pytest.raises(WrongField, match="not shown"):
+        create_licence(roll.engine, LicenceForm(name), ASKED)
+
+
+@pytest.mark.parametrize("name", ["\uff21dministrator", " ADMINISTRATOR", "a/b"])
+def test_a_role_is_not_called_like_a_built_in_one_nor_what_no_address_holds(roll: Roll, name: str) -> None:
+    with pytest.raises(WrongField) as refused:
+        put_role(roll.engine, name, [], ASKED)
+
+    assert refused.value.field == "name"
+
+
 def test_an_agent_cannot_have_an_admin_licence(store: Roll) -> None:
     licence = create_licence(store.engine, LicenceForm("Admin", "admin"), ASKED)
 
