@@ -1,7 +1,7 @@
 """Who acts, as history and the audit name them, and as people read it."""
 
-import getpass
 import os
+import pwd
 
 _BY_HAND = "command line:"
 _SPANISH = {_BY_HAND: "línea de comandos:", "folder ": "carpeta ", "operator:": "operador:", "token:": "clave:"}
@@ -10,8 +10,8 @@ _SPANISH = {_BY_HAND: "línea de comandos:", "folder ": "carpeta ", "operator:":
 def by_hand() -> str:
     """Whoever types commands, by their name on this machine."""
     try:
-        return f"{_BY_HAND}{getpass.getuser()}"
-    except (KeyError, OSError):  # in a container the number may have no name
+        return f"{_BY_HAND}{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # in a container the number may have no name
         return f"{_BY_HAND}{os.getuid()}"
 
 

@@ -164,7 +164,9 @@ SPANISH = {
     "Check that no entry was changed or left out; who keeps the printed head elsewhere can prove it later.": (
         "Comprueba que ninguna entrada se cambió ni falta; con la punta guardada en otro sitio se puede probar después."
     ),
-    "What verify printed earlier, such as 12:4f0e…": "Lo que verify mostró antes, como 12:4f0e…",
+    "What verify printed earlier: a number, a colon and the hash.": (
+        "Lo que verify mostró antes: un número, dos puntos y el hash."
+    ),
 }
 _TITLES = {
     "ARGUMENTS_PANEL_TITLE": "Argumentos",

@@ -1,5 +1,6 @@
 """`padron roles …`, `padron tokens …` and `padron audit …`: what may be done, by whom, and what was done."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pipelines.audit import Span, audit_entries, audit_lines, broken_entry, hold
 from pipelines.roles import all_roles, drop_role, put_role
 from pipelines.tokens import create_token, revoke_token
 from scheduler.tasks import utc_now
+from schemas.errors import InputError
 from schemas.permissions import ROLES
 from schemas.settings import read_settings
 from warehouse import sessions
@@ -123,19 +125,26 @@ def _utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at else None
 
 
+_HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+
+
 @audit.command()
 def verify(
-    since: Annotated[str, typer.Option("--head", help="What verify printed earlier, such as 12:4f0e…")] = "",
+    head: Annotated[
+        str | None, typer.Option(help="What verify printed earlier: a number, a colon and the hash.")
+    ] = None,
 ) -> None:
     """Check that no entry was changed or left out; who keeps the printed head elsewhere can prove it later."""
     settings = read_settings()
     store = open_store(settings.store_url)
+    noted = _HEAD.fullmatch(head.strip()) if head is not None else None
+    if head is not None and noted is None:
+        raise InputError(f"{head!r} is no head that verify printed.", f"{head!r} no es una punta que verify mostró.")
     broken = broken_entry(store)
-    number, _, hash_ = since.partition(":")
-    if broken is None and since and not (number.isdigit() and holds(store, int(number), hash_)):
-        broken = int(number) if number.isdigit() else 1
+    if broken is None and noted and not holds(store, int(noted[1]), noted[2]):
+        broken = int(noted[1])
     if broken is not None:
         console.print(say(settings.language, "audit_broken", id=broken))
         raise typer.Exit(1)
-    head = newest_entry(store)
-    console.print(say(settings.language, "audit_whole", head=f"{head.id}:{head.hash}" if head else "–"), soft_wrap=True)
+    last = newest_entry(store)
+    console.print(say(settings.language, "audit_whole", head=f"{last.id}:{last.hash}" if last else "–"), soft_wrap=True)

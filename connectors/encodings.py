@@ -150,6 +150,13 @@ def _transcode(path: Path, target: Path, encoding: str) -> None:
         decoder = codecs.getincrementaldecoder(encoding)("padron_bad")
     except (LookupError, UnicodeError) as error:
         raise UnreadableFile("encoding_unknown", encoding=encoding) from error
+    try:
+        _write_decoded(path, target, decoder)
+    except UnicodeError as error:  # UTF-16 and UTF-32 want a mark at the beginning
+        raise UnreadableFile("encoding_wrong", encoding=encoding) from error
+
+
+def _write_decoded(path: Path, target: Path, decoder: codecs.IncrementalDecoder) -> None:
     held = ""
     with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as sink:
         while True:

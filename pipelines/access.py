@@ -181,6 +181,12 @@ def _claim(
 def _no_seat(
     connection: Connection, licence: Licence, taken: list[Seat], now: datetime, *, tells_who: bool
 ) -> NoSeatFree:
+    if not licence.seats:
+        return NoSeatFree(
+            "no_seat",
+            f"The licence {licence.name!r} has no seats. Ask {whom_to_ask(connection, 'en')}.",
+            f"La licencia {licence.name!r} no tiene puestos. Avise a {whom_to_ask(connection, 'es')}.",
+        )
     english = f"All {licence.seats} seats of the licence {licence.name!r} are taken"
     spanish = f"Los {licence.seats} puestos de la licencia {licence.name!r} están ocupados"
     if tells_who:

@@ -116,7 +116,7 @@ class WrongOption(InputError):
     """Something said about how to read the file that the file does not bear out."""
 
 
-_OPTION_REFUSALS = ("encoding_unknown", "no_sheet", "no_header_row")
+_OPTION_REFUSALS = ("encoding_unknown", "encoding_wrong", "no_sheet", "no_header_row")
 
 
 def check_options(job: Job, columns: Collection[str] = (), *, sheet: bool = False, text: bool = False) -> None:

@@ -27,7 +27,7 @@ _PLAIN = ("company", "city", "country", "photo_url", "language")
 _ADDRESS = ("street", "address", "postal_code", "region")
 _GMT = re.compile(r"\((?:GMT|UTC)\s*([+\-\N{MINUS SIGN}]?\d{1,2})(?::00)?\)")
 _MOST_HOURS = 12
-_TOTAL = r"(?i)^(sub ?-?|grand )?total(es)?( general(es)?| geral)?[\W\d]*$"
+_TOTAL = r"(?i)^(sub ?-?|grand )?total(es)?( general(es)?| geral)?(: ?\d+)?\W*$"
 _NAMES = ("first_name", "last_name", "display_name")
 _NAME_PARTS = {"first_name": ("first_name", "middle_name"), "last_name": ("last_name", "second_last_name")}
 

@@ -19,12 +19,24 @@ from pipelines.reach import promote, read_emails, read_phones
 from schemas.codes import DAMAGED
 from schemas.contacts import KEYS, MULTIPLE, contact_schema
 from schemas.fields import CUSTOM, FIELDS, FieldType
-from schemas.frames import CELL_ERROR, NO_TEXT, PROBLEM, REPORT_COLUMNS, ROW, CleanFrame, RawFrame, text_bytes
+from schemas.frames import (
+    CELL_ERROR,
+    NO_TEXT,
+    PROBLEM,
+    REPORT_COLUMNS,
+    ROW,
+    CleanFrame,
+    RawFrame,
+    as_read,
+    text_bytes,
+)
 from schemas.profiles import Profile
 from schemas.settings import Settings
 
 _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
+_LONGEST_ROW_TEXT = 20_000
+_FOREIGN = re.compile("[^\x00-\x7f]+")
 _TWICE = re.compile("[ÂÃ][\x80-\xbf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
 """A character of two bytes in UTF-8 whose bytes were each read as one of Windows-1252."""
 
@@ -75,7 +87,7 @@ def _broken_rows(raw: RawFrame, mapping: ColumnMap) -> tuple[pa.Array, pa.Table]
     problem = _with_marks(problem, raw, mapping)
     broken = pc.is_valid(problem)
     rows = raw.filter(broken)
-    text = _NULL if not rows.num_rows else _row_text(rows)
+    text = _NULL if not rows.num_rows else _row_text(_own_cells(rows, mapping))
     count = rows.num_rows
     notes = pa.table(
         {
@@ -90,13 +102,19 @@ def _broken_rows(raw: RawFrame, mapping: ColumnMap) -> tuple[pa.Array, pa.Table]
 
 
 def _unmended(problem: pa.Array, raw: RawFrame, mapping: ColumnMap) -> pa.Array:
-    """Rows of a row report that still stand as they were refused, damaged as a whole: no cell is trusted."""
-    names = [name.strip() for name in mapping.header]
-    if not set(REPORT_COLUMNS) <= set(names):
+    """Rows of a row report that still stand as they were refused, damaged as a whole: no cell is trusted.
+
+    A short row has all its cells in the report, and a line that an open quote had swallowed may have none of its own.
+    """
+    if not mapping.is_report:
         return problem
+    names = [name.strip() for name in mapping.header]
     code, said = (chunked(raw[f"c{names.index(name)}"]) for name in ("_code", "_value"))
-    own = [f"c{at}" for at, name in enumerate(names) if name not in REPORT_COLUMNS]
-    same = pc.equal(_row_text(raw.select([ROW, *own, PROBLEM])), said)
+    own = _own_cells(raw, mapping)
+    text = _row_text(own)
+    innocent = pc.and_(pc.equal(code, "quote_unclosed"), pc.invert(pc.match_substring(text, '"')))
+    whole = pc.and_(pc.equal(code, "column_count"), pc.equal(own[-1], ""))
+    same = pc.and_not(pc.and_not(pc.equal(text, said), innocent), whole)
     hit = pc.and_(pc.and_(pc.is_in(code, pa.array(DAMAGED)), same), pc.is_null(problem))
     return pc.if_else(hit, code, problem)
 
@@ -104,7 +122,7 @@ def _unmended(problem: pa.Array, raw: RawFrame, mapping: ColumnMap) -> pa.Array:
 def _with_marks(problem: pa.Array, raw: RawFrame, mapping: ColumnMap) -> pa.Array:
     """Rows with bytes that are no text (U+FFFD in a row report), or with NUL, in a cell that is taken."""
     marks = [("bad_encoding", NO_TEXT), ("control_character", "\0")]
-    if "_code" in mapping.header:
+    if mapping.is_report:
         marks.append(("bad_encoding", "\ufffd"))
     for index, target in enumerate(mapping.targets):
         column = chunked(raw[f"c{index}"])
@@ -144,7 +162,7 @@ def _without_double_encoding(block: Block) -> pa.Table:
         column = chunked(block.raw[f"c{index}"])
         if target is None or not holds(text_bytes(column), "Ã".encode(), "Â".encode()):
             continue
-        plain = pa.array([decoded_once(text) for text in column.to_pylist()], _TEXT)
+        plain = pa.array([as_meant(text) for text in column.to_pylist()], _TEXT)
         hit = pc.not_equal(plain, column)
         count = pc.sum(hit).as_py() or 0
         columns = {
@@ -158,14 +176,21 @@ def _without_double_encoding(block: Block) -> pa.Table:
     return pa.concat_tables(notes)
 
 
-def decoded_once(text: str) -> str:
+def as_meant(text: str) -> str:
     """A text that is UTF-8 read as Windows-1252 as it was meant; any other as it is.
 
-    >>> decoded_once("JosÃ© PeÃ±a"), decoded_once("JoÃO"), decoded_once("Ángel")
-    ('José Peña', 'JoÃO', 'Ángel')
+    >>> as_meant("JosÃ© “x”"), as_meant("JoÃO"), as_meant("Ángel"), as_meant("JosÃƒÂ©")
+    ('José “x”', 'JoÃO', 'Ángel', 'José')
     """
-    if not _TWICE.search(text):
-        return text
+    while _TWICE.search(text):
+        plain = _FOREIGN.sub(lambda found: _decoded(found[0]), text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _decoded(text: str) -> str:
     try:
         return b"".join(_byte_of(char) for char in text).decode()
     except (UnicodeEncodeError, UnicodeDecodeError):
@@ -177,10 +202,16 @@ def _byte_of(char: str) -> bytes:
     return char.encode("latin-1" if char < "\xa0" else "cp1252")
 
 
-def _row_text(rows: pa.Table) -> pa.Array:
-    cells = [chunked(rows[name]).cast(_TEXT) for name in rows.column_names[1:-1]][:20]
+def _own_cells(rows: RawFrame, mapping: ColumnMap) -> list[pa.Array]:
+    """The cells of the file's own columns, without those that a row report adds."""
+    own = [f"c{at}" for at, name in enumerate(mapping.header) if name.strip() not in REPORT_COLUMNS]
+    return [as_read(rows[name]) for name in own]
+
+
+def _row_text(cells: list[pa.Array]) -> pa.Array:
+    """All cells of each row as one text, as the row report shows them."""
     text = pc.replace_substring_regex(pc.binary_join_element_wise(*cells, " | "), r"( \| )+$", "")
-    return pc.utf8_slice_codeunits(text, 0, 200)
+    return pc.utf8_slice_codeunits(text, 0, _LONGEST_ROW_TEXT)
 
 
 # ── judging ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,10 +29,11 @@ _MONTH_OF = {name: month for month, names in enumerate(_MONTHS.split("|"), 1) fo
 _ORDINAL = r"(?:st|nd|rd|th|[º°]|er|ro|o\b)?"
 _WEEKDAY = (
     r"(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-    r"|(?:segunda|terca|quarta|quinta|sexta)(?:[- ]feira)?)"
+    r"|(?:segunda|terca|quarta|quinta|sexta)(?:[- ]feira)?"
+    r"|(?:lun|mar|mie|jue|vie|sab|dom|mon|tue|wed|thu|fri|sat|sun|seg|ter|qua|qui|sex)\.?)"
 )
 _NAMED = re.compile(
-    rf"(?:{_WEEKDAY},? )?(\d{{1,2}}){_ORDINAL}(?:\s+de\s+|[-/. ]+)([a-z]{{3,10}})\.?(?:\s+del?\s+|[-/., ]+)"
+    rf"(?:{_WEEKDAY},? )?(\d{{1,2}}){_ORDINAL}(?:\s+(?:de|of)\s+|[-/. ]+)([a-z]{{3,10}})\.?(?:\s+del?\s+|[-/., ]+)"
     r"([1-9]\d{3}|\d{2})\b(.*)",
     re.DOTALL,
 )

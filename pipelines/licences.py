@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipelines.names import folded
-from pipelines.operators import ADMINISTRATOR, LastAdministrator
+from pipelines.operators import keeping_an_administrator
 from pipelines.versions import require_version
 from schemas.errors import InputError
 from schemas.operators import HOLDINGS, KINDS, Holding, Kind, WrongField, plain_name
@@ -97,6 +97,7 @@ def edit_licence(
 ) -> Licence:
     """Change a licence. Fewer seats throw nobody out; they refuse who comes next."""
     with transaction(store) as connection:
+        operators.lock_operators(connection)
         before = licences.lock_licence(connection, number)
         require_version(version in (None, before.version), f"licence {number}", f"la licencia {number}")
         old = LicenceForm(**{name: getattr(before, name) for name in LicenceForm.__slots__})
@@ -105,13 +106,8 @@ def edit_licence(
         if match != folded(old.name):
             _check_name(connection, form.name, match)
         _check_kind(connection, number, form)
-        administrators = operators.able_administrators(connection, ADMINISTRATOR, asked.at)
-        licences.set_licence(connection, number, {**_values(form), "name_match": match})
-        if administrators and not operators.able_administrators(connection, ADMINISTRATOR, asked.at):
-            raise LastAdministrator(
-                f"With licence {number} like this no administrator can sign in. Give them another one first.",
-                f"Con la licencia {number} así no puede entrar ningún administrador. Deles antes otra.",
-            )
+        with keeping_an_administrator(connection, asked):
+            licences.set_licence(connection, number, {**_values(form), "name_match": match})
         differing = [name for name in asdict(form) if getattr(form, name) != getattr(old, name)]
         if differing:
             said = ({name: _told(one)[name] for name in differing} for one in (old, form))
@@ -126,9 +122,10 @@ def find_licence(store: Store, number: int) -> Licence:
 
 
 def first_admin_licence(store: Store, name: str, asked: Asked) -> Licence:
-    """The first licence of kind admin; one with a single seat is made where there is none."""
+    """The first valid licence of kind admin with seats; one with a single seat is made where there is none."""
     with reading(store) as connection:
-        found = next((one for one in licences.all_licences(connection) if one.kind == "admin"), None)
+        fit = (one for one in licences.all_licences(connection) if one.kind == "admin" and one.seats)
+        found = next((one for one in fit if one.is_valid(asked.at)), None)
     return found or create_licence(store, LicenceForm(name, "admin"), asked)
 
 

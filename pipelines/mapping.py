@@ -26,6 +26,7 @@ _DESCRIBES = re.compile(r".+ \d+ (label|type)")
 """Columns that say of what kind the value beside them is."""
 KEY_TARGETS = ("phone", "email", "external_id")
 _CUSTOMER = ("cliente", "customer", "nombre cliente", "nombre del cliente", "customer name", "account name")
+_OF_PEOPLE = ("display_name", "first_name", "last_name")
 _WHOLE_OR_FIRST = ("nombre", "nome", "nombre s")
 _ONE_EACH = ("display_name", "first_name", "last_name", "company", "city", "country", "language", "channel")
 _SPANISH = frozenset(
@@ -73,6 +74,11 @@ class ColumnMap:
         """The columns mapped to this target, in the order in which their cells count; mobiles before landlines."""
         found = [index for index, name in enumerate(self.targets) if name == target]
         return sorted(found, key=lambda index: phone_rank(self.header[index])) if target == "phone" else found
+
+    @property
+    def is_report(self) -> bool:
+        """Whether the file is a row report that came back."""
+        return set(REPORT_COLUMNS) <= {name.strip() for name in self.header}
 
     @property
     def doubles(self) -> dict[int, list[int]]:
@@ -145,15 +151,18 @@ def _with_whole_names(
 def _with_companies(
     header: Sequence[str], targets: Sequence[str | None], said: Sequence[str | None]
 ) -> list[str | None]:
-    """`Cliente` beside `Contacto` is the company whose contact this is, unless somebody said otherwise."""
+    """`Cliente` beside columns of a person's name is the company whose contact this is, unless somebody said otherwise.
+
+    Where the company has a column of its own, it is nothing that is known.
+    """
     forms = [header_form(name) for name in header]
-    names = [form for form, target in zip(forms, targets, strict=True) if target == "display_name"]
-    if "company" in targets or not any(form in _CUSTOMER for form in names) or all(form in _CUSTOMER for form in names):
-        return list(targets)
-    return [
-        "company" if target == "display_name" and not own and form in _CUSTOMER else target
+    is_customer = [
+        target == "display_name" and form in _CUSTOMER and not own
         for form, target, own in zip(forms, targets, said, strict=True)
     ]
+    people = [t for t, customer in zip(targets, is_customer, strict=True) if t in _OF_PEOPLE and not customer]
+    meant = None if "company" in targets else "company"
+    return [meant if customer and people else t for t, customer in zip(targets, is_customer, strict=True)]
 
 
 def _without_repeats(

@@ -134,6 +134,8 @@ def use_reset_link(store: Store, secret: str, password: Password, asked: Asked) 
         form = form_of(operators.get_operator(connection, number)) if number is not None else None
     hashed = hashed_password(password, form) if form is not None else ""
     with transaction(store) as connection:
+        if number is not None:
+            operators.lock_operator(connection, number)
         if number is None or operators.use_reset_link(connection, digest(secret), asked.at) is None:
             raise LinkUsed(
                 "This link was used already, or is too old. Ask for a new one.",

@@ -1,6 +1,7 @@
 """Creating and changing operators: every rule about them, whichever door they are changed by."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -19,7 +20,6 @@ from warehouse.access_tables import operator_sessions
 from warehouse.access_tables import operators as table
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
-from warehouse.licences import Licence
 from warehouse.operators import NoSuchRole, Operator
 
 ADMINISTRATOR = "administrator"
@@ -77,11 +77,9 @@ def edit_operator(
         _check_licence(connection, form)
         check_power(connection, before.roles, asked)
         check_power(connection, form.roles, asked)
-        administers = form.is_active and ADMINISTRATOR in form.roles and form.licence_id is not None
-        if ADMINISTRATOR in before.roles and not administers:
-            _keep_an_administrator(connection, number, asked)
-        operators.set_operator(connection, number, _values(form))
-        operators.set_roles(connection, number, form.roles)
+        with keeping_an_administrator(connection, asked):
+            operators.set_operator(connection, number, _values(form))
+            operators.set_roles(connection, number, form.roles)
         if not form.is_active or form.roles != old.roles:
             operators.void_reset_links(connection, number, asked.at)
         if not form.is_active or form.licence_id != old.licence_id:
@@ -214,7 +212,7 @@ def _told(form: OperatorForm) -> dict[str, Any]:
     return {**asdict(form), "roles": sorted(form.roles)}
 
 
-def _check_licence(connection: Connection, form: OperatorForm) -> Licence | None:
+def _check_licence(connection: Connection, form: OperatorForm) -> None:
     licence = licences.get_licence(connection, form.licence_id) if form.licence_id is not None else None
     if form.is_agent and licence is not None and licence.kind == "admin":
         raise WrongField(
@@ -225,12 +223,15 @@ def _check_licence(connection: Connection, form: OperatorForm) -> Licence | None
             f"La licencia {licence.name!r} es de tipo admin, y sus operadores no atienden conversaciones. Elija una "
             "licencia de agente, o indique que el operador no es agente.",
         )
-    return licence
 
 
-def _keep_an_administrator(connection: Connection, number: int, asked: Asked) -> None:
-    if not operators.able_administrators(connection, ADMINISTRATOR, asked.at) - {number}:
+@contextmanager
+def keeping_an_administrator(connection: Connection, asked: Asked) -> Iterator[None]:
+    """Raise LastAdministrator where what is done inside lets no administrator sign in, and one could before."""
+    before = operators.able_administrators(connection, ADMINISTRATOR, asked.at)
+    yield
+    if before and not operators.able_administrators(connection, ADMINISTRATOR, asked.at):
         raise LastAdministrator(
-            f"Operator {number} is the last active administrator who can sign in. Make another one first.",
-            f"El operador {number} es el último administrador activo que puede entrar. Nombre antes a otro.",
+            "After this no administrator could sign in. Let another one be able to first.",
+            "Después de esto ningún administrador podría entrar. Haga antes que otro pueda.",
         )

@@ -1,7 +1,7 @@
 """How a contact is reached: the phones and e-mails of a block, from several columns and cells of several values."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 from phonenumbers import PhoneNumberType
+from phonenumbers import country_code_for_region as country_code
 
 from pipelines.cells import Block, first, note_cells, put_first
 from pipelines.columns import SEPARATOR, Longs, Normalised, chunked, holds
@@ -24,8 +25,10 @@ _NUMBER = r"(?:\d[^\d,;|/\n]{0,3}){7,}"
 _SEVEN = r"\D{0,20}(?:\d\D{0,3}){7,}"
 _MOBILE = r"(?i)mobile|m[oó]vil|cell|celular|handy|whatsapp|iphone"
 _EXTENSION = r"(?i)\d\W*(?:ext(?:ensi[oó]n)?|x|anexo|int|#)\W{0,3}\d{1,7}\W*$"
-_WHATSAPP_ID = r"(?i)\+?(\d{8,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)"
+_WHATSAPP_ID = r"(?i)(^|[^\w.])\+?(\d{8,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)($|[^\w.])"
 """As exports of chats have it: the number in full."""
+_NOT_TO_USE = r"(?i)\([^()]*\b(?:no|not|n[aã]o|equivocad\p{L}*|err[oó]ne\p{L}*|wrong|old|viej\p{L}*|invalid\p{L}*)\b"
+_MOBILES = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _SHORTEST_TWO = 15
 """As long as the shortest cell that holds two phones or e-mails with nothing but a space between them."""
 
@@ -62,20 +65,24 @@ def _plain_phones(raw: pa.Array) -> pa.Array:
     """Without what is written around phones: ids of WhatsApp, whose they are, when to call."""
     text = text_bytes(raw)
     if holds(text, b"@"):
-        raw = pc.replace_substring_regex(raw, _WHATSAPP_ID, r"+\1")
-    if holds(text, b"("):
-        raw = pc.replace_substring_regex(raw, r"\([^()0-9]*\p{L}[^()0-9]*\)", "")
-    return raw
+        raw = pc.replace_substring_regex(raw, _WHATSAPP_ID, r"\1+\2\3")
+    return _without_remarks(raw, r"\([^()0-9]*\p{L}[^()0-9]*\)") if holds(text, b"(") else raw
+
+
+def _without_remarks(raw: pa.Array, remark: str) -> pa.Array:
+    """Without what stands in parentheses, unless that says not to use it."""
+    plain = pc.replace_substring_regex(raw, remark, "")
+    return pc.if_else(pc.match_substring_regex(raw, _NOT_TO_USE), raw, plain)
 
 
 def _plain_emails(raw: pa.Array) -> pa.Array:
     """Without what is written around addresses: `(trabajo)`, `Correo:`, a full stop."""
     text = text_bytes(raw)
     if holds(text, b"("):
-        raw = pc.replace_substring_regex(raw, r"\s*\([^()@]*\)", "")
+        raw = _without_remarks(raw, r"\s*\([^()@]*\)")
     if holds(text, b":"):
         raw = pc.replace_substring_regex(raw, r"(?i)^\s*(?:smtp|e-?mail|correo|mail)\s*:\s*", "")
-    return pc.replace_substring_regex(raw, r"\.+\s*$", "") if holds(text, b".") else raw
+    return pc.utf8_rtrim(raw, " .")
 
 
 def read_emails(block: Block) -> None:
@@ -83,28 +90,46 @@ def read_emails(block: Block) -> None:
 
 
 def _phone_column(block: Block, raw: pa.Array) -> Normalised:
-    """A column of phones, behind the area code of the row where a number is good with it."""
+    """A column of phones; one that is no number by itself may be one behind the area code of the row."""
     found = _in_its_country(block, raw, valid_only=block.profile.phones == "valid")
     areas = block.cells("phone_area")
     if not areas:
         return found
     hit = pc.and_(_is_local(raw), pc.match_substring_regex(areas[0], r"\d"))
+    alone = _in_its_country(block, raw, valid_only=True)
+    hit = pc.and_(hit, pc.invert(_is_good(alone))).fill_null(False)
     whole = pc.binary_join_element_wise(areas[0].filter(hit), raw.filter(hit), " ")
-    again = _in_its_country(Block(block.raw.filter(hit), block.mapping, block.profile), whole, valid_only=True)
-    return _better(found, hit, again)
+    part = Block(block.raw.filter(hit), block.mapping, block.profile)
+    again = _in_its_country(part, whole, valid_only=True)
+    return _better(found, hit, Normalised(_of_country(again.value, _countries(part)), again.problem))
+
+
+def _countries(block: Block) -> pa.Array:
+    """The country of each row's local numbers: that of its own column, else the contact's, else the profile's."""
+    named = [_regions(cells) for target in ("phone_country", "country") for cells in block.cells(target)[:1]]
+    return pc.coalesce(*named, pa.scalar(block.profile.default_country, _TEXT), pa.nulls(block.count, _TEXT))
+
+
+def _of_country(numbers: pa.Array, regions: pa.Array) -> pa.Array:
+    """The numbers that begin with the calling code of their country; null for the others."""
+    kept = pa.nulls(len(numbers), _TEXT)
+    for region in pc.unique(regions).to_pylist():
+        if region:
+            mine = pc.and_(pc.equal(regions, region), pc.starts_with(numbers, f"+{country_code(region)}"))
+            kept = pc.if_else(mine.fill_null(False), numbers, kept)
+    return kept
 
 
 def _in_its_country(block: Block, raw: pa.Array, *, valid_only: bool) -> Normalised:
-    """In the country that a column names; else in the contact's, where it is a number there; else in the profile's.
-
-    People keep their phones when they move.
-    """
+    """In the country that a column names; else in the contact's, where it surely is one; else in the profile's."""
     result = normalise_phones(raw, block.profile.default_country, valid_only=valid_only)
     result = _own_prefix(block, raw, result)
-    if not block.cells("phone_country", "country"):
-        return result
-    result = _in_countries(block, raw, result, "country", valid_only=valid_only)
-    return _in_countries(block, raw, result, "phone_country", valid_only=valid_only)
+    for cells in block.cells("country")[:1]:
+        result = _in_the_contacts(block.profile.default_country, raw, _regions(cells), result, valid_only)
+    for cells in block.cells("phone_country")[:1]:
+        for where, again in _in_regions(raw, _regions(cells), valid_only):
+            result = _with(result, where, again)
+    return result
 
 
 def _is_local(raw: pa.Array) -> pa.Array:
@@ -114,10 +139,13 @@ def _is_local(raw: pa.Array) -> pa.Array:
 
 def _better(one: Normalised, where: pa.Array, other: Normalised) -> Normalised:
     """The column with the marked cells as the other has them, where they are good there."""
-    good = pc.and_(pc.is_valid(other.value), pc.is_null(other.problem))
-    parts = ((one.value, other.value), (one.problem, other.problem))
-    kept = (pc.if_else(good, new, old.filter(where)) for old, new in parts)
-    return Normalised(*(pc.replace_with_mask(old, where, new) for (old, _), new in zip(parts, kept, strict=True)))
+    good, mine = _is_good(other), Normalised(one.value.filter(where), one.problem.filter(where))
+    kept = (pc.if_else(good, new, old) for old, new in ((mine.value, other.value), (mine.problem, other.problem)))
+    return _with(one, where, Normalised(*kept))
+
+
+def _is_good(column: Normalised) -> pa.Array:
+    return pc.and_(pc.is_valid(column.value), pc.is_null(column.problem))
 
 
 def _own_prefix(block: Block, raw: pa.Array, result: Normalised) -> Normalised:
@@ -126,7 +154,7 @@ def _own_prefix(block: Block, raw: pa.Array, result: Normalised) -> Normalised:
     From Colombia 005 leads abroad by the carrier 5, so that it reads 0057300… as Russian +7300….
     """
     region = block.profile.default_country
-    code = phonenumbers.country_code_for_region(region) if region else 0
+    code = country_code(region) if region else 0
     if not code or b"00" not in text_bytes(raw):
         return result
     spelled = r"\W*".join(str(code))
@@ -140,23 +168,44 @@ def _own_prefix(block: Block, raw: pa.Array, result: Normalised) -> Normalised:
     return Normalised(value, pc.replace_with_mask(result.problem, hit, again.problem))
 
 
-def _in_countries(block: Block, raw: pa.Array, result: Normalised, target: str, *, valid_only: bool) -> Normalised:
-    """Read local numbers again in the country that another column of the row names, where it is not the profile's."""
-    cells = block.cells(target)
-    if not cells:
-        return result
-    encoded = pc.dictionary_encode(cells[0])
-    regions = pa.array([_region(text) for text in encoded.dictionary.to_pylist()], _TEXT).take(encoded.indices)
-    where = pc.and_(_is_local(raw), pc.not_equal(regions, block.profile.default_country or "")).fill_null(False)
-    for region in pc.unique(regions.filter(where)).to_pylist():
-        mask = pc.and_(where, pc.equal(regions, region)).fill_null(False)
-        part = normalise_phones(raw.filter(mask), region, valid_only=valid_only)
-        if target == "phone_country" or not block.profile.default_country:
-            columns = ((result.value, part.value), (result.problem, part.problem))
-            result = Normalised(*(pc.replace_with_mask(old, mask, new) for old, new in columns))
-        else:
-            result = _better(result, mask, part)
+def _in_the_contacts(
+    default: str | None, raw: pa.Array, regions: pa.Array, result: Normalised, valid_only: bool
+) -> Normalised:
+    """Read in the contact's country where it is a number there. People keep their phones when they move: one that is a
+    number in the profile's country too, and no mobile in the contact's, is of the profile's.
+    """
+    for where, again in _in_regions(raw, regions, valid_only or default is not None, but=default):
+        if default is None:
+            result = _with(result, where, again)
+            continue
+        good, here = _is_good(again), normalise_phones(raw.filter(where), default, valid_only=True)
+        both = pc.and_(good, _is_good(here))
+        if pc.any(both).as_py():
+            mobile = [_kind_of_line(number) in _MOBILES for number in again.value.filter(both).to_pylist()]
+            good = pc.replace_with_mask(good, both, pa.array(mobile, pa.bool_()))
+        result = _better(result, where, Normalised(pc.if_else(good, again.value, _NULL), again.problem))
     return result
+
+
+def _in_regions(
+    raw: pa.Array, regions: pa.Array, valid_only: bool, but: str | None = None
+) -> Iterator[tuple[pa.Array, Normalised]]:
+    """Local numbers read in the country of their row: which cells, and what they are there."""
+    local = pc.and_(_is_local(raw), pc.not_equal(regions, but or "")).fill_null(False)
+    for region in pc.unique(regions.filter(local)).to_pylist():
+        where = pc.and_(local, pc.equal(regions, region)).fill_null(False)
+        yield where, normalise_phones(raw.filter(where), region, valid_only=valid_only)
+
+
+def _regions(cells: pa.Array) -> pa.Array:
+    encoded = pc.dictionary_encode(cells)
+    return pa.array([_region(text) for text in encoded.dictionary.to_pylist()], _TEXT).take(encoded.indices)
+
+
+def _with(one: Normalised, where: pa.Array, other: Normalised) -> Normalised:
+    """The column with the marked cells as the other has them."""
+    parts = ((one.value, other.value), (one.problem, other.problem))
+    return Normalised(*(pc.replace_with_mask(old, where, new) for old, new in parts))
 
 
 def _region(text: str) -> str | None:
@@ -176,11 +225,12 @@ def _read(block: Block, kind: _Kind) -> None:
     if not columns:
         block.columns[kind.key] = pa.nulls(block.count, _TEXT)
         return
-    raws = [kind.undress(_without_faxes(block, at)) for at in columns]
+    written = [_without_faxes(block, at) for at in columns]
+    raws = [kind.undress(cells) for cells in written]
     found = [kind.read(block, raw) for raw in raws]
     packed = [_packed_cells(raw, kind) for raw in raws]
     if len(columns) == 1 and not len(packed[0]):
-        block.put(kind.key, found[0], raws[0])
+        block.put(kind.key, found[0], written[0])
         return
     extra: dict[int, list[str]] = {}
     for place, where in enumerate(packed):
@@ -189,7 +239,7 @@ def _read(block: Block, kind: _Kind) -> None:
             found[place] = _unpack(block, found[place], raws[place], where, header, kind, extra)
     good = [pc.if_else(pc.is_null(column.problem), column.value, _NULL) for column in found]
     own = first([*_labelled_mobile(block, columns, good), *good], block.count)
-    put_first(block, kind.key, own, list(zip(columns, found, raws, strict=True)))
+    put_first(block, kind.key, own, list(zip(columns, found, written, strict=True)))
     block.columns[kind.more] = _further(own, good, extra, kind.key)
 
 

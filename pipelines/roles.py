@@ -44,7 +44,7 @@ def put_role(
 
 
 def _check(name: str, permissions: frozenset[str]) -> None:
-    if not name or len(name) > _LONGEST_NAME or "/" in name:
+    if not name or len(name) > _LONGEST_NAME or "/" in name or not name.strip("."):
         raise WrongField(
             "name",
             "length",

@@ -38,7 +38,13 @@ def _where(settings: Settings) -> str:
 
 def _keys(settings: Settings) -> MultiFernet:
     text = settings.secret_key.get_secret_value() or _kept_key(settings.home / _FILE)
-    return MultiFernet([Fernet(key.strip()) for key in text.split(",") if key.strip()])
+    try:
+        return MultiFernet([Fernet(key.strip()) for key in text.split(",") if key.strip()])
+    except ValueError as error:
+        raise WrongKey(
+            f"{_where(settings)} holds no key: it is empty or damaged. Put back the one that secrets were made with.",
+            f"{_where(settings)} no tiene ninguna clave: está vacía o dañada. Ponga la clave con que se cifraron.",
+        ) from error
 
 
 def _kept_key(path: Path) -> str:

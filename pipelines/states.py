@@ -112,11 +112,16 @@ def leave_state(connection: Connection, operator: Operator, asked: Asked) -> Non
 
 def let_silent_be_offline(store: Store, now: datetime) -> int:
     """Agents of whom nothing was heard for too long are offline; how many."""
-    with transaction(store) as connection:
+    with reading(store) as connection:
         silent = states.silent_agents(connection, OFFLINE, now)
-        for number in silent:
-            enter_state(connection, number, OFFLINE, Asked("silence", now))
-    return len(silent)
+    count = 0
+    for number in silent:
+        with transaction(store) as connection:
+            operators.lock_operator(connection, number)
+            if number in states.silent_agents(connection, OFFLINE, now, number):  # and not back by now
+                enter_state(connection, number, OFFLINE, Asked("silence", now))
+                count += 1
+    return count
 
 
 def set_agent_state(store: Store, operator_id: int, state: str, asked: Asked) -> Operator:

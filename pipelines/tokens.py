@@ -65,6 +65,7 @@ def caller_of_token(store: Store, secret: str, now: datetime) -> Caller | None:
 def revoke_token(store: Store, number: int, asked: Asked) -> Token:
     """End a token at once, and those that were made with it."""
     with transaction(store) as connection:
+        sessions.lock_token(connection, number)
         token = sessions.get_token(connection, number)
         check_yours(frozenset(token.permissions), asked)
         for one in (token, *_made_with(connection, token)):
@@ -83,7 +84,14 @@ def _check_lasts_no_longer(connection: Connection, until: datetime | None, asked
     """Raise where a token would outlive the one that it is made with."""
     if not asked.actor.startswith(_MACHINE):
         return
-    own = sessions.get_token(connection, int(asked.actor.removeprefix(_MACHINE))).expires_at
+    number = int(asked.actor.removeprefix(_MACHINE))
+    sessions.lock_token(connection, number)
+    maker = sessions.get_token(connection, number)
+    if not maker.is_good(asked.at):
+        raise WrongField(
+            "name", "maker_ended", "The token that this is made with has ended.", "La clave con que se crea ya terminó."
+        )
+    own = maker.expires_at
     if own is not None and (until is None or until > own):
         raise WrongField(
             "expires_at",

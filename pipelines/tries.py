@@ -1,7 +1,7 @@
 """Guesses at a password: some are free, and each further one waits twice as long, to a quarter of an hour.
 
-They are counted by network, so that nobody keeps somebody else out by guessing; one who came in from a network before
-is not kept out by others there, nor by guesses from everywhere.
+They are counted by network, so that nobody keeps somebody out by guessing from elsewhere; who came in from a network
+before is not kept out there by guesses at other e-mails, nor by those from everywhere.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from schemas.errors import InputError
 from warehouse import sessions
 from warehouse.audit import Asked
 
-WINDOW = timedelta(minutes=15)
+WINDOW = timedelta(hours=1)
 """For how long a guess counts."""
 _FREE_TRIES, _MOST_TRIES = 5, 50
 _LONGEST_WAIT = timedelta(minutes=15)
@@ -34,14 +34,16 @@ class TooManyTries(InputError):
 def network_of(address: str | None) -> str | None:
     """An address, and of IPv6 the part that one household or office has.
 
-    >>> network_of("10.0.0.1"), network_of("2001:db8:1:2:3::4")
-    ('10.0.0.1', '2001:db8:1:2::/64')
+    >>> network_of("10.0.0.1"), network_of("::ffff:10.0.0.1"), network_of("2001:db8:1:2:3::4")
+    ('10.0.0.1', '10.0.0.1', '2001:db8:1:2::/64')
     """
     try:
         found = ip_address(address or "")
     except ValueError:
         return address
-    return str(ip_network(f"{found}/64", strict=False)) if isinstance(found, IPv6Address) else address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(ip_network(f"{found}/64", strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def begin_try(connection: Connection, whose: str, asked: Asked, operator_id: int | None) -> int:

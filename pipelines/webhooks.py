@@ -11,6 +11,7 @@ import random
 import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,7 +29,7 @@ from schemas.settings import Settings
 from warehouse import audit, webhooks
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
-from warehouse.webhooks import Delivery, Webhook
+from warehouse.webhooks import Delivery, NoSuchWebhook, Webhook
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400))
 """How long after each failed attempt the next one is made: 76 hours in all."""
@@ -211,7 +212,7 @@ def _send_to(store: Store, settings: Settings, number: int, clock: Clock) -> Non
     if webhook is None:
         return
     try:
-        with ThreadPoolExecutor(_AT_ONCE, f"webhook {number}") as pool:
+        with suppress(NoSuchWebhook), ThreadPoolExecutor(_AT_ONCE, f"webhook {number}") as pool:  # it may be removed
             while clock() - began < _A_WHILE:
                 now = clock()
                 with transaction(store) as connection:

@@ -14,6 +14,7 @@ from pipelines.drops import import_drop
 from pipelines.events import make_contact_events
 from pipelines.jobs import run_job
 from pipelines.states import let_silent_be_offline
+from pipelines.tries import WINDOW
 from pipelines.uploads import drop_old_uploads
 from pipelines.webhooks import send_due
 from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, RUN_JOB, SWEEP
@@ -23,6 +24,7 @@ from warehouse import batches, indexes
 from warehouse.engines import transaction
 from warehouse.idempotency import forget_made
 from warehouse.jobs import jobs_to_wake
+from warehouse.sessions import forget_attempts
 from warehouse.store import open_store
 from warehouse.webhooks import drop_old_deliveries
 
@@ -131,6 +133,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
         asked = jobs_to_wake(connection, now, quiet, _WAKE_AT_ONCE)
         running = batches.count_running(connection, now)
         forget_made(connection, now - _KEYS_LAST)
+        forget_attempts(connection, now - WINDOW)
         drop_old_deliveries(connection, now - _DELIVERIES_LAST)
     drop_old_uploads(engine, settings, now)
     let_silent_be_offline(engine, now)

@@ -16,41 +16,48 @@ REACHED_BY = {"email": ("email",), "phone": ("phone", "sms", "whatsapp")}
 """The channels on which a key of each kind is written to."""
 
 _LONGEST = 120
-_ABOUT_IT = re.compile(r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen|link|url|token|marketing contact)\b")
+_ABOUT_IT = re.compile(
+    r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen|link|url|token|marketing contact)\b|\bpor$"
+    r"|\b(no|not) (cancel\w+|anul\w+|withdrawn|revo[ck]\w+)"
+)
 """Words of columns that say something about a consent, and not whether it is given."""
 _WHEN_SEEN = re.compile(r"\b(last|ultim\w+|updated?|actualiz\w+|timestamp)\b")
 _NEGATED = re.compile(
     r"\b(no|not|nao|non|sin|sem|without|never|nunca|revo[ck]\w*|withdr\w+|retir\w+|rechaz\w+|refus\w+|declin\w+"
     r"|cancel\w*|anul\w+|remov\w+|ended|terminad[oa])\b"
 )
+_OFFERS = (
+    r"(publicidad|publicidade|marketing|promocion\w*|promoco\w*|comunicacion\w*|comunicaco\w*|e ?mails?|mails?|correos?"
+    r"|sms|whatsapp|ofertas|newsletter|boletin\w*|mensajes|difusion|broadcasts?|novedades|llamadas)"
+)
 _OUT = re.compile(
     r"(has )?opt(ed)? ?out|unsub(scribed?)?\b|desuscri|descadastr|(black|block|deny) ?listed"
-    r"|\b(cancel\w+|anul\w+) (de )?(la |a |mi |su )?(suscripcion|subscripcion|assinatura|inscricao|subscription)"
-    r"|\b(suscripcion|subscripcion|assinatura|inscricao|subscription|newsletter|boletin) (cancel\w+|anul\w+)"
+    r"|\b(cancel\w+|anul\w+) (de )?(la |a |mi |su )?(suscripcion|subscripcion|assinatura|inscricao em|subscription)"
+    r"|\b(suscripcion|subscripcion|assinatura|subscription|newsletter|boletin) (cancel\w+|anul\w+)"
     r"|\bsin suscripcion\b|\bno suscri(p?to|p?ta)\b|\b(darse|dar|dado|dada|dados|dadas) de baja\b"
-    r"|\b(rechaz\w+|recus\w+) \w+|\bopt ?in (removed|revoked|withdrawn)\b"
+    r"|\bopt ?in (removed|revoked|withdrawn)\b"
+    rf"|\b(rechaz\w+|recus\w+) (\w+ )?{_OFFERS}"
     r"|\bconsent\w* (revocad\w|retirad\w|revogad\w|revoked|withdrawn)\b"
     r"|\bdo ?not ?(allow )?(call|phone|contact|e ?mail|sms|text|disturb|whatsapp|market|bulk)|\bdnc\b|\bdnd\b"
-    r"|\bno (llamar|contactar|molestar|enviar|mandar|escribir|desea|quiere|acepta|autoriza|e ?mail|sms|whatsapp|calls?)"
-    r"|\bbaja (de |del |en |por )?(e ?mail|correo|boletin|newsletter|lista|sms|whatsapp|publicidad|comunicaciones)"
+    r"|\bno (llamar|contactar|molestar|enviar|mandar|escribir|desea|quiere|acepta|autoriza|(e ?)?mail|sms)"
+    r"|\bno (whatsapp|calls?)"
+    r"|\bbaja (de |del |en |por )?((e ?)?mail|correo|boletin|newsletter|lista|sms|whatsapp|publicidad|comunicaciones)"
     r"|\b(e ?mail|correo|boletin|newsletter|sms|whatsapp|publicidad) baja\b"
     r"|^baja$|\bdad[oa] de baja\b|\bfecha (de )?baja\b|\blista negra\b|\bno participar\b"
     r"|\b(no participacion|exclusion) (de|en|por) \w+|\bclean time\b|lista robinson|\bexcluir de\b"
     r"|\bnao (enviar|contatar|ligar|perturbe)"
 )
-_OFFERS = (
-    r"(publicidad|publicidade|marketing|promocion\w*|promoco\w*|comunicacion\w*|comunicaco\w*|e ?mails?|correos?|sms"
-    r"|whatsapp|ofertas|newsletter|boletin\w*|mensajes|difusion|broadcasts?|novedades|llamadas)"
-)
 _IN = re.compile(
-    r"\bopt(ed)? ?in\b|\boptin\b|double opt|^(e ?mail |sms )?subscribed\b|^suscri(to|ta|pto|pta|pcion)\b|^inscrit[oa]\b"
+    r"\bopt(ed)? ?in\b|\boptin\b|double opt|^(e ?mail |sms )?subscribed\b|^suscri(to|ta|pto|pta)\b"
+    r"|^suscripcion( (activa|al?|por|de) .*)?$"
+    r"|^inscrit[oa]\b"
     r"|\bconfirm time\b"
     r"|\b(acept\w*|aceita\w*|autoriz\w*|permit\w*|allow\w*|accept\w*|quiere|desea|receives?|recib\w*)( \w+)*?"
     rf" {_OFFERS}"
     rf"|\b{_OFFERS}( \w+)* (consent\w*|permission|permitid\w*|allowed|autorizad\w*|opt in)"
     rf"|\b(consent\w*|permission|permiso)( \w+)*? {_OFFERS}|^(consent|consentimiento|permission|permiso)$"
     r"|\b(marketing|subscription|subscriber|email permission|email marketing|sms marketing) status\b"
-    r"|\b(estado|status) (para|de|da) (la )?comunica\w+"
+    r"|\b(estado|status) (para|de|da) (la )?comunica\w+ (por|via) (e ?mail|correo|sms|whatsapp)"
     r"|\bestado (de (la )?)?suscripcion\b|\b(estado|status) de marketing\b"
 )
 _PLAIN = re.compile(
@@ -67,14 +74,14 @@ _CHANNELS = {
     "whatsapp": re.compile(r"whatsapp|\bwa\b|broadcast|difusion"),
     "sms": re.compile(r"\bsms\b|\btext"),
     "phone": re.compile(r"calls?\b|\bphone|llama|telefon|\bdnc\b|ligar"),
-    "email": re.compile(r"e ?mail|correo|newsletter|boletin|\bmails\b"),
+    "email": re.compile(r"e ?mail|correo|newsletter|boletin"),
 }
 _OF_EMAIL = re.compile(
-    r"unsub|clean time|opt ?in time|confirm time|descadastr|subscri|suscri|inscrito|marketing status"
+    r"\bmails?\b|unsub|clean time|opt ?in time|confirm time|descadastr|subscri|suscri|inscrito|marketing status"
     r"|(estado|status) de marketing|assinatura"
 )
 """What such columns are about where they name no channel."""
-_ELSEWHERE = re.compile(r"fax\b|\bpostal\b|direct mail|\bmail\b")
+_ELSEWHERE = re.compile(r"fax\b|\bpostal\b|direct mail|\bdo not (allow )?mails?\b")
 
 
 _SMELLS = re.compile(r"suscri|subscri|inscri|assinatura|consent|\bopt|\bbaja\b|newsletter|boletin|publicidad|marketing")

@@ -26,6 +26,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Guárdelo como UTF-8, o indique cuál es (la opción encoding, aquí o en un perfil): cp1251, shift_jis, gb18030, "
         "mac_roman …",
     ),
+    "encoding_wrong": (
+        "This file is not text in the encoding {encoding}. Leave the encoding out, or name another one.",
+        "Este archivo no es texto en la codificación {encoding}. No la indique, o indique otra.",
+    ),
     "encoding_unknown": (
         "Encoding {encoding} is not known. Try utf-8, cp1252, latin-1 or utf-16.",
         "La codificación {encoding} no se conoce. Pruebe utf-8, cp1252, latin-1 o utf-16.",

@@ -152,6 +152,11 @@ def token_of(connection: Connection, token_sha256: str) -> Token | None:
     return _token(row) if row else None
 
 
+def lock_token(connection: Connection, number: int) -> None:
+    """Take turns at ending a token and at making others with it; held to the end of the transaction."""
+    connection.execute(select(api_tokens.c.id).where(api_tokens.c.id == number).with_for_update())
+
+
 def get_token(connection: Connection, number: int) -> Token:
     row = connection.execute(select(*_TOKEN).where(api_tokens.c.id == number)).first()
     if row is None:

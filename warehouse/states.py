@@ -60,11 +60,12 @@ def agents_in(connection: Connection, name: str) -> int:
     return connection.execute(select(func.count()).where(operators.c.agent_state == name)).scalar_one()
 
 
-def silent_agents(connection: Connection, offline: str, now: datetime) -> list[int]:
-    """Operators in another state than this one, who have no session that stands."""
+def silent_agents(connection: Connection, offline: str, now: datetime, number: int | None = None) -> list[int]:
+    """Operators in another state than this one, who have no session that stands; of one only, where it is named."""
     o, s = operators.c, operator_sessions.c
     stands = exists().where(s.operator_id == o.id, s.ended_at.is_(None), s.lease_until > now, s.absolute_until > now)
-    return list(connection.execute(select(o.id).where(o.agent_state != offline, ~stands)).scalars())
+    query = select(o.id).where(o.agent_state != offline, ~stands)
+    return list(connection.execute(query if number is None else query.where(o.id == number)).scalars())
 
 
 def set_state(connection: Connection, number: int, state: str, actor: str, now: datetime) -> None:

@@ -19,6 +19,7 @@ _POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Swagger UI writes styles into its page."""
+_KEPT = {"Cache-Control": "public, max-age=86400"}
 _KINDS = {
     "swagger-ui-bundle.js": "application/javascript",
     "swagger-ui.css": "text/css",
@@ -39,4 +40,6 @@ def part(name: str) -> Response:
         return Response(_START, media_type="application/javascript")
     if name not in _KINDS:
         raise Refusal(404, "not_found", "There is nothing at this address.", "No hay nada en esta dirección.")
-    return Response((files("fastapi_swagger") / "resources" / name).read_bytes(), media_type=_KINDS[name])
+    return Response(
+        (files("fastapi_swagger") / "resources" / name).read_bytes(), media_type=_KINDS[name], headers=_KEPT
+    )

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.etags import IfMatch, wanted_version, with_etag
@@ -23,7 +24,10 @@ Writer = Annotated[Caller, Depends(May("licences:write"))]
 
 def _day(value: object) -> object:
     """A day as ISO 8601 writes it, and nothing else: pydantic would take a bare number too."""
-    return date.fromisoformat(value) if isinstance(value, str) else value
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise PydanticCustomError("date_parsing", "no day") from error
 
 
 Day = Annotated[date | None, BeforeValidator(_day)]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from pipelines.licences import SeatView
 from pipelines.passwords import Password
@@ -35,11 +36,11 @@ def _moment(value: object) -> object:
     """A time as ISO 8601 writes it, in UTC where it names no zone; pydantic would take a bare number too."""
     if not isinstance(value, str):
         return value
-    at = datetime.fromisoformat(value)
     try:
+        at = datetime.fromisoformat(value)
         return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("out of range") from error
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("datetime_parsing", "no time") from error
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]

@@ -13,7 +13,7 @@ from pipelines import access, new_passwords, operators
 from pipelines.access import Caller
 from pipelines.once import create_once
 from pipelines.passwords import Password
-from schemas.operators import OperatorForm
+from schemas.operators import OperatorForm, WrongField
 
 router = APIRouter(prefix="/api/operators", tags=["operators"])
 Reader = Annotated[Caller, Depends(May("operators:read"))]
@@ -64,6 +64,8 @@ def create(
 
 def _password(body: OperatorBody) -> Password | None:
     if body.password is None:
+        if body.confirmation is not None:
+            raise WrongField("password", "required", "Type the password too.", "Escriba también la contraseña.")
         return None
     confirmation = body.confirmation.get_secret_value() if body.confirmation else ""
     return Password(body.password.get_secret_value(), confirmation, body.is_temporary)

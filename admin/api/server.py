@@ -21,7 +21,8 @@ class AdminServer:
         settings = desk.settings
         self._socket = _listen(settings.admin_host, settings.admin_port)
         self.port = int(self._socket.getsockname()[1])
-        self.url = f"http://{settings.admin_host}:{self.port}"
+        host = f"[{settings.admin_host}]" if ":" in settings.admin_host else settings.admin_host
+        self.url = f"http://{host}:{self.port}"
         config = uvicorn.Config(
             build_app(desk),
             log_level="warning",

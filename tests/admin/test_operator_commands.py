@@ -1,7 +1,8 @@
 """Operators, licences, roles, tokens and the audit on the command line."""
 
-import getpass
 import json
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_operators_are_made_found_edited_and_kept_from_signing_in(run: Run, tmp_
     [
         (["operators", "create", "ANA@example.org", "--first-name", "A", "--last-name", "B"], _PASSWORD, "taken already, by Ana"),
         (["operators", "create", "b@example.org", "--first-name", "A", "--last-name", "B"], "corta\n", "10 to 128"),
-        (["operators", "edit", "1", "--inactive"], "", "last active administrator"),
+        (["operators", "edit", "1", "--inactive"], "", "no administrator could sign in"),
         (["operators", "edit", "1"], "", "Name what to change"),
         (["operators", "edit", "7", "--active"], "", "no operator 7"),
         (["licences", "create", "X", "--seats", "-1"], "", "between 0 and 100,000"),
@@ -88,7 +89,7 @@ def test_roles_tokens_and_the_audit(run: Run, tmp_path: Path) -> None:
     assert [entry["action"] for entry in exported] == [
         *("licences:create", "operators:create", "roles:create", "tokens:create", "tokens:revoke")
     ]
-    assert [entry["actor"] for entry in exported] == [f"command line:{getpass.getuser()}"] * 5
+    assert [entry["actor"] for entry in exported] == [f"command line:{pwd.getpwuid(os.getuid()).pw_name}"] * 5
     assert run(home, "audit", "show", "--search", "role:").stdout.count("\n") == 1
     assert run(home, "audit", "verify").returncode == 0
 
@@ -105,3 +106,18 @@ def test_a_password_and_a_reset_link_are_set_by_hand(run: Run, tmp_path: Path) -
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/reset#reset_[\w-]{43}", link)
     mailed = run(home, "operators", "reset-link", "1", "--mail")
     assert (mailed.returncode, "PADRON_SMTP_URL" in mailed.stderr) == (2, True)
+
+
+def test_a_head_that_was_noted_proves_that_nothing_before_it_was_rewritten(run: Run, tmp_path: Path) -> None:
+    run(tmp_path, "licences", "create", "A", "--seats", "1")
+    said = run(tmp_path, "audit", "verify").stdout
+    head = said.rsplit(" ", 1)[1].strip()
+    run(tmp_path, "licences", "create", "B", "--seats", "1")
+
+    assert run(tmp_path, "audit", "verify", "--head", head).returncode == 0
+    number, hash_ = head.split(":")
+    other = run(tmp_path, "audit", "verify", "--head", f"{number}:{hash_[::-1]}")
+    assert (other.returncode, "Entry 1 is not as it was written" in other.stdout) == (1, True)
+    for wrong in ("", "abc", "6", f"{number}:{hash_[:8]}", f"99999999999999999999:{hash_}"):
+        refused = run(tmp_path, "audit", "verify", "--head", wrong)
+        assert (refused.returncode, "no head" in refused.stderr) == (2, True), wrong

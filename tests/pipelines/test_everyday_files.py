@@ -361,3 +361,65 @@ def test_a_status_of_no_longer_subscribed_is_an_opt_out(roll: Roll) -> None:
     roll.import_text("nombre,correo,estado\nAna,a@example.org,Dado de baja\n")
 
     assert consents(roll) == [("all", "out")]
+
+
+@pytest.mark.parametrize("country", ["Argentina", "Italia", "UK", "Alemania", "India"])
+def test_a_country_beside_a_phone_makes_no_number_that_there_is_not(roll: Roll, country: str) -> None:
+    roll.import_text(f"nombre,telefono,pais\nAna,3001112222,{country}\n")
+
+    assert roll.living("phone") == [("+573001112222",)]
+
+
+def test_a_calling_code_beside_a_phone_comes_before_the_row_s_country(roll: Roll) -> None:
+    roll.import_text("nombre,telefono,pais,phone country\nAna,3001112222,Alemania,57\nEva,612345678,México,34\n")
+
+    assert roll.living("phone") == [("+573001112222",), ("+34612345678",)]
+
+
+@pytest.mark.parametrize(
+    ("country", "area", "phone", "number"),
+    [
+        ("MX", "55", "3334123456", "+523334123456"),
+        ("MX", "44", "5512345678", "+525512345678"),
+        ("BR", "21", "1187654321", "+551187654321"),
+        ("BR", "11", "2132345678", "+552132345678"),
+        ("MX", "55", "12345678", "+525512345678"),
+    ],
+)
+def test_a_number_that_is_whole_takes_no_area_code(
+    roll: Roll, country: str, area: str, phone: str, number: str
+) -> None:
+    roll.import_text(f"nombre,area code,telefono\nAna,{area},{phone}\n", default_country=country)
+
+    assert roll.living("phone") == [(number,)]
+
+
+@pytest.mark.parametrize("remark", ["no existe", "número equivocado", "ya no es", "old"])
+def test_a_phone_that_is_not_to_be_used_is_not(roll: Roll, remark: str) -> None:
+    report = roll.import_text(f"nombre,telefono,correo\nAna,3001112222 ({remark}),a@example.org\n")
+
+    assert (roll.living("phone"), report.warnings) == ([(None,)], 1)
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "name", "company"),
+    [
+        ("Customer name,Contact name,Company", "Acme,Juan Pérez,Acme SA", "Juan Pérez", "Acme SA"),
+        ("Cliente,Nombre,Apellido", "Acme,Juan,Pérez", "Juan Pérez", "Acme"),
+        ("Nombre,Cliente", "Juan Pérez,Sí", "Juan Pérez", "Sí"),
+        ("Cliente", "Juan Pérez", "Juan Pérez", None),
+    ],
+)
+def test_who_is_the_person_and_who_the_customer(
+    roll: Roll, head: str, row: str, name: str, company: str | None
+) -> None:
+    roll.import_text(f"{head},Email\n{row},j@example.org\n")
+
+    assert roll.living("display_name, company") == [(name, company)]
+
+
+@pytest.mark.parametrize("number", ["TOTAL-2024-001", "Total 7"])
+def test_an_id_that_begins_like_a_total_is_one(roll: Roll, number: str) -> None:
+    roll.import_text(f"id externo,correo\n{number},a@example.org\n")
+
+    assert ids(roll) == [f"default:{number}"]

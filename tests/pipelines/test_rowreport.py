@@ -282,3 +282,43 @@ def test_a_damaged_row_that_was_mended_in_the_report_is_taken(roll: Roll) -> Non
     again = roll.import_path(path)
 
     assert (again.created, roll.living()) == (1, [("Pérez, Ana", "+573001112234", "p@example.org")])
+
+
+@pytest.mark.parametrize(
+    ("text", "mend", "created"),
+    [
+        ('nombre,telefono,correo\n"Ana,3001112222,\nLuis,3001113333,\nRosa,3001114444,\n', ('"Ana', "Ana"), 3),
+        ("nombre,telefono,correo\nAna,3001112222\n", ("", ""), 1),
+        (
+            f"nombre,telefono,{','.join(f'x{n}' for n in range(30))}\nAna,3001112222,{','.join('a' * 30)},extra\n",
+            (",extra", ""),
+            1,
+        ),
+        (f"nombre,telefono,notas\nAna,3001112222,{'x' * 300},extra\n", (",extra", ""), 1),
+    ],
+    ids=["swallowed lines", "short row", "many columns", "long text"],
+)
+def test_a_report_is_taken_once_it_is_mended(roll: Roll, text: str, mend: tuple[str, str], created: int) -> None:
+    report = roll.import_text(text)
+    assert report.reject_file is not None
+    path = Path(report.reject_file)
+    rows = _read(report)
+    for row in rows:
+        row |= {name: row[name].replace(*mend) for name in row if mend[0] and name not in EXTRA}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+    again = roll.import_path(path)
+
+    assert (again.created, again.rejected) == (created, 0)
+
+
+def test_a_damaged_row_is_refused_however_often_its_report_comes(roll: Roll) -> None:
+    report = roll.import_text('nombre,telefono,correo\n"Ana "la" flaca, x",3001112222,a@example.org\n')
+    for _ in range(3):
+        assert report.reject_file is not None
+        report = roll.import_path(Path(report.reject_file))
+
+        assert (report.created, report.rejected) == (0, 1)

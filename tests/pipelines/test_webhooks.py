@@ -20,6 +20,7 @@ from pipelines import events
 from pipelines.events import make_contact_events
 from pipelines.licences import LicenceForm, create_licence
 from pipelines.operators import create_operator
+from pipelines.secrets import WrongKey, encrypt
 from pipelines.states import set_agent_state
 from pipelines.undo import undo_batch
 from pipelines.webhooks import (
@@ -462,3 +463,13 @@ def test_a_webhook_whose_network_is_no_longer_allowed_can_still_be_switched_off(
     assert not changed.is_active
     with pytest.raises(WrongField):
         edit_webhook(roll.engine, settings_of(roll, webhook_networks=""), number, {"is_active": True}, asked())
+
+
+@pytest.mark.parametrize("key", ["", "abc"])
+def test_a_damaged_key_is_named(roll: Roll, key: str) -> None:
+    settings = settings_of(roll)
+    settings.home.mkdir()
+    (settings.home / "secret.key").write_text(key)
+
+    with pytest.raises(WrongKey, match=r"secret\.key holds no key"):
+        encrypt(settings, "x")

@@ -133,7 +133,7 @@ def test_a_status_can_say_that_a_person_opted_out() -> None:
         *("Darse de baja de todos los correos", "Cancelación de suscripción a todos los correos electrónicos"),
         *("No enviar mails", "Newsletter cancelado", "Sin suscripción", "Rechaza publicidad", "No suscrito"),
         *("Consentimiento revocado", "Consentimiento retirado", "Cancelou inscrição em todos os e-mails"),
-        *("Inscrição cancelada", "Assinatura cancelada", "Subscription cancelled"),
+        *("Assinatura cancelada", "Subscription cancelled", "No mail", "Baja mail", "Recusa publicidade"),
     ],
 )
 def test_a_consent_that_ended_is_an_opt_out(header: str) -> None:
@@ -156,3 +156,19 @@ def test_a_header_that_sounds_of_consent_and_is_not_understood_is_said_to_be_loo
         ["Cargo", "Suscripción trimestral"], "es"
     )
     assert "opted out" not in say_not_taken(["Job title"], "en")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Rechazo crédito", "Rechazos pago", "Rechazada por", "Recusou proposta", "Dada de baja por"),
+        *("Estado de la comunicación", "Suscripción mensual", "Suscripción no cancelada", "Inscrição cancelada"),
+    ],
+)
+def test_what_is_about_something_else_says_nothing_of_consent(header: str) -> None:
+    assert not (header_target(header) or "").startswith("opt_")
+
+
+@pytest.mark.parametrize("header", ["Recibe mails", "Acepta mails"])
+def test_mails_are_e_mails(header: str) -> None:
+    assert header_target(header) == "opt_in.email"

@@ -323,3 +323,53 @@ def test_what_does_not_fit_is_said_in_the_caller_s_language(endpoint: Endpoint, 
 
     assert words in answer["errors"][0]["message"]
     assert "nput" not in str(answer)
+
+
+@pytest.mark.parametrize("licence", [{"seats": 0}, {"seats": 1, "valid_until": "2020-01-01"}], ids=["seats", "time"])
+def test_the_last_administrator_gets_no_licence_with_which_nobody_signs_in(
+    endpoints: Endpoint, licence: dict[str, Any]
+) -> None:
+    admin = endpoints.someone("administrator")
+    made = endpoints.call("POST", "/api/licences", admin, json={"name": "X", "kind": "admin", **licence}).json()["id"]
+
+    refused = endpoints.call("PATCH", "/api/operators/1", admin, json={"licence_id": made})
+    renamed = endpoints.call("PATCH", "/api/operators/1", admin, json={"first_name": "Eva"})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "last_administrator")
+    assert renamed.status_code == 200
+
+
+def test_licences_that_are_renamed_alike_at_once_are_told_so(endpoints: Endpoint) -> None:
+    admin = endpoints.someone("administrator")
+    numbers = [
+        endpoints.call("POST", "/api/licences", admin, json={"name": f"L{n}", "seats": 1}).json()["id"]
+        for n in range(4)
+    ]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(
+                lambda number: endpoints.call("PATCH", f"/api/licences/{number}", admin, json={"name": "Same"}), numbers
+            )
+        )
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_file_that_is_not_in_the_encoding_that_was_named_is_refused(endpoint: Endpoint, encoding: str) -> None:
+    admin = endpoint.someone("administrator")
+
+    answer = endpoint.call("POST", f"/api/uploads?name=a.csv&encoding={encoding}", admin, data=b"correo,n\na@b.co,1\n")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "file_refused")
+    assert f"is not text in the encoding {encoding}" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("moment", ["ayer", "2026-13-01", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_is_none_is_said_with_an_example(endpoint: Endpoint, moment: str) -> None:
+    admin = endpoint.someone("administrator")
+
+    answer = endpoint.call("GET", "/api/audit", admin, params={"since": moment}, headers={"Accept-Language": "es"})
+
+    assert answer.json()["errors"][0]["message"] == "Una fecha y hora como 2026-11-30T10:00:00Z."
