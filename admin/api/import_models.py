@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from admin.api.models import Body, Name, Secret
 from pipelines.uploads import Shown
@@ -75,10 +75,17 @@ class RetryBody(Body):
     profile: Name = "default"
 
 
+def _of_text(columns: dict[str, str]) -> dict[str, str]:
+    """Half a surrogate pair is no text, though JSON can write one."""
+    for name in columns:
+        name.encode()
+    return columns
+
+
 class MappingBody(Body):
     """Fields for columns: a field, `custom.<key>`, or `ignore`."""
 
-    columns: Annotated[dict[Name, Name], Field(max_length=2_000)]
+    columns: Annotated[dict[str, Name], Field(max_length=2_000), AfterValidator(_of_text)]
 
 
 class ConfirmBody(Body):
