@@ -214,15 +214,6 @@ opted_out_addresses = Table(
     sqlite_with_rowid=False,
 )
 
-opted_out = Table(
-    "opted_out",
-    MetaData(),
-    Column("contact_id", BigInteger),
-    Column("channel", String(20)),
-    comment="A view: who may not be written to on which channel (`all`: on none), as they or another holder of their "
-    "phone or e-mail opted out. Ask this, not `consents`, before anything is sent.",
-)
-
 contact_changes = Table(
     "contact_changes",
     metadata,

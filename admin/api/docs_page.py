@@ -7,8 +7,7 @@ from starlette.responses import HTMLResponse, Response
 
 from admin.api.problems import Refusal
 
-DOCS = "/api/docs"
-router = APIRouter(prefix=DOCS, include_in_schema=False)
+router = APIRouter(prefix="/api/docs", include_in_schema=False)
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Padrón · API</title>
 <link rel="icon" href="docs/favicon-32x32.png"><link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body><div id="page"></div><script src="docs/swagger-ui-bundle.js"></script>
