@@ -66,9 +66,12 @@ def show(number: Number) -> None:
     words = settings.language
     for name in batches.Batch.__slots__:
         value = getattr(batch, name)
-        if value is not None and name not in ("profile_text", "sha256"):
+        if value is not None and name not in ("profile_text", "sha256", "message_en", "message_es"):
             shown = say_state(words, value) if name == "state" else _shown(value)
             console.print(f"[bold]{say(words, name)}[/]: {escape(shown)}", highlight=False, soft_wrap=True)
+    if batch.sentence:
+        said = escape(batch.sentence.said(words))
+        console.print(f"[bold]{say(words, 'message')}[/]: {said}", highlight=False, soft_wrap=True)
 
 
 def _shown(value: object) -> str:

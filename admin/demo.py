@@ -96,8 +96,8 @@ def main() -> int:
     stack.stop()
     console.print(f"[bold]{said['files']}[/]", batch_table(found, language))
     for batch in found:
-        if batch.message:
-            console.print(f"  {batch.message}", highlight=False, markup=False)
+        if batch.sentence:
+            console.print(f"  {batch.sentence.said(language)}", highlight=False, markup=False)
     _show_rows(settings, found, said)
     _show_report(folder, said)
     _show_next(said)

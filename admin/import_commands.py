@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import phonenumbers
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +21,7 @@ from connectors.profiles import read_profile, save_profile
 from connectors.workbooks import Limits
 from pipelines.byhand import Run, check_options, import_by_hand, new_lease, preview, rehearse
 from pipelines.clean import with_defaults
+from pipelines.countries import region_named
 from pipelines.imports import Job, known_fields
 from pipelines.template import write_template
 from scheduler.logs import set_up_logs
@@ -103,9 +105,21 @@ def _profile(
 ) -> Profile:
     profile = read_profile(settings.home, name)
     profile = replace(profile, columns={**profile.columns, **_mapped(column)}, tags=(*profile.tags, *(tag or [])))
-    profile = replace(profile, default_country=country or profile.default_country)
+    profile = replace(profile, default_country=_region(country) if country else profile.default_country)
     check_profile(profile)
     return with_defaults(profile, settings)
+
+
+def _region(country: str) -> str:
+    """The two letters of a country given by them or by its name."""
+    region = region_named(country) or country.upper()
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        shown = plain_name(country)
+        raise InputError(
+            f"--country {shown}: there is no such country; write it as --country CO, or by its name.",
+            f"--country {shown}: no hay tal país; escríbalo como --country CO, o por su nombre.",
+        )
+    return region
 
 
 def _mapped(column: list[str] | None) -> dict[str, str]:
@@ -157,11 +171,15 @@ def _show(run: Run, language: str, *, dry_run: bool) -> None:
     report = run.report
     if report.status != "imported":
         word = "refused" if report.status == "rejected" else "needs_mapping"
-        console.print(f"[bold red]{say(language, word)}[/]: {escape(report.message)}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[bold red]{say(language, word)}[/]: {escape(report.sentence.said(language))}",
+            highlight=False,
+            soft_wrap=True,
+        )
         return
     show_report(report, language)
-    if report.message:
-        console.print(report.message, highlight=False, markup=False, soft_wrap=True)
+    if report.sentence:
+        console.print(report.sentence.said(language), highlight=False, markup=False, soft_wrap=True)
     if dry_run:
         console.print(f"[bold]{say(language, 'dry_run')}[/]")
         _show_said(run, language)

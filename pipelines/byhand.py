@@ -55,7 +55,7 @@ def import_by_hand(store: Store, job: Job, lease: Lease, actor: str) -> Run:
         state = "done" if report.status == "imported" else report.status
         with transaction(store) as connection:
             lease.hold(connection, batch.id)
-            found = {"message": report.message or None, "reject_file": report.reject_file}
+            found = {**batches.said(report.sentence), "reject_file": report.reject_file}
             end_batch(connection, batch.id, state, lease.clock(), found)
     return Run(report, values)
 

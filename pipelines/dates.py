@@ -26,7 +26,7 @@ _MONTHS = (
     "|noviembre november novembro nov|diciembre december dezembro dic dec dez"
 )
 _MONTH_OF = {name: month for month, names in enumerate(_MONTHS.split("|"), 1) for name in names.split()}
-_ORDINAL = r"(?:st|nd|rd|th|[º°]|er|ro|o\b)?"
+_ORDINAL = r"(?:st|nd|rd|th|\.?[º°]|er|ro|\.?o\b)?"
 _WEEKDAY = (
     r"(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
     r"|(?:segunda|terca|quarta|quinta|sexta)(?:[- ]feira)?"
@@ -41,6 +41,7 @@ _NAMED_FIRST = re.compile(
     rf"(?:{_WEEKDAY},? )?([a-z]{{3,10}})\.?[-/. ](\d{{1,2}}){_ORDINAL}(?:,? |[-/.]| del? )([1-9]\d{{3}})\b(.*)",
     re.DOTALL,
 )
+_AT = re.compile(r"^,?\s+(?:a\s+las?|at|as)\s+(?=\d)|\s*h(?:rs|oras)?\.?$")
 _YEAR_FIRST = re.compile(r"([1-9]\d{3})[-/. ]([a-z]{3,10})[-/. ](\d{1,2})\b(.*)", re.DOTALL)
 
 
@@ -92,6 +93,8 @@ def _with_numbers(text: str) -> str | None:
     ('12-3-2022', '01-1-23 10:30', '12-3-2022')
     >>> _with_numbers("jueves, 5 de marzo de 2026"), _with_numbers("2022-ene-05"), _with_numbers("1º de marzo de 2022")
     ('5-3-2026', '05-1-2022', '1-3-2022')
+    >>> _with_numbers("1.º de enero de 2024"), _with_numbers("5 de marzo de 2026 a las 10:30 h")
+    ('1-1-2024', '5-3-2026 10:30')
     """
     form = folded(text)
     if match := _NAMED.fullmatch(form):
@@ -102,8 +105,8 @@ def _with_numbers(text: str) -> str | None:
         year, word, day, rest = match.groups()
     else:
         return None
-    month = _MONTH_OF.get(word)
-    return f"{day}-{month}-{year}{rest}" if month else None
+    month, time = _MONTH_OF.get(word), _AT.sub(" ", rest).rstrip()
+    return f"{day}-{month}-{year}{time}" if month else None
 
 
 def _days(parts: list[int], first: str, last: str, order: str | None) -> set[date]:

@@ -23,6 +23,7 @@ from schemas.errors import InputError
 from schemas.profiles import Profile
 from schemas.refusals import refusal
 from schemas.reports import OUTCOMES, STATES, ImportReport
+from schemas.sentences import NOTHING, Sentence
 from schemas.settings import Settings
 from warehouse import audit, batches, bulk
 from warehouse.audit import Asked
@@ -62,20 +63,20 @@ def _add(engine: Engine, folder: DropFolder, path: Path, name: str, settings: Se
                 "path": str(path),
                 "claim": path.name,
                 "actor": f"folder {folder.path.name}",
-                "message": problem,
+                **batches.said(problem),
             },
             clock(),
         )
     return number
 
 
-def _profile_text(folder: DropFolder, settings: Settings) -> tuple[str, str | None]:
+def _profile_text(folder: DropFolder, settings: Settings) -> tuple[str, Sentence]:
     """The profile as it is now, kept with the batch; a broken one parks its files instead of stopping the watcher."""
     try:
         profile = read_profile(settings.home, folder.profile)
-        return render_profile(with_defaults(profile, settings)), None
+        return render_profile(with_defaults(profile, settings)), NOTHING
     except InputError as error:
-        return render_profile(Profile(name=folder.profile)), error.said(settings.language)
+        return render_profile(Profile(name=folder.profile)), error.sentence
 
 
 def import_drop(engine: Engine, number: int, settings: Settings, clock: Clock) -> ImportReport | None:
@@ -110,20 +111,20 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     path = _working(batch)
     language = settings.language if "language" in settings.model_fields_set else None
     if batch.state in FILING:
-        return report_so_far(engine, batch.id, FILING[batch.state], batch.message or "")
+        return report_so_far(engine, batch.id, FILING[batch.state], batch.sentence, language)
     if batch.cancelled_by:
         values = {"name": batch.file, "by": batch.cancelled_by, "rows": batch.rows_done, "batch": batch.id}
-        text = refusal("cancelled", language, **values)
-        return report_so_far(engine, batch.id, "rejected", f"{text}{refusal('again', language, batch=batch.id)}")
+        said = refusal("cancelled", **values) + refusal("again", batch=batch.id)
+        return report_so_far(engine, batch.id, "rejected", said, language)
     if not path.exists():
-        text = refusal("gone", language, name=batch.file, path=path.parent)
-        return report_so_far(engine, batch.id, "rejected", text)
-    if batch.message and batch.rows_done == 0:
-        return ImportReport(batch.file, "needs_mapping", message=batch.message, batch_id=batch.id)
+        said = refusal("gone", name=batch.file, path=path.parent)
+        return report_so_far(engine, batch.id, "rejected", said, language)
+    if batch.sentence and batch.rows_done == 0:
+        said = batch.sentence
+        return ImportReport(batch.file, "needs_mapping", sentence=said, language=settings.language, batch_id=batch.id)
     if batch.attempts > settings.max_attempts:
         values = {"name": batch.file, "attempts": settings.max_attempts, "batch": batch.id}
-        text = refusal("given_up", language, **values)
-        return report_so_far(engine, batch.id, "rejected", text)
+        return report_so_far(engine, batch.id, "rejected", refusal("given_up", **values), language)
     job = Job(
         path,
         batch.file,
@@ -141,11 +142,10 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     with reading(engine) as connection:
         stopped = batches.get_batch(connection, batch.id).cancelled_by is not None
     if report.status == "rejected" and stopped:
-        return replace(report, message=f"{report.message}{refusal('again', language, batch=batch.id)}")
+        return replace(report, sentence=report.sentence + refusal("again", batch=batch.id))
     if report.status != "needs_mapping":
         return report
-    hint = refusal("parked", job.profile.language or language, batch=batch.id)
-    return replace(report, message=f"{report.message}{hint}")
+    return replace(report, sentence=report.sentence + refusal("parked", batch=batch.id))
 
 
 def _working(batch: Batch) -> Path:
@@ -166,7 +166,7 @@ def _file(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> N
             target = next(path for path in names if not batches.is_going_to(connection, str(path)))
         has_report = folders.report_of(working).exists() or folders.report_of(target).exists()
         values = {
-            "message": report.message or None,
+            **batches.said(report.sentence),
             "path": str(target),
             "reject_file": str(folders.report_of(target)) if has_report else None,
         }

@@ -39,6 +39,7 @@ from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile
 from schemas.refusals import Cancelled, NeedsAnswer, Refused
 from schemas.reports import OUTCOMES, FileStatus, ImportReport, say_not_taken
+from schemas.sentences import NOTHING, Sentence
 from warehouse import batches, bulk, indexes, roll
 from warehouse.batches import Batch
 from warehouse.engines import Rehearsal, Store, reading, transaction
@@ -79,7 +80,8 @@ class Tally:
     rows: int = 0
     warnings: int = 0
     columns_not_taken: tuple[str, ...] = ()
-    message: str = ""
+    language: str | None = None
+    sentence: Sentence = NOTHING
     has_report: bool = False
 
 
@@ -103,28 +105,25 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     A file that cannot be read is a report with status `rejected` or `needs_mapping`, not an exception.
     """
     started = time.monotonic()
-    report = ImportReport(job.name, "imported", batch_id=batch.id)
+    language = job.profile.language or job.language
+    report = ImportReport(job.name, "imported", language=language, batch_id=batch.id)
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
             tally = _run(store, batch, job, lease, Path(scratch))
     except Cancelled as error:
-        text = error.said(job.profile.language or job.language)
-        return replace(report_so_far(store, batch.id, "rejected", text), seconds=time.monotonic() - started), []
+        so_far = report_so_far(store, batch.id, "rejected", error.sentence, report.language)
+        return replace(so_far, seconds=time.monotonic() - started), []
     except Refused as error:
         status: FileStatus = "needs_mapping" if isinstance(error, NeedsAnswer) else "rejected"
-        return replace(
-            report,
-            status=status,
-            message=error.said(job.profile.language or job.language),
-            seconds=time.monotonic() - started,
-        ), []
+        return replace(report, status=status, sentence=error.sentence, seconds=time.monotonic() - started), []
     done = replace(
         report,
         rows=tally.rows,
         warnings=tally.warnings,
         row_errors=tally.row_errors,
         columns_not_taken=tally.columns_not_taken,
-        message=tally.message,
+        sentence=tally.sentence,
+        language=tally.language,
         reject_file=str(job.report_path) if tally.has_report else None,
         seconds=time.monotonic() - started,
         **dict[str, Any](tally.counts),
@@ -132,14 +131,16 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     return done, tally.values
 
 
-def report_so_far(store: Store, number: int, status: FileStatus, message: str) -> ImportReport:
+def report_so_far(
+    store: Store, number: int, status: FileStatus, sentence: Sentence, language: str | None
+) -> ImportReport:
     """What the store knows of a batch whose rows were not all seen by this run."""
     with reading(store) as connection:
         batch = batches.get_batch(connection, number)
         errors = array("q", batches.rejected_rows(connection, number))
     counts: dict[str, Any] = {name: getattr(batch, name) for name in OUTCOMES}
     counts |= {"rows": batch.rows_read or batch.rows_done, "warnings": batch.warnings, "row_errors": errors}
-    return ImportReport(batch.file, status, message=message, batch_id=number, **counts)
+    return ImportReport(batch.file, status, sentence=sentence, language=language, batch_id=number, **counts)
 
 
 def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> Tally:
@@ -166,14 +167,14 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
                 _end_load(store, tally)
                 raise
             noted = merge_notes(store, batch, staged.rows_read)
-            _sum_up(tally, staged, noted, language)
+            _sum_up(tally, staged, noted)
             with ThreadPoolExecutor(1, "notes") as aside:
                 written = aside.submit(report_merge_notes, opened, noted, report)
                 _end_load(store, tally)
                 written.result()
         finally:
             report.close()
-    tally.has_report = report.rows > 0
+    tally.language, tally.has_report = language, report.rows > 0
     _end(store, tally, batch, lease)
     return tally
 
@@ -195,7 +196,7 @@ def _stopping(store: Store, batch: Batch, job: Job) -> Progress:
     return progress
 
 
-def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> None:
+def _sum_up(tally: Tally, staged: Staged, noted: pa.Table) -> None:
     """What is known of the whole file, once every row is applied."""
     refused = noted.filter(pc.equal(noted["rejected"], 1))["row"].to_numpy()
     rejected = np.union1d(staged.rejected, refused)
@@ -203,7 +204,7 @@ def _sum_up(tally: Tally, staged: Staged, noted: pa.Table, language: str) -> Non
     tally.warnings = len(np.setdiff1d(np.union1d(staged.warned, noted["row"].to_numpy()), rejected))
     tally.rows, tally.values = staged.rows_read, staged.values
     tally.columns_not_taken = staged.columns_not_taken
-    tally.message = say_not_taken(staged.columns_not_taken, language)
+    tally.sentence = say_not_taken(staged.columns_not_taken)
 
 
 def _map(store: Store, opened: Opened, job: Job) -> ColumnMap:
@@ -257,7 +258,7 @@ def _end(store: Store, tally: Tally, batch: Batch, lease: Lease) -> None:
     with transaction(store) as connection:
         lease.hold(connection, batch.id)
         values = {"state": "applied", "rows_read": tally.rows, "warnings": tally.warnings, "cancelled_by": None}
-        batches.set_batch(connection, batch.id, {**values, "message": tally.message or None})
+        batches.set_batch(connection, batch.id, {**values, **batches.said(tally.sentence)})
 
 
 def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch, job: Job, lease: Lease) -> Context:

@@ -12,6 +12,7 @@ from pipelines.drops import heartbeat
 from pipelines.events import emit
 from pipelines.imports import Clock
 from pipelines.undo import check_can_be_undone, undo_batch
+from pipelines.uploads import REHEARSAL, rehearse_upload
 from schemas.errors import InputError
 from schemas.refusals import refusal
 from schemas.settings import Settings
@@ -82,7 +83,7 @@ def cancel_import(store: Store, number: int, asked: Asked) -> Batch:
             )
         audit.add_entry(connection, asked, "batches:cancel", f"batch:{number}")
         values = {"name": batch.file, "by": asked.actor, "rows": batch.rows_done, "batch": number}
-        batches.end_abandoned(connection, number, asked.at, refusal("cancelled", None, **values))
+        batches.end_abandoned(connection, number, asked.at, refusal("cancelled", **values))
         return batches.get_batch(connection, number)
 
 
@@ -131,7 +132,7 @@ def _ending(engine: Engine, work: Work, settings: Settings, clock: Clock, progre
             f"Abandonado tras {settings.max_attempts} intentos. Mire el registro del proceso.",
         )
     try:
-        return {"state": "done", "result": _DO[work.kind](engine, work, clock, progress)}
+        return {"state": "done", "result": _DO[work.kind](engine, work, settings, clock, progress)}
     except _Cancelled:
         return {"state": "cancelled"}
     except InputError as error:
@@ -142,7 +143,7 @@ def _failed(english: str, spanish: str) -> dict[str, Any]:
     return {"state": "failed", "message_en": english, "message_es": spanish}
 
 
-def _undo(engine: Engine, work: Work, clock: Clock, progress: Progress) -> dict[str, Any]:
+def _undo(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
     number = int(work.object.removeprefix("batch:"))
     with reading(engine) as connection:
         batch = batches.get_batch(connection, number)
@@ -153,5 +154,11 @@ def _undo(engine: Engine, work: Work, clock: Clock, progress: Progress) -> dict[
     return {**report, "kept": len(kept), "kept_contacts": list(kept[:_MOST_KEPT])}
 
 
-_DO: Mapping[str, Callable[[Engine, Work, Clock, Progress], dict[str, Any]]] = {UNDO: _undo}
+def _rehearse(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    number = int(work.object.removeprefix("upload:"))
+    return rehearse_upload(engine, settings, number, work.actor, clock, lambda rows, _: progress(rows, 0))
+
+
+_Do = Callable[[Engine, Work, Settings, Clock, Progress], dict[str, Any]]
+_DO: Mapping[str, _Do] = {UNDO: _undo, REHEARSAL: _rehearse}
 """What each kind of job does; it tells how far it is, and gives what the job's `result` says."""

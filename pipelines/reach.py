@@ -81,7 +81,7 @@ def _plain_emails(raw: pa.Array) -> pa.Array:
     if holds(text, b"("):
         raw = _without_remarks(raw, r"\s*\([^()@]*\)")
     if holds(text, b":"):
-        raw = pc.replace_substring_regex(raw, r"(?i)^\s*(?:smtp|e-?mail|correo|mail)\s*:\s*", "")
+        raw = pc.replace_substring_regex(raw, r"(?i)(^|[;,])\s*(?:smtp|e-?mail|correo|mail)\s*:\s*", r"\1")
     return pc.utf8_rtrim(raw, " .")
 
 

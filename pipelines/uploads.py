@@ -6,24 +6,32 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore
+from typing import Any
+
+from sqlalchemy import Engine
 
 from connectors.folders import make_places, plain_name
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
 from connectors.workbooks import Limits
-from pipelines.byhand import check_options, preview
+from pipelines.byhand import check_options, new_lease, preview, rehearse
 from pipelines.clean import with_defaults
-from pipelines.imports import Job, file_sha256
+from pipelines.imports import Clock, Job, file_sha256
 from pipelines.mapping import KEY_TARGETS, Proposal
 from pipelines.passwords import digest, is_same, new_secret
+from pipelines.stage import Progress
 from schemas.errors import InputError, TransientError
 from schemas.profiles import Profile, check_profile
+from schemas.reports import OUTCOMES
 from schemas.settings import Settings
-from warehouse import audit, batches, uploads
+from warehouse import audit, batches, jobs, uploads
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
+from warehouse.jobs import Work
 from warehouse.uploads import Upload
 
+REHEARSAL = "rehearsal"
 _MOST_NAME_BYTES = 150
 _LOOKING, _LONGEST_WAIT_SECONDS = BoundedSemaphore(2), 10
 
@@ -119,6 +127,41 @@ def keep_upload(store: Store, settings: Settings, path: Path, name: str, options
         said = {"sha256": upload.sha256, "size_bytes": upload.size_bytes}
         audit.add_entry(connection, asked, "uploads:create", f"upload:{upload.id}", None, said)
     return Shown(upload, proposals, token)
+
+
+def ask_for_rehearsal(store: Store, number: int, asked: Asked) -> Work:
+    """A job that does the whole import of an upload and keeps nothing; the one that stands, if there is one."""
+    with transaction(store) as connection:
+        upload = uploads.get_upload(connection, number)
+        if upload.batch_id is not None or not Path(upload.path).exists():
+            raise _not_as_shown(number)
+        _check_keys(upload)
+        jobs.lock_jobs(connection)
+        standing = jobs.open_job(connection, REHEARSAL, f"upload:{number}")
+        if standing is not None:
+            return standing
+        audit.add_entry(connection, asked, "uploads:rehearse", f"upload:{number}")
+        values = {"kind": REHEARSAL, "object": f"upload:{number}", "actor": asked.actor, "address": asked.address}
+        return jobs.add_job(connection, {**values, "created_at": asked.at})
+
+
+def rehearse_upload(
+    store: Engine, settings: Settings, number: int, actor: str, clock: Clock, progress: Progress
+) -> dict[str, Any]:
+    """What importing an upload would do: the counts, and the first rows of its report by code, without their cells."""
+    with reading(store) as connection:
+        upload = uploads.get_upload(connection, number)
+    job = _job(settings, Path(upload.path), upload.name, parse_profile(upload.profile_text, "default"))
+    job = replace(job, progress=progress)
+    try:
+        with TemporaryDirectory(prefix="padron-") as scratch:
+            run = rehearse(store, job, new_lease(settings.lease_seconds, clock), actor, Path(scratch))
+    except FileNotFoundError as error:  # it was confirmed or deleted meanwhile
+        raise _not_as_shown(number) from error
+    counts = {name: getattr(run.report, name) for name in ("status", "rows", *OUTCOMES, "warnings")}
+    said = [{name: line[f"_{name}"] for name in ("row", "code", "field")} for line in run.said]
+    sentence = run.report.sentence
+    return {**counts, "message_en": sentence.en or None, "message_es": sentence.es or None, "said": said}
 
 
 def _short(name: str) -> str:

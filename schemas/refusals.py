@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.errors import InputError
+from schemas.sentences import Sentence
 
 REFUSALS: dict[str, tuple[str, str]] = {
     "empty": (
@@ -80,15 +81,15 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "parquet_damaged": (
         "{name} is damaged after row {row}: {reason}. Export it again.",
-        "{name} está dañado después de la fila {row}: {reason}. Expórtelo de nuevo.",
+        "{name} está dañado después de la fila {row}. Expórtelo de nuevo.",
     ),
     "not_parquet": (
         "{name} is not a readable Parquet file: {reason}. Export it again.",
-        "{name} no es un archivo Parquet legible: {reason}. Expórtelo de nuevo.",
+        "{name} no es un archivo Parquet legible. Expórtelo de nuevo.",
     ),
     "packed_damaged": (
         "{name} cannot be unpacked: it is damaged, cut off or encrypted ({reason}).",
-        "{name} no se puede descomprimir: está dañado, cortado o cifrado ({reason}).",
+        "{name} no se puede descomprimir: está dañado, cortado o cifrado.",
     ),
     "packed_several": (
         "{name} holds {count} files. Send a zip with exactly one contact file in it.",
@@ -112,7 +113,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "workbook_damaged": (
         "{name} cannot be opened as a workbook: it is damaged, cut off or of another kind {reason}.",
-        "{name} no se puede abrir como libro: está dañado, cortado o es de otro tipo {reason}.",
+        "{name} no se puede abrir como libro: está dañado, cortado o es de otro tipo.",
     ),
     "workbook_bomb": (
         "{name} unpacks to {megabytes} MB in {parts} parts, far more than a contact list needs, so it is refused as "
@@ -155,20 +156,22 @@ REFUSALS: dict[str, tuple[str, str]] = {
 }
 
 
-def refusal(key: str, language: str | None, **values: Any) -> str:
-    """The sentence for this key, in English unless Spanish is asked for.
+def refusal(key: str, **values: Any) -> Sentence:
+    """The sentence for this key.
 
-    >>> refusal("empty", "es", name="a.csv")
+    >>> refusal("empty", name="a.csv").es
     'a.csv está vacío: no tiene encabezado ni filas.'
     """
-    return REFUSALS[key][language == "es"].format(**values)
+    english, spanish = REFUSALS[key]
+    return Sentence(english.format(**values), spanish.format(**values))
 
 
 class Refused(InputError):
     """A whole file was not taken."""
 
     def __init__(self, key: str, **values: Any) -> None:
-        super().__init__(refusal(key, "en", **values), refusal(key, "es", **values))
+        said = refusal(key, **values)
+        super().__init__(said.en, said.es)
         self.key, self.values = key, values
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from schemas.consents import may_be_consent
 from schemas.headers import header_form
+from schemas.sentences import NOTHING, Sentence
 
 FileStatus = Literal["imported", "rejected", "needs_mapping"]
 Outcome = Literal["created", "updated", "unchanged", "merged", "rejected"]
@@ -14,7 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "unchanged", "merged", "r
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of a file: the five outcomes add up to `rows`."""
+    """What became of a file: the five outcomes add up to `rows`; `language` is that of the file."""
 
     file: str
     status: FileStatus
@@ -27,7 +28,8 @@ class ImportReport:
     warnings: int = 0
     columns_not_taken: tuple[str, ...] = ()
     row_errors: Sequence[int] = ()
-    message: str = ""
+    sentence: Sentence = NOTHING
+    language: str | None = None
     seconds: float = 0.0
     reject_file: str | None = None
     batch_id: int | None = None
@@ -36,8 +38,14 @@ class ImportReport:
     def rows_ok(self) -> int:
         return self.rows - self.rejected
 
+    @property
+    def message(self) -> str:
+        return self.sentence.said(self.language)
+
     def as_json(self) -> dict[str, object]:
         document = asdict(self)
+        del document["sentence"], document["language"]
+        document["message"] = self.message
         document["rows_ok"] = self.rows_ok
         document["row_errors"] = list(self.row_errors)
         document["columns_not_taken"] = list(self.columns_not_taken)
@@ -75,26 +83,26 @@ STATES: dict[str, tuple[str, str]] = {
 _NAMED = 20
 
 
-def say_not_taken(columns: Sequence[str], language: str) -> str:
+def say_not_taken(columns: Sequence[str]) -> Sentence:
     """The columns of a file that went nowhere, in a sentence; empty where there are none.
 
-    >>> say_not_taken(["Cargo"], "es")
+    >>> say_not_taken(["Cargo"]).es
     'Columnas no tomadas: «Cargo». Llévelas a campos con: padron import ARCHIVO --preview --save-profile NOMBRE'
     """
     if not columns:
-        return ""
-    spanish = language == "es"
+        return NOTHING
     shown = ", ".join(f"«{name}»" for name in columns[:_NAMED])
-    if len(columns) > _NAMED:
-        shown += f" {'y' if spanish else 'and'} {len(columns) - _NAMED} {'más' if spanish else 'more'}"
+    left = len(columns) - _NAMED
+    more, otros = (f" and {left} more", f" y {left} más") if left > 0 else ("", "")
     about_consent = ", ".join(f"«{name}»" for name in columns if may_be_consent(header_form(name)))
-    if spanish:
-        how = "padron import ARCHIVO --preview --save-profile NOMBRE"
-        warning = f" Mire si {about_consent} dice quién se dio de baja: no se leyó." if about_consent else ""
-        return f"Columnas no tomadas: {shown}.{warning} Llévelas a campos con: {how}"
-    how = "padron import FILE --preview --save-profile NAME"
     warning = f" See whether {about_consent} says who opted out: it was not read." if about_consent else ""
-    return f"Columns not taken: {shown}.{warning} Map them to fields with: {how}"
+    aviso = f" Mire si {about_consent} dice quién se dio de baja: no se leyó." if about_consent else ""
+    return Sentence(
+        f"Columns not taken: {shown}{more}.{warning} "
+        "Map them to fields with: padron import FILE --preview --save-profile NAME",
+        f"Columnas no tomadas: {shown}{otros}.{aviso} "
+        "Llévelas a campos con: padron import ARCHIVO --preview --save-profile NOMBRE",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ settings.load_profile("padron")
 
 __all__ = ["run", "zygote"]  # fixtures of every test
 
+_ON_BOTH = ("test_ahead", "test_races", "test_seats")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 CORPUS = SHARED / "corpus"
 
@@ -162,6 +163,18 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     shutil.copy(sqlite_template, tmp_path / "padron.db")
     return f"sqlite:///{tmp_path / 'padron.db'}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What pipelines do on PostgreSQL too is for the slow lane; races, and what is below and above, for both.
+
+    Groups that run one after the other begin first, so that no worker waits for them in the end.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    for item in items:
+        of_pipelines = item.path.parent.name == "pipelines" and item.path.stem not in _ON_BOTH
+        if of_pipelines and "postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

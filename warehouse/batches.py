@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, and_, case, func, insert, literal, or_, 
 
 from schemas.errors import InputError
 from schemas.reports import OUTCOMES, FileStatus
+from schemas.sentences import Sentence
 from warehouse import bulk
 from warehouse.tables import UtcTime, batch_rows, batches
 
@@ -49,7 +50,8 @@ class Batch:
     sha256: str | None
     actor: str
     state: str
-    message: str | None
+    message_en: str | None
+    message_es: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -64,6 +66,11 @@ class Batch:
     warnings: int
     reject_file: str | None
     cancelled_by: str | None
+
+    @property
+    def sentence(self) -> Sentence:
+        """What is said of the batch."""
+        return Sentence(self.message_en or "", self.message_es or "")
 
 
 _COLUMNS = tuple(batches.c[name] for name in Batch.__slots__)
@@ -173,12 +180,17 @@ def cancel_batch(connection: Connection, number: int, actor: str) -> bool:
     return connection.execute(stopping).first() is not None
 
 
-def end_abandoned(connection: Connection, number: int, now: datetime, message: str) -> None:
+def end_abandoned(connection: Connection, number: int, now: datetime, sentence: Sentence) -> None:
     """Close a cancelled import by hand that nobody works on: no worker would ever look at it."""
     c = batches.c
     free = or_(c.lease_until.is_(None), c.lease_until <= now)
     query = update(batches).where(c.id == number, c.folder.is_(None), c.state.in_(("waiting", "running")), free)
-    connection.execute(query.values(state="rejected", finished_at=now, message=message))
+    connection.execute(query.values(state="rejected", finished_at=now, **said(sentence)))
+
+
+def said(sentence: Sentence) -> dict[str, str | None]:
+    """The columns that keep what is said of a batch."""
+    return {"message_en": sentence.en or None, "message_es": sentence.es or None}
 
 
 def set_batch(connection: Connection, number: int, values: Mapping[str, Any]) -> None:

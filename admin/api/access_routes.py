@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from admin.api.callers import COOKIE, AtDesk, May, address_of, asked_by, check_origin
+from admin.api.etags import SIGNED_IN
 from admin.api.models import MeModel, OperatorModel, OwnPasswordBody, ResetBody, SessionModel, SignedInModel, SignInBody
 from admin.api.pages import Number
 from admin.api.problems import Refusal, problems
@@ -18,7 +19,7 @@ SignedIn = Annotated[Caller, Depends(May(also_with_temporary_password=True))]
 Settled = Annotated[Caller, Depends(May())]
 
 
-@router.post("/sessions", status_code=201, responses=problems(401, 403, 409, 429))
+@router.post("/sessions", status_code=201, responses=SIGNED_IN | problems(401, 403, 409, 429))
 def sign_in(body: SignInBody, request: Request, response: Response, desk: AtDesk) -> SignedInModel:
     """Sign in: claims a seat of the operator's licence, and gives the secret of a session."""
     if body.by_cookie:

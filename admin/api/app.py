@@ -146,7 +146,6 @@ _ANSWERED_WITH = {
     "401": ("WWW-Authenticate", "`Bearer`."),
     "429": ("Retry-After", "How many seconds to wait."),
     "503": ("Retry-After", "How many seconds to wait."),
-    "202": ("Location", "The address of what is to be watched."),
 }
 
 
@@ -155,11 +154,8 @@ def _describe_answers(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if "requestBody" in operation:
         answers.update({str(status): said for status, said in problems(413).items() if str(status) not in answers})
-    told = dict(_ANSWERED_WITH)
-    if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
-        told["200"] = ("ETag", "The version, for `If-Match`.")
-    for status in told.keys() & answers.keys():
-        name, text = told[status]
+    for status in _ANSWERED_WITH.keys() & answers.keys():
+        name, text = _ANSWERED_WITH[status]
         answers[status].setdefault("headers", {})[name] = {"description": text, "schema": {"type": "string"}}
 
 

@@ -8,10 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
 from admin.api.callers import AtDesk, Desk, May, asked_by
+from admin.api.etags import WATCHED
 from admin.api.import_models import BatchModel, ConfirmBody, KeptModel, MappingBody, RetryBody, UploadModel, UploadQuery
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, after, page
-from admin.api.problems import Refusal, problems
+from admin.api.problems import Refusal, language_of, problems
 from connectors.profiles import read_profile
 from pipelines import uploads
 from pipelines.access import Caller
@@ -86,7 +87,7 @@ def change_mapping(number: Number, body: MappingBody, caller: Importer, request:
     return UploadModel.of(uploads.change_mapping(desk.store, desk.settings, number, body.columns, asked))
 
 
-@router.post("/uploads/{number}/confirm", status_code=202, responses=problems(401, 403, 404))
+@router.post("/uploads/{number}/confirm", status_code=202, responses=WATCHED | problems(401, 403, 404))
 def confirm(
     number: Number, body: ConfirmBody, caller: Importer, request: Request, response: Response, desk: AtDesk
 ) -> BatchModel:
@@ -95,12 +96,13 @@ def confirm(
     batch = uploads.confirm_upload(desk.store, desk.settings, number, token, asked_by(request, caller))
     desk.wake(batch)
     response.headers["Location"] = f"/api/batches/{batch}"
-    return show_batch(batch, caller, desk)
+    return show_batch(batch, caller, request, desk)
 
 
 @router.get("/batches", responses=problems(401, 403))
 def find_batches(
     caller: Reader,
+    request: Request,
     desk: AtDesk,
     state: Annotated[BatchState | None, Query(description="Only those in this state.")] = None,
     file: Annotated[str, Query(max_length=200, pattern=NO_NUL, description="Only of files named like this.")] = "",
@@ -111,17 +113,17 @@ def find_batches(
     begin = after(cursor) or None
     with reading(desk.store) as connection:
         found = batches.list_batches(connection, limit + 1, begin, state=state or "", file=file)
-    return page(found, limit, lambda one: one.id, BatchModel.of)
+    return page(found, limit, lambda one: one.id, lambda one: BatchModel.of(one, language_of(request)))
 
 
 @router.get("/batches/{number}", responses=problems(401, 403, 404))
-def show_batch(number: Number, caller: Reader, desk: AtDesk) -> BatchModel:
+def show_batch(number: Number, caller: Reader, request: Request, desk: AtDesk) -> BatchModel:
     """One import: its state, how far it is, and what became of the rows."""
     with reading(desk.store) as connection:
-        return BatchModel.of(batches.get_batch(connection, number))
+        return BatchModel.of(batches.get_batch(connection, number), language_of(request))
 
 
-@router.post("/batches/{number}/retry", status_code=202, responses=problems(401, 403, 404))
+@router.post("/batches/{number}/retry", status_code=202, responses=WATCHED | problems(401, 403, 404))
 def retry(
     number: Number, body: RetryBody, caller: Importer, request: Request, response: Response, desk: AtDesk
 ) -> BatchModel:
@@ -130,7 +132,7 @@ def retry(
     batch = retry_batch(desk.store, number, profile, asked_by(request, caller))
     desk.wake(batch)
     response.headers["Location"] = f"/api/batches/{batch}"
-    return show_batch(batch, caller, desk)
+    return show_batch(batch, caller, request, desk)
 
 
 @router.get(

@@ -1,11 +1,24 @@
 """Versions in headers: what was read comes with its ETag, and an edit may say with If-Match which version it edits."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Response
 
 IfMatch = Annotated[str, Header(alias="If-Match", max_length=40, description="The ETag that was read, or *.")]
 _NO_VERSION = 0
+
+
+def _headers(**told: str) -> dict[str, Any]:
+    return {"headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in told.items()}}
+
+
+Answers = dict[int | str, dict[str, Any]]
+_VERSION, _MADE = "The version, for `If-Match`.", "The address of what was made."
+VERSIONED: Answers = {200: _headers(ETag=_VERSION)}
+MADE: Answers = {201: _headers(ETag=_VERSION, Location=_MADE)}
+WATCHED: Answers = {202: _headers(Location="The address of what is to be watched.")}
+SIGNED_IN: Answers = {201: _headers(**{"Set-Cookie": "The session's cookie, where one was asked for."})}
+"""The headers of answers, as the document of the API tells them."""
 
 
 def wanted_version(if_match: str) -> int | None:

@@ -142,6 +142,6 @@ class BatchModel(BaseModel):
     has_report: bool
 
     @classmethod
-    def of(cls, batch: Batch) -> "BatchModel":
-        said = {name: getattr(batch, name) for name in cls.model_fields if name != "has_report"}
-        return cls(**said, has_report=batch.reject_file is not None)
+    def of(cls, batch: Batch, language: str) -> "BatchModel":
+        said = {name: getattr(batch, name) for name in cls.model_fields if name not in ("message", "has_report")}
+        return cls(**said, message=batch.sentence.said(language) or None, has_report=batch.reject_file is not None)

@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from admin.api.callers import AtDesk, May, asked_by
+from admin.api.etags import WATCHED
 from admin.api.import_models import BatchModel, JobModel
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import language_of, problems
-from pipelines import jobs
+from pipelines import jobs, uploads
 from pipelines.access import Caller
 
 router = APIRouter(prefix="/api", tags=["jobs"])
@@ -46,7 +47,7 @@ def cancel(number: Number, caller: Stopper, request: Request, desk: AtDesk) -> J
     return JobModel.of(jobs.cancel_job(desk.store, number, asked_by(request, caller)), language_of(request))
 
 
-@router.post("/batches/{number}/undo", tags=["imports"], status_code=202, responses=problems(401, 403, 404))
+@router.post("/batches/{number}/undo", tags=["imports"], status_code=202, responses=WATCHED | problems(401, 403, 404))
 def undo(
     number: Number,
     caller: Annotated[Caller, Depends(May("batches:undo"))],
@@ -61,7 +62,24 @@ def undo(
     return JobModel.of(work, language_of(request))
 
 
+@router.post(
+    "/uploads/{number}/rehearse", tags=["imports"], status_code=202, responses=WATCHED | problems(401, 403, 404)
+)
+def rehearse(
+    number: Number,
+    caller: Annotated[Caller, Depends(May("batches:import"))],
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+) -> JobModel:
+    """Do the whole import and keep nothing: answers at once with the job, whose result has the true counts."""
+    work = uploads.ask_for_rehearsal(desk.store, number, asked_by(request, caller))
+    desk.wake_for_job(work.id)
+    response.headers["Location"] = f"/api/jobs/{work.id}"
+    return JobModel.of(work, language_of(request))
+
+
 @router.post("/batches/{number}/cancel", tags=["imports"], status_code=202, responses=problems(401, 403, 404))
 def cancel_import(number: Number, caller: Stopper, request: Request, desk: AtDesk) -> BatchModel:
     """Ask an import to stop. The rows that were taken stay, and can be taken back."""
-    return BatchModel.of(jobs.cancel_import(desk.store, number, asked_by(request, caller)))
+    return BatchModel.of(jobs.cancel_import(desk.store, number, asked_by(request, caller)), language_of(request))

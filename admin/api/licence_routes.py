@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
-from admin.api.etags import IfMatch, wanted_version, with_etag
+from admin.api.etags import MADE, VERSIONED, IfMatch, wanted_version, with_etag
 from admin.api.models import DayModel, LicenceBody, LicenceChanges, LicenceModel, SeatsModel
 from admin.api.pages import Number
 from admin.api.problems import problems
@@ -39,7 +39,7 @@ def find(caller: Reader, desk: AtDesk) -> list[SeatsModel]:
     return [SeatsModel.of(view) for view in licences.seat_views(desk.store, desk.clock())]
 
 
-@router.post("", status_code=201, responses=problems(401, 403))
+@router.post("", status_code=201, responses=MADE | problems(401, 403))
 def create(
     body: LicenceBody,
     caller: Writer,
@@ -62,7 +62,7 @@ def create(
     return LicenceModel.of(made)
 
 
-@router.get("/{number}", responses=problems(401, 403, 404))
+@router.get("/{number}", responses=VERSIONED | problems(401, 403, 404))
 def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> LicenceModel:
     """One licence."""
     found = licences.find_licence(desk.store, number)
@@ -70,7 +70,7 @@ def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> Li
     return LicenceModel.of(found)
 
 
-@router.patch("/{number}", responses=problems(401, 403, 404, 412))
+@router.patch("/{number}", responses=VERSIONED | problems(401, 403, 404, 412))
 def edit(
     number: Number,
     body: LicenceChanges,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
-from admin.api.etags import IfMatch, wanted_version, with_etag
+from admin.api.etags import MADE, VERSIONED, IfMatch, wanted_version, with_etag
 from admin.api.models import LinkModel, OperatorBody, OperatorChanges, OperatorModel, Page, PasswordBody
 from admin.api.pages import Cursor, Limit, Number, Search, after, page
 from admin.api.problems import problems
@@ -38,7 +38,7 @@ def find(
     return page(found, limit, lambda one: one.id, OperatorModel.of)
 
 
-@router.post("", status_code=201, responses=problems(401, 403, 404, 409))
+@router.post("", status_code=201, responses=MADE | problems(401, 403, 404, 409))
 def create(
     body: OperatorBody,
     caller: Writer,
@@ -71,7 +71,7 @@ def _password(body: OperatorBody) -> Password | None:
     return Password(body.password.get_secret_value(), confirmation, body.is_temporary)
 
 
-@router.get("/{number}", responses=problems(401, 403, 404))
+@router.get("/{number}", responses=VERSIONED | problems(401, 403, 404))
 def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> OperatorModel:
     """One operator."""
     found = operators.find_operator(desk.store, number)
@@ -79,7 +79,7 @@ def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> Op
     return OperatorModel.of(found)
 
 
-@router.patch("/{number}", responses=problems(401, 403, 404, 409, 412))
+@router.patch("/{number}", responses=VERSIONED | problems(401, 403, 404, 409, 412))
 def edit(
     number: Number,
     body: OperatorChanges,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.responses import StreamingResponse
 
 from admin.api.callers import AtDesk, May, asked_by
-from admin.api.etags import IfMatch, wanted_digest, with_etag
+from admin.api.etags import VERSIONED, IfMatch, wanted_digest, with_etag
 from admin.api.models import NO_NUL, EntryModel, Page, RoleBody, RoleModel
 from admin.api.pages import Cursor, Limit, Search, Since, Until, after, page
 from admin.api.problems import problems
@@ -31,7 +31,7 @@ def find_roles(caller: Annotated[Caller, Depends(May("roles:read"))], desk: AtDe
     return [_role(name, permissions) for name, permissions in roles.all_roles(desk.store).items()]
 
 
-@router.put("/roles/{name}", tags=["roles"], responses=problems(401, 403, 412))
+@router.put("/roles/{name}", tags=["roles"], responses=VERSIONED | problems(401, 403, 412))
 def put_role(
     name: RoleName,
     body: RoleBody,

@@ -23,8 +23,9 @@ class AdminServer:
         self.port = int(self._socket.getsockname()[1])
         host = f"[{settings.admin_host}]" if ":" in settings.admin_host else settings.admin_host
         self.url = f"http://{host}:{self.port}"
+        self.app = build_app(desk)
         config = uvicorn.Config(
-            build_app(desk),
+            self.app,
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from admin.api.callers import AtDesk, May, asked_by
-from admin.api.etags import IfMatch, wanted_digest, with_etag
+from admin.api.etags import VERSIONED, IfMatch, wanted_digest, with_etag
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import problems
@@ -25,7 +25,7 @@ def find(caller: Annotated[Caller, Depends(May())], desk: AtDesk) -> list[AgentS
     return [AgentStateModel.of(state) for state in states.known_states(desk.store)]
 
 
-@router.put("/agent-states/{name}", responses=problems(401, 403, 412))
+@router.put("/agent-states/{name}", responses=VERSIONED | problems(401, 403, 412))
 def put(
     name: StateName,
     body: AgentStateBody,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of, told_once
-from admin.api.etags import IfMatch, wanted_version, with_etag
+from admin.api.etags import MADE, VERSIONED, IfMatch, wanted_version, with_etag
 from admin.api.models import Page
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import problems
@@ -35,7 +35,7 @@ def find(caller: Reader, desk: AtDesk) -> list[WebhookModel]:
     return [WebhookModel.of(one) for one in webhooks.find_webhooks(desk.store)]
 
 
-@router.post("", status_code=201, responses=problems(401, 403))
+@router.post("", status_code=201, responses=MADE | problems(401, 403))
 def create(
     body: WebhookBody, caller: Writer, request: Request, response: Response, desk: AtDesk, key: IdempotencyKey = None
 ) -> NewWebhookModel:
@@ -53,7 +53,7 @@ def create(
     return NewWebhookModel(secret=secret, webhook=WebhookModel.of(made))
 
 
-@router.get("/{number}", responses=problems(401, 403, 404))
+@router.get("/{number}", responses=VERSIONED | problems(401, 403, 404))
 def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> WebhookModel:
     """One webhook."""
     found = webhooks.find_webhook(desk.store, number)
@@ -61,7 +61,7 @@ def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> We
     return WebhookModel.of(found)
 
 
-@router.patch("/{number}", responses=problems(401, 403, 404, 412))
+@router.patch("/{number}", responses=VERSIONED | problems(401, 403, 404, 412))
 def edit(
     number: Number,
     body: WebhookChanges,

@@ -116,6 +116,16 @@ def test_a_file_of_unknown_columns_ends_with_1_until_a_column_is_mapped(run: Run
     assert (mapped.returncode, json.loads(mapped.stdout)["created"]) == (0, 1)
 
 
+@pytest.mark.parametrize("country", ["co", "CO", "Colombia"])
+def test_a_country_is_said_by_its_letters_or_its_name(run: Run, tmp_path: Path, country: str) -> None:
+    people = tmp_path / "gente.csv"
+    people.write_text("nombre,teléfono\nAna,3001112233\n", encoding="utf-8")
+
+    done = run(tmp_path / "home", "import", str(people), "--json", "--country", country)
+
+    assert json.loads(done.stdout)["created"] == 1, done.stdout
+
+
 def test_a_preview_proposes_fields_and_saves_them_as_a_profile_that_works(
     run: Run, people: Path, tmp_path: Path
 ) -> None:
@@ -139,7 +149,7 @@ def test_a_preview_proposes_fields_and_saves_them_as_a_profile_that_works(
         (["import", "nowhere.csv"], "there is no file nowhere.csv"),
         (["import", "{people}", "--profile", "nosuch"], "Profile 'nosuch': there is no such profile"),
         (["import", "{people}", "--map", "Correo=nosuchfield"], "which is not a field"),
-        (["import", "{people}", "--country", "co"], "default_country = 'co' is not a country code"),
+        (["import", "{people}", "--country", "Atlantis"], "--country Atlantis: there is no such country"),
         (["import", "{people}", "--nosuchoption"], "there is no option --nosuchoption"),
         (["template", "contacts.txt"], "must end in .csv or .xlsx"),
     ],
@@ -161,7 +171,7 @@ def test_wrong_use_ends_with_2_and_one_sentence(
         (["import", "nada.csv"], "no existe el archivo nada.csv"),
         (["import", "{people}", "--tagg", "x"], "no existe la opción --tagg (--tag?)"),
         (["import", "{people}", "--profile", "nada"], "Perfil 'nada': no existe en"),
-        (["import", "{people}", "--country", "co"], "no es un código de país"),
+        (["import", "{people}", "--country", "xx"], "--country xx: no hay tal país"),
         (["template", "contactos.txt"], "debe terminar en .csv o .xlsx"),
         (["template", "--language", "fr"], "no es uno de es, en"),
         (["batches", "undo", "99"], "No hay un lote 99"),

@@ -87,8 +87,8 @@ def test_only_who_may_see_licences_is_told_who_has_the_seats(store: Roll) -> Non
     with pytest.raises(NoSeatFree, match="Ana0 Pérez") as telling:
         come_in(store, "eva@example.org")
 
-    assert "Ana0" not in str(plain.value) + plain.value.spanish
-    assert "Ana0 Pérez" in telling.value.spanish
+    assert "Ana0" not in str(plain.value) + plain.value.said("es")
+    assert "Ana0 Pérez" in telling.value.said("es")
 
 
 def test_signing_in_again_takes_ones_own_seat_back(store: Roll) -> None:
@@ -181,7 +181,7 @@ def test_who_may_not_come_in_is_told_why_and_whom_to_ask(
         come_in(store, "a0@example.org")
 
     assert refused.value.code == code
-    assert "jefa@example.org" in refused.value.spanish
+    assert "jefa@example.org" in refused.value.said("es")
 
 
 def test_a_wrong_email_and_a_wrong_password_sound_the_same(store: Roll) -> None:

@@ -260,6 +260,7 @@ def test_phones_with_words_around_them(roll: Roll, cell: str, phones: list[str])
         ("ana@example.org (trabajo)", ["ana@example.org"]),
         ("ana@example.org.", ["ana@example.org"]),
         ("Correo: ana@example.org", ["ana@example.org"]),
+        ("SMTP:ana@example.org;smtp:eva@example.org", ["ana@example.org", "eva@example.org"]),
         ("SMTP:ana@example.org", ["ana@example.org"]),
         ("ana@example.org y eva@example.org", ["ana@example.org", "eva@example.org"]),
     ],

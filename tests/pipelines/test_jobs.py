@@ -264,8 +264,8 @@ def test_a_cancelled_import_by_hand_that_nobody_works_on_ends_at_once(
     undo_batch(roll.engine, number, "ana", utc_now)
 
     assert (ended.state, ended.cancelled_by) == ("rejected", "ana")
-    assert "after 2 of its rows" in str(ended.message)
-    assert "retry" not in str(ended.message)
+    assert "after 2 of its rows" in ended.sentence.en
+    assert "retry" not in ended.sentence.en
     assert (again.status, again.created, again.unchanged, again.rejected) == ("imported", 5, 1, 1)
 
 

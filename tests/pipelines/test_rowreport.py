@@ -135,7 +135,7 @@ def test_the_columns_that_went_nowhere_are_named_in_the_language_of_the_file(rol
     assert report.message == (
         "Columnas no tomadas: «Cargo». Llévelas a campos con: padron import ARCHIVO --preview --save-profile NOMBRE"
     )
-    assert roll.one("SELECT message FROM batches") == report.message
+    assert roll.one("SELECT message_en FROM batches") == report.sentence.en
 
 
 def test_a_column_without_a_name_that_holds_something_is_named_by_its_place(roll: Roll) -> None:

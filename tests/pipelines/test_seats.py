@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from pipelines.access import Lasting, MayNotComeIn, NoSeatFree, SignInRefused, force_sign_out, sign_in
+from pipelines.audit import broken_entry
 from pipelines.licences import LicenceForm, create_licence
+from pipelines.new_passwords import LinkUsed, make_reset_link, use_reset_link
 from pipelines.operators import create_operator, edit_operator
 from pipelines.passwords import Password
+from pipelines.states import let_silent_be_offline, set_agent_state
 from schemas.operators import OperatorForm
 from tests.conftest import Roll
 from warehouse.audit import Asked
@@ -20,6 +23,7 @@ from warehouse.store import open_store
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 PASSWORD = "tres gatos en un tejado"
+OTHER = "cuatro gatos en un tejado"
 
 
 def race(url: str, number: int, rounds: int, barrier: Barrier, results: Any) -> None:
@@ -96,3 +100,35 @@ def test_who_changes_licence_while_signing_in_keeps_no_seat_of_the_old_one(store
     assert store.one(f"{astray} AND s.licence_id = :named", named=named.id) <= 2
     doubled = "SELECT operator_id FROM seats WHERE ended_at IS NULL GROUP BY operator_id HAVING count(*) > 1"
     assert store.rows(doubled) == []
+
+
+def test_who_is_silent_signs_out_changes_state_or_password_at_once_waits_for_the_others(store: Roll) -> None:
+    """Whoever locks operators and their sessions in another order than the others ends in a deadlock here."""
+    asked = Asked("test", NOW)
+    licence = create_licence(store.engine, LicenceForm("Agentes", seats=9), asked)
+    for number in range(4):
+        form = OperatorForm(f"a{number}@example.org", "Ana", "Pérez", True, licence.id, roles=("agent",))
+        create_operator(store.engine, form, Password(PASSWORD, PASSWORD), asked)
+
+    def come_in(number: int) -> None:
+        with suppress(MayNotComeIn, SignInRefused):
+            email = f"a{number - 1}@example.org"
+            sign_in(store.engine, email, PASSWORD, asked, user_agent=None, lasting=Lasting())
+
+    def reset(number: int) -> None:
+        with suppress(LinkUsed):
+            use_reset_link(store.engine, make_reset_link(store.engine, number, asked), Password(OTHER, OTHER), asked)
+
+    acts = (
+        come_in,
+        reset,
+        lambda number: set_agent_state(store.engine, number, "online", asked),
+        lambda number: force_sign_out(store.engine, number, asked),
+        lambda _: let_silent_be_offline(store.engine, NOW + timedelta(days=1)),
+    )
+    with ThreadPoolExecutor(8) as pool:
+        work = [pool.submit(act, number) for _ in range(6) for number in (1, 2, 3, 4) for act in acts]
+        for item in work:
+            item.result()
+
+    assert broken_entry(store.engine) is None

@@ -141,7 +141,8 @@ def test_an_empty_file_is_rejected_with_a_message(house: House) -> None:
 
     rejected = house.home / "drop" / "rejected"
     message = (rejected / "empty.csv.message.txt").read_text(encoding="utf-8")
-    assert (batch["state"], batch["message"], (rejected / "empty.csv").exists()) == ("rejected", message.strip(), True)
+    assert (batch["state"], batch["message_en"]) == ("rejected", message.strip())
+    assert (rejected / "empty.csv").exists()
     assert "empty" in message
 
 
@@ -184,7 +185,7 @@ def test_a_broken_profile_parks_its_files_and_the_other_folders_go_on(house: Hou
     parked, other = house.batch("parked.csv"), house.batch("goes-on.csv")
 
     assert (parked["state"], other["state"]) == ("needs_mapping", "done")
-    assert "broken.toml is not valid TOML" in parked["message"]
+    assert "broken.toml is not valid TOML" in parked["message_en"]
     assert (house.home / "broken" / "rejected" / "parked.csv.message.txt").exists()
 
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 import requests
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Match
 
 from admin.api.callers import Desk
 from admin.api.server import AdminServer
+from pipelines.imports import Clock
 from pipelines.licences import LicenceForm, create_licence
 from pipelines.operators import create_operator
 from pipelines.passwords import Password
@@ -19,6 +23,7 @@ from tests.conftest import Roll, utc_now
 from warehouse.audit import Asked
 
 PASSWORD = "tres gatos en un tejado"
+_TOLD = frozenset({"ETag", "Location", "Set-Cookie", "Retry-After", "WWW-Authenticate"})
 
 
 @dataclass
@@ -27,13 +32,26 @@ class Endpoint:
 
     store: Roll
     url: str
+    app: FastAPI
     woken: list[int] = field(default_factory=list)
     woken_for_jobs: list[int] = field(default_factory=list)
 
     def call(self, method: str, path: str, secret: str = "", **arguments: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         headers |= arguments.pop("headers", {})
-        return requests.request(method, self.url + path, headers=headers, timeout=30, **arguments)
+        answer = requests.request(method, self.url + path, headers=headers, timeout=30, **arguments)
+        self._check_headers(method, path, answer)
+        return answer
+
+    def _check_headers(self, method: str, path: str, answer: requests.Response) -> None:
+        """The document of the API tells of the headers that an answer has."""
+        scope = {"type": "http", "method": method, "path": path.partition("?")[0], "root_path": ""}
+        routes = (one for one in self.app.routes if isinstance(one, APIRoute) and one.include_in_schema)
+        found = next((route for route in routes if route.matches(scope)[0] == Match.FULL), None)
+        if found is not None:
+            document = self.app.openapi()["paths"][found.path][method.lower()]["responses"]
+            told = document.get(str(answer.status_code), {}).get("headers", {})
+            assert _TOLD.intersection(answer.headers) <= told.keys(), (method, path, answer.status_code)
 
     def operator(self, email: str, *roles: str, seats: int = 1, **values: Any) -> int:
         """An operator with these roles and a licence of their own."""
@@ -54,13 +72,13 @@ class Endpoint:
         return self.sign_in(email)
 
 
-def serve(store: Roll, **settings: Any) -> Iterator[Endpoint]:
+def serve(store: Roll, clock: Clock = utc_now, **settings: Any) -> Iterator[Endpoint]:
     found: list[int] = []
     jobs: list[int] = []
-    desk = Desk(Settings(home=store.folder, admin_port=0, **settings), store.engine, utc_now, found.append, jobs.append)
+    desk = Desk(Settings(home=store.folder, admin_port=0, **settings), store.engine, clock, found.append, jobs.append)
     server = AdminServer(desk)
     server.start()
-    yield Endpoint(store, server.url, found, jobs)
+    yield Endpoint(store, server.url, server.app, found, jobs)
     threading.Thread(target=server.stop).start()  # it looks up from its work every 0.1 s; nobody need wait for that
 
 

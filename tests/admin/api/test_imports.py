@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.drops import import_drop
+from pipelines.jobs import run_job
 from schemas.settings import Settings
 from tests.admin.api.conftest import Endpoint, serve
 from tests.conftest import Roll, utc_now
@@ -196,6 +197,53 @@ def test_imports_are_found_by_state_and_file_and_a_parked_one_is_sent_again(endp
     assert [answer.status_code for answer in (unknown, sent, again)] == [409, 202, 409]
     assert again.json()["code"] == "not_retried"
     assert (done["state"], done["created"]) == ("done", 1)
+
+
+def test_what_is_said_of_an_import_is_in_the_callers_language(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    drop_text(endpoint.store.folder / "drop" / "incoming", "vacío.csv", "")
+    [number] = import_drops(endpoint.store.engine, Settings(home=endpoint.store.folder))
+
+    said = {}
+    for language in ("es", "en"):
+        answer = endpoint.call("GET", f"/api/batches/{number}", secret, headers={"Accept-Language": language})
+        said[language] = answer.json()["message"]
+
+    assert said["es"] == "vacío.csv está vacío: no tiene encabezado ni filas."
+    assert said["en"] == "vacío.csv is empty: there is no header and no row in it."
+
+
+def test_an_upload_is_rehearsed_and_nothing_is_kept(endpoints: Endpoint) -> None:
+    secret = endpoints.someone("supervisor")
+    upload = send(endpoints, secret).json()
+    address = f"/api/uploads/{upload['id']}"
+
+    asked = endpoints.call("POST", f"{address}/rehearse", secret)
+    again = endpoints.call("POST", f"{address}/rehearse", secret)
+    run_job(endpoints.store.engine, asked.json()["id"], Settings(home=endpoints.store.folder), utc_now)
+    job = endpoints.call("GET", asked.headers["Location"], secret).json()
+
+    assert (asked.status_code, again.json()["id"]) == (202, asked.json()["id"])
+    assert (job["state"], job["done"], job["result"]["status"]) == ("done", 2, "imported")
+    assert [job["result"][name] for name in ("rows", "created", "rejected")] == [2, 1, 1]
+    assert job["result"]["said"] == [{"row": "2", "code": "email_invalid; no_key", "field": "Correo"}]
+    assert endpoints.store.living("email") == []
+    assert endpoints.store.rows("SELECT id FROM batches") == []
+    confirmed = endpoints.call("POST", f"{address}/confirm", secret, json={"token": upload["token"]})
+    assert confirmed.status_code == 202
+    assert endpoints.call("POST", f"{address}/rehearse", secret).json()["code"] == "not_as_shown"
+
+
+def test_a_rehearsal_of_what_was_deleted_meanwhile_says_so(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+    asked = endpoint.call("POST", f"/api/uploads/{upload['id']}/rehearse", secret).json()
+    endpoint.call("DELETE", f"/api/uploads/{upload['id']}", secret)
+
+    job = run_job(endpoint.store.engine, asked["id"], Settings(home=endpoint.store.folder), utc_now)
+
+    assert job is not None
+    assert (job.state, job.message_es) == ("failed", f"No hay ninguna subida {upload['id']}.")
 
 
 def test_of_many_who_confirm_at_once_one_does(endpoint: Endpoint) -> None:

@@ -53,6 +53,7 @@ TABLE = {
     "DELETE /api/uploads/{number}": "batches:import",
     "PUT /api/uploads/{number}/mapping": "batches:import",
     "POST /api/uploads/{number}/confirm": "batches:import",
+    "POST /api/uploads/{number}/rehearse": "batches:import",
     "GET /api/batches": "batches:read",
     "GET /api/batches/{number}": "batches:read",
     "GET /api/batches/{number}/report": "batches:read",
