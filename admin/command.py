@@ -8,6 +8,7 @@ from typer.main import get_command
 
 from admin import (
     batch_commands,
+    contact_commands,
     import_commands,
     job_commands,
     licence_commands,
@@ -39,6 +40,7 @@ app.command("watch")(run_commands.watch)
 app.command("admin")(run_commands.admin)
 app.command("migrate")(run_commands.migrate)
 app.command("settings")(run_commands.settings)
+app.add_typer(contact_commands.app, name="contacts")
 app.add_typer(batch_commands.app, name="batches")
 app.add_typer(job_commands.jobs, name="jobs")
 app.add_typer(operator_commands.app, name="operators")

@@ -10,6 +10,31 @@ SPANISH = {
     "One clean roll of contacts, from files, CRMs and people.": "Un solo padrón limpio de contactos, de archivos, "
     "CRM y personas.",
     "Show this message and exit.": "Muestra esta ayuda.",
+    "Contacts: list, count, show, create, edit, block, archive.": "Contactos: listar, contar, ver, crear, editar, "
+    "bloquear, archivar.",
+    "The contact's number.": "El número del contacto.",
+    "A filter, such as city = 'Lima' AND tagged('vip').": "Un filtro, como city = 'Lima' AND tagged('vip').",
+    "A name, an e-mail, or a phone in any spelling.": "Un nombre, un correo o un teléfono escrito de cualquier forma.",
+    "Print JSON.": "Escribe JSON.",
+    "FIELD=VALUE, such as city=Lima or custom.plan=oro; FIELD= empties.": "CAMPO=VALOR, como city=Lima o "
+    "custom.plan=oro; CAMPO= lo vacía.",
+    "FIELD=VALUE.": "CAMPO=VALOR.",
+    "A tag of the contact; these are all it will have.": "Una etiqueta del contacto; tendrá solo estas.",
+    "id, created_at, last_interaction_at or name; - before it: downwards.": "id, created_at, last_interaction_at o "
+    "name; con - delante: hacia abajo.",
+    "Contacts by filter and search.": "Contactos por filtro y búsqueda.",
+    "How many contacts a filter and a search find.": "Cuántos contactos encuentran un filtro y una búsqueda.",
+    "Everything about one contact: its values and where each came from, its keys, tags and history.": (
+        "Todo sobre un contacto: sus valores y de dónde vino cada uno, sus claves, etiquetas e historia."
+    ),
+    'Make a contact by hand, as in: padron contacts create first_name=Ana phone="300 111 2233".': "Crea un contacto "
+    'a mano, como: padron contacts create first_name=Ana phone="300 111 2233".',
+    "Change what is named of a contact.": "Cambia lo que se indique de un contacto.",
+    "Let no message reach a contact any more.": "Hace que ningún mensaje llegue más al contacto.",
+    "Why.": "Por qué.",
+    "Take a block back.": "Quita un bloqueo.",
+    "Put a contact away.": "Archiva un contacto.",
+    "Take a contact out of the archive.": "Saca un contacto del archivo.",
     "Import a contact file, or see what importing it would do.": "Importa un archivo de contactos, o muestra qué "
     "haría al importarlo.",
     "CSV, Excel, Parquet or JSON lines; .gz or .zip of one of them.": "CSV, Excel, Parquet o líneas JSON; o uno de "

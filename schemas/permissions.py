@@ -14,6 +14,9 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "audit:read": ("Read the audit.", "Leer la auditoría."),
     "states:write": ("Define the states of agents.", "Definir los estados de los agentes."),
     "conversations:report": ("Report open conversations.", "Informar de las conversaciones abiertas."),
+    "contacts:read": ("See contacts.", "Ver los contactos."),
+    "contacts:write": ("Create and edit contacts.", "Crear y editar contactos."),
+    "contacts:block": ("Block and unblock contacts.", "Bloquear y desbloquear contactos."),
     "batches:read": ("See imports and their reports.", "Ver las importaciones y sus informes."),
     "batches:import": ("Import files.", "Importar archivos."),
     "batches:undo": ("Take an import back.", "Deshacer una importación."),
@@ -31,10 +34,11 @@ ROLES: dict[str, frozenset[str]] = {
     "supervisor": frozenset(
         {
             *("operators:read", "operators:sign_out", "licences:read", "roles:read", "conversations:report"),
+            *("contacts:read", "contacts:write", "contacts:block"),
             *("batches:read", "batches:import", "batches:undo", "jobs:read", "jobs:cancel"),
         }
     ),
-    "agent": frozenset({"batches:read"}),
+    "agent": frozenset({"batches:read", "contacts:read", "contacts:write"}),
     "auditor": _READS,
 }
 """The built-in roles, with what each may do."""

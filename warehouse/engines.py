@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from schemas.errors import SetupError, TransientError
+from schemas.folding import folded
 
 _WAIT_SECONDS = 60.0
 _CACHE = "cache_size=-65536"
@@ -153,6 +154,11 @@ def _keep_from_others(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
+def _fold(text: str | None) -> str | None:
+    """What the function `padron_fold` of PostgreSQL does, for SQLite."""
+    return folded(text) if text else text
+
+
 def _sqlite(url: str) -> Engine:
     database = make_url(url).database
     lock_path = f"{database}.lock" if database and database != ":memory:" else None
@@ -170,6 +176,7 @@ def _sqlite(url: str) -> Engine:
         connection.lock_path = lock_path
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("padron_fold", 1, _fold, deterministic=True)
         connection.keep_a_log()
 
     @event.listens_for(engine, "begin")

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from admin.api import (
     access_routes,
     batch_routes,
+    contact_routes,
     docs_page,
     health_routes,
     job_routes,
@@ -33,6 +34,7 @@ ROUTERS = tuple(
         licence_routes,
         role_routes,
         token_routes,
+        contact_routes,
         batch_routes,
         job_routes,
         webhook_routes,

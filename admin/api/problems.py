@@ -28,9 +28,11 @@ from pipelines.uploads import NoKeys, NotAsShown
 from pipelines.versions import VersionDiffers
 from scheduler.logs import reason_of
 from schemas.errors import InputError, PadronError, TransientError
+from schemas.filters import WrongFilter
 from schemas.operators import WrongField
 from schemas.refusals import Refused
 from warehouse.batches import NoSuchBatch
+from warehouse.contact_details import NoSuchContact
 from warehouse.engines import UNREACHABLE
 from warehouse.jobs import NoSuchJob
 from warehouse.licences import NoSuchLicence
@@ -46,6 +48,8 @@ PROBLEM_JSON = "application/problem+json"
 _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (EmailTaken, 409, "email_taken"),
     (WrongField, 409, "wrong_field"),
+    (NoSuchContact, 404, "no_such_contact"),
+    (WrongFilter, 409, "wrong_filter"),
     (NoSuchOperator, 404, "no_such_operator"),
     (NoSuchLicence, 404, "no_such_licence"),
     (NoSuchRole, 404, "no_such_role"),

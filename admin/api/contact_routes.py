@@ -1,0 +1,206 @@
+"""Contacts by JSON: found, read, created, edited, blocked, archived."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from admin.api.callers import AtDesk, Desk, May, asked_by
+from admin.api.contact_models import (
+    BlockBody,
+    ChangeModel,
+    ContactChanges,
+    ContactModel,
+    CountModel,
+    DetailModel,
+    FilterBody,
+    InteractionModel,
+)
+from admin.api.etags import MADE, VERSIONED, IfMatch, wanted_version, with_etag
+from admin.api.models import NO_NUL, Page
+from admin.api.pages import Cursor, Limit, Number, Search, after, page
+from admin.api.problems import Refusal, problems
+from pipelines import contacts, edits
+from pipelines.access import Caller
+from warehouse.contact_lists import MOST_COUNTED, ORDERS, Listed, Wanted
+
+router = APIRouter(prefix="/api/contacts", tags=["contacts"])
+Reader = Annotated[Caller, Depends(May("contacts:read"))]
+Writer = Annotated[Caller, Depends(May("contacts:write"))]
+Blocker = Annotated[Caller, Depends(May("contacts:block"))]
+Filter = Annotated[
+    str, Query(max_length=8_000, pattern=NO_NUL, description="A filter in CQL2 text, such as city = 'Lima'.")
+]
+Sort = Annotated[
+    str, Query(max_length=40, pattern=NO_NUL, description=f"One of {', '.join(ORDERS)}; with - before it, downwards.")
+]
+ListCursor = Annotated[str | None, Query(max_length=2_000, description="The `next` of the part before.")]
+
+
+def _wanted(desk: Desk, filter_: str | dict[str, Any] | bool, search: str, sort: str, cursor: str | None) -> Wanted:
+    order = sort.removeprefix("-")
+    if order not in ORDERS:
+        listed = ", ".join(ORDERS)
+        raise Refusal(
+            409,
+            "wrong_order",
+            f"sort is one of {listed}, or one with - before it.",
+            f"sort es uno de {listed}, o uno con - delante.",
+        )
+    asked = filter_ if isinstance(filter_, str | dict) else None
+    condition = contacts.read_filter(desk.store, desk.settings, asked) if asked else None
+    sought = contacts.read_search(search, desk.settings.default_country or None)
+    return Wanted(condition, sought, order, sort.startswith("-"), _place_of(cursor, order))
+
+
+def _place_of(cursor: str | None, order: str) -> tuple[Any, int] | None:
+    """Where the page before ended, as its cursor says."""
+    if cursor is None:
+        return None
+    try:
+        found, value, number = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        value = datetime.fromisoformat(value) if value is not None and order.endswith("_at") else value
+        number_fits = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**62
+        value_fits = value is None or isinstance(value, datetime if order.endswith("_at") else str | int)
+        if found != order or not (number_fits and value_fits) or "\0" in str(value):
+            raise ValueError(cursor)
+        str(value).encode()
+    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+        raise Refusal(
+            409, "wrong_cursor", "The cursor is not one of this list's.", "El cursor no es de esta lista."
+        ) from error
+    return value, number
+
+
+def _page(listed: list[Listed], limit: int, order: str) -> Page[ContactModel]:
+    shown = [ContactModel.of(one) for one in listed[:limit]]
+    if len(listed) <= limit:
+        return Page(items=shown)
+    value, number = listed[limit - 1].place
+    value = value.isoformat() if isinstance(value, datetime) else value
+    text = json.dumps([order, value, number], ensure_ascii=False)
+    return Page(items=shown, next=base64.urlsafe_b64encode(text.encode()).decode())
+
+
+@router.get("", responses=problems(401, 403))
+def find(
+    caller: Reader,
+    desk: AtDesk,
+    filter_: Annotated[Filter, Query(alias="filter")] = "",
+    search: Search = "",
+    sort: Sort = "-id",
+    cursor: ListCursor = None,
+    limit: Limit = 50,
+) -> Page[ContactModel]:
+    """Contacts by filter, and by what is searched for: a name, an e-mail, a phone in any spelling."""
+    wanted = _wanted(desk, filter_, search, sort, cursor)
+    found = contacts.find_contacts(desk.store, desk.settings, wanted, limit + 1, desk.clock())
+    return _page(list(found), limit, wanted.order)
+
+
+@router.post("/search", responses=problems(401, 403))
+def find_by_json(body: FilterBody, caller: Reader, desk: AtDesk) -> Page[ContactModel]:
+    """Contacts by a filter in CQL2 JSON."""
+    wanted = _wanted(desk, body.filter, body.search, body.sort, body.cursor)
+    found = contacts.find_contacts(desk.store, desk.settings, wanted, body.limit + 1, desk.clock())
+    return _page(list(found), body.limit, wanted.order)
+
+
+@router.get("/count", responses=problems(401, 403))
+def count(
+    caller: Reader,
+    desk: AtDesk,
+    filter_: Annotated[Filter, Query(alias="filter")] = "",
+    search: Search = "",
+    exactly: Annotated[bool, Query(description="Count on beyond 10,000.")] = False,
+) -> CountModel:
+    """How many contacts a filter and a search find."""
+    wanted = _wanted(desk, filter_, search, "-id", None)
+    found = contacts.count_contacts(desk.store, desk.settings, wanted, desk.clock(), exactly=exactly)
+    exact = exactly or found < MOST_COUNTED
+    return CountModel(count=found if exact else MOST_COUNTED - 1, exact=exact)
+
+
+@router.post("", status_code=201, responses=MADE | problems(401, 403))
+def create(body: ContactChanges, caller: Writer, request: Request, response: Response, desk: AtDesk) -> DetailModel:
+    """Make a contact by hand; a phone or e-mail that another one has is refused, and named."""
+    number = edits.create_contact(desk.store, desk.settings, body.form(), asked_by(request, caller))
+    response.headers["Location"] = f"/api/contacts/{number}"
+    return _shown(desk, number, response)
+
+
+def _shown(desk: Desk, number: int, response: Response) -> DetailModel:
+    detail = contacts.find_contact(desk.store, number)
+    with_etag(response, detail.contact["version"])
+    return DetailModel.whole(detail)
+
+
+@router.get("/{number}", responses=VERSIONED | problems(401, 403, 404))
+def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> DetailModel:
+    """Everything about one contact, and where each value came from."""
+    return _shown(desk, number, response)
+
+
+@router.patch("/{number}", responses=VERSIONED | problems(401, 403, 404, 412))
+def edit(
+    number: Number,
+    body: ContactChanges,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    if_match: IfMatch = "*",
+) -> DetailModel:
+    """Change what is named."""
+    asked, version = asked_by(request, caller), wanted_version(if_match)
+    edits.edit_contact(desk.store, desk.settings, number, body.form(), asked, version=version)
+    return _shown(desk, number, response)
+
+
+@router.get("/{number}/history", responses=problems(401, 403, 404))
+def history(
+    number: Number, caller: Reader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50
+) -> Page[ChangeModel]:
+    """Who or what changed the contact, the newest first."""
+    found = contacts.history_of(desk.store, number, limit + 1, after(cursor) or None)
+    return page(found, limit, lambda one: one.id, ChangeModel.of)
+
+
+@router.get("/{number}/interactions", responses=problems(401, 403, 404))
+def interactions(
+    number: Number, caller: Reader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50
+) -> Page[InteractionModel]:
+    """What happened with the contact, the newest first."""
+    found = contacts.interactions_of(desk.store, number, limit + 1, after(cursor) or None)
+    return page(found, limit, lambda one: one.id, InteractionModel.of)
+
+
+@router.post("/{number}/block", status_code=204, responses=problems(401, 403, 404))
+def block(number: Number, body: BlockBody, caller: Blocker, request: Request, desk: AtDesk) -> Response:
+    """Let no message reach a contact any more, whatever files and CRMs say."""
+    edits.block_contact(desk.store, number, body.reason, asked_by(request, caller))
+    return Response(status_code=204)
+
+
+@router.post("/{number}/unblock", status_code=204, responses=problems(401, 403, 404))
+def unblock(number: Number, caller: Blocker, request: Request, desk: AtDesk) -> Response:
+    """Take a block back."""
+    edits.unblock_contact(desk.store, number, asked_by(request, caller))
+    return Response(status_code=204)
+
+
+@router.post("/{number}/archive", status_code=204, responses=problems(401, 403, 404))
+def archive(number: Number, caller: Writer, request: Request, desk: AtDesk) -> Response:
+    """Put a contact away."""
+    edits.archive_contact(desk.store, number, asked_by(request, caller))
+    return Response(status_code=204)
+
+
+@router.post("/{number}/restore", status_code=204, responses=problems(401, 403, 404))
+def restore(number: Number, caller: Writer, request: Request, desk: AtDesk) -> Response:
+    """Take a contact out of the archive."""
+    edits.restore_contact(desk.store, number, asked_by(request, caller))
+    return Response(status_code=204)

@@ -1,0 +1,56 @@
+"""`padron contacts …` as somebody types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Run
+
+pytestmark = pytest.mark.xdist_group("command line")
+
+
+def test_contacts_are_made_found_edited_blocked_and_shown(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    where = {"PADRON_LANGUAGE": "es", "PADRON_DEFAULT_COUNTRY": "CO"}
+    people = tmp_path / "gente.csv"
+    people.write_text("nombre,celular,ciudad,puntos\nAna Núñez,300 111 2233,Lima,7\nEva,3004445566,Cali,1\n", "utf-8")
+    run(home, "import", str(people), "--map", "puntos=custom.puntos", **where)
+
+    made = run(home, "contacts", "create", "first_name=Luis", "email=luis@example.org", "--tag", "VIP", **where)
+    edited = run(home, "contacts", "edit", "1", "city=Quito", "custom.puntos=9,5", "--tag", "vip", **where)
+    listed = run(home, "contacts", "list", "--filter", "tagged('vip')", "--sort", "id", "--json", **where)
+    found = run(home, "contacts", "list", "--search", "0057 (300) 111-2233", **where)
+    counted = run(home, "contacts", "count", "--filter", "city = 'Cali' OR custom.puntos = '9,5'", **where)
+    blocked = run(home, "contacts", "block", "2", "--reason", "insulta", **where)
+    shown = run(home, "contacts", "show", "1", **where)
+    document = json.loads(run(home, "contacts", "show", "2", "--json", **where).stdout)
+
+    assert [one.returncode for one in (made, edited, listed, found, counted, blocked, shown)] == [0] * 7, edited.stderr
+    assert "Contacto 3 creado." in made.stdout
+    assert [json.loads(line)["first_name"] for line in listed.stdout.splitlines()] == ["Ana", "Luis"]
+    assert "Ana Núñez" in found.stdout
+    assert "Eva" not in found.stdout
+    assert counted.stdout.strip() == "2"
+    assert "gente.csv, 1" in shown.stdout
+    assert "city: Lima → Quito" in shown.stdout
+    assert (document["status"], document["blocked_reason"]) == ("blocked", "insulta")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "--filter", "citi = 'Lima'"], "¿Quiso decir city?"),
+        (["list", "--sort", "weight"], "--sort es uno de"),
+        (["show", "9"], "No hay ningún contacto 9."),
+        (["create", "first_name=Ana"], "tiene teléfono o correo"),
+        (["create", "nombre=Ana"], "No hay un campo nombre"),
+        (["create", "Ana"], "escríbalo como CAMPO=VALOR"),
+        (["edit", "9", "city=Lima"], "No hay ningún contacto 9."),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_in_a_sentence(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run(tmp_path / "home", "contacts", *arguments, PADRON_LANGUAGE="es")
+
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr

@@ -1,0 +1,158 @@
+"""Contacts a page at a time: by filter and search, in an order, each page beginning where the one before ended.
+
+A page costs the same wherever it stands, as it begins at a value and an id instead of skipping rows. Contacts without
+a value in the order come last, by their ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, tuple_, union
+
+from schemas.conditions import Clock, Condition
+from warehouse.filter_sql import look_up, matching
+from warehouse.tables import contact_keys, contact_tags, contact_values, contacts, custom_fields, tags
+
+ORDERS: dict[str, ColumnElement[Any]] = {
+    "id": contacts.c.id,
+    "created_at": contacts.c.created_at,
+    "last_interaction_at": contacts.c.last_interaction_at,
+    "name": contacts.c.search_text,
+}
+"""What contacts are listed by; the search text begins with the folded name."""
+MOST_COUNTED = 10_001
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What the search box says: parts of the search text that must all be there, or keys one of which must be had."""
+
+    parts: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which contacts, in which order; `after` is where the page before ended: its last value and id."""
+
+    condition: Condition | None = None
+    sought: Sought | None = None
+    order: str = "id"
+    descending: bool = True
+    after: tuple[Any, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of a list: the contact, its tags and its custom values."""
+
+    contact: dict[str, Any]
+    tags: list[str]
+    custom: dict[str, Any]
+    place: tuple[Any, int]
+
+
+def list_contacts(connection: Connection, wanted: Wanted, clock: Clock, limit: int) -> list[Listed]:
+    """The next contacts of a list."""
+    base = _living(connection, wanted, clock)
+    order, rows = ORDERS[wanted.order], list[Any]()
+    if wanted.after is None or wanted.after[0] is not None:
+        rows = list(connection.execute(_part(base, wanted, order).limit(limit)))
+    if wanted.order != "id" and len(rows) < limit:
+        rows += connection.execute(_nulls(base, wanted, order).limit(limit - len(rows)))
+    found = [dict(row._mapping) for row in rows]
+    ids = [row["id"] for row in found]
+    named, valued = tags_of(connection, ids), values_of(connection, ids)
+    places = [(row["search_text"] if wanted.order == "name" else row[wanted.order], row["id"]) for row in found]
+    return [
+        Listed(row, named.get(row["id"], []), valued.get(row["id"], {}), place)
+        for row, place in zip(found, places, strict=True)
+    ]
+
+
+def count_contacts(connection: Connection, wanted: Wanted, clock: Clock, most: int | None = None) -> int:
+    """How many there are in all; beyond `most` nobody counts."""
+    query: Select[Any] = _living(connection, wanted, clock).with_only_columns(contacts.c.id).order_by(None)
+    if most is not None:
+        query = query.limit(most)
+    return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
+
+
+def ids_of(connection: Connection, wanted: Wanted, clock: Clock) -> Select[tuple[int]]:
+    """A query of all their ids."""
+    return _living(connection, wanted, clock).with_only_columns(contacts.c.id).order_by(None)
+
+
+def _living(connection: Connection, wanted: Wanted, clock: Clock) -> Select[Any]:
+    query: Select[Any] = select(contacts).where(contacts.c.deleted_at.is_(None))
+    if wanted.condition is not None:
+        ids = matching(wanted.condition, clock, look_up(connection, wanted.condition)).cte("wanted")
+        query = query.join_from(contacts, ids, ids.c.id == contacts.c.id)
+    if wanted.sought is not None:
+        query = query.where(_is_sought(wanted.sought))
+    return query
+
+
+def _is_sought(sought: Sought) -> ColumnElement[bool]:
+    parts = and_(*(contacts.c.search_text.contains(part, autoescape=True) for part in sought.parts))
+    if not sought.keys:
+        return parts
+    k, own = contact_keys.c, {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
+    held = select(k.contact_id).where(tuple_(k.kind, k.value).in_(sought.keys))
+    holders = [held, *(select(contacts.c.id).where(own[kind] == value) for kind, value in sought.keys if kind in own)]
+    by_key = contacts.c.id.in_(union(*holders))
+    return or_(by_key, parts) if sought.parts else by_key
+
+
+def _part(base: Select[Any], wanted: Wanted, order: ColumnElement[Any]) -> Select[Any]:
+    """Those with a value in the order, from the place on."""
+    if wanted.after is not None:
+        value, number = wanted.after
+        here, there = tuple_(order, contacts.c.id), tuple_(literal(value, order.type), literal(number))
+        beyond: ColumnElement[bool] = here < there if wanted.descending else here > there
+        if wanted.order == "id":
+            beyond = contacts.c.id < number if wanted.descending else contacts.c.id > number
+        base = base.where(beyond)
+    if wanted.order != "id":
+        base = base.where(order.is_not(None))
+    keys = (order, contacts.c.id)
+    return base.order_by(*(key.desc() if wanted.descending else key.asc() for key in keys))
+
+
+def _nulls(base: Select[Any], wanted: Wanted, order: ColumnElement[Any]) -> Select[Any]:
+    """Those without a value in the order, from the place on if that is among them."""
+    base = base.where(order.is_(None))
+    if wanted.after is not None and wanted.after[0] is None:
+        number = wanted.after[1]
+        base = base.where(contacts.c.id < number if wanted.descending else contacts.c.id > number)
+    return base.order_by(contacts.c.id.desc() if wanted.descending else contacts.c.id.asc())
+
+
+def tags_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    query = (
+        select(contact_tags.c.contact_id, tags.c.name)
+        .join_from(contact_tags, tags, tags.c.id == contact_tags.c.tag_id)
+        .where(contact_tags.c.contact_id.in_(ids))
+        .order_by(tags.c.form)
+    )
+    found: dict[int, list[str]] = {}
+    for contact, name in connection.execute(query):
+        found.setdefault(contact, []).append(name)
+    return found
+
+
+def values_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    v, f = contact_values.c, custom_fields.c
+    query = (
+        select(v.contact_id, f.key, f.type, v.text, v.number, v.at, v.long_text)
+        .join_from(contact_values, custom_fields, f.id == v.field_id)
+        .where(v.contact_id.in_(ids), f.archived_at.is_(None))
+        .order_by(f.id)
+    )
+    found: dict[int, dict[str, Any]] = {}
+    for contact, key, kind, text, number, at, long_text in connection.execute(query):
+        value: str | float | datetime | bool = next(one for one in (text, number, at, long_text) if one is not None)
+        found.setdefault(contact, {})[key] = bool(value) if kind == "boolean" else value
+    return found

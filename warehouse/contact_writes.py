@@ -1,0 +1,83 @@
+"""Writing one contact by hand: its columns, values and tags, and the change that tells of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select, update
+
+from warehouse import bulk, roll
+from warehouse.audit import Asked
+from warehouse.tables import contact_changes, contact_keys, contact_tags, contact_values, contacts, custom_fields, tags
+
+MATCHES = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
+
+
+def owner_of(connection: Connection, kind: str, value: str) -> tuple[int, str | None] | None:
+    """The living contact that owns a key, with its name."""
+    k = contact_keys.c
+    held = select(k.contact_id).where(k.value == value, k.kind == kind, k.role == "owner")
+    owns: ColumnElement[bool] = contacts.c.id.in_(held)
+    if kind in MATCHES:
+        owns = or_(MATCHES[kind] == value, owns)
+    query: Select[Any] = select(contacts.c.id, contacts.c.display_name).where(owns, contacts.c.deleted_at.is_(None))
+    row = connection.execute(query.limit(1)).first()
+    return (int(row[0]), row[1]) if row else None
+
+
+def drop_key(connection: Connection, number: int, kind: str, value: str) -> None:
+    k = contact_keys.c
+    connection.execute(delete(contact_keys).where(k.contact_id == number, k.kind == kind, k.value == value))
+
+
+def add_contact(connection: Connection, values: Mapping[str, Any]) -> int:
+    number = bulk.take_ids(connection, "contacts", 1)
+    connection.execute(insert(contacts).values(id=number, **values))
+    return number
+
+
+def set_contact(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a contact; a file row that was applied to it no longer stands as it was."""
+    changed = {**values, "version": contacts.c.version + 1, "applied": None}
+    connection.execute(update(contacts).where(contacts.c.id == number).values(**changed))
+
+
+def fields_by_key(connection: Connection) -> dict[str, tuple[int, str]]:
+    """The numbers and types of the custom fields in use."""
+    f = custom_fields.c
+    found = connection.execute(select(f.key, f.id, f.type).where(f.archived_at.is_(None)))
+    return {str(key): (int(number), str(kind)) for key, number, kind in found}
+
+
+def set_value(connection: Connection, number: int, field: int, slot: str, value: Any) -> None:
+    """Put a custom value in the place of the one there is; None takes it away."""
+    v = contact_values.c
+    connection.execute(delete(contact_values).where(v.contact_id == number, v.field_id == field))
+    if value is not None:
+        connection.execute(insert(contact_values).values(contact_id=number, field_id=field, **{slot: value}))
+
+
+def set_tags(connection: Connection, number: int, wanted: Mapping[str, str]) -> tuple[list[int], list[int]]:
+    """Let the contact have exactly these tags (form → name); the numbers of those taken away, and of those added."""
+    t = contact_tags.c
+    had = set(connection.execute(select(t.tag_id).where(t.contact_id == number)).scalars())
+    new = set(roll.tag_ids(connection, wanted).values())
+    gone, added = sorted(had - new), sorted(new - had)
+    if gone:
+        connection.execute(delete(contact_tags).where(t.contact_id == number, t.tag_id.in_(gone)))
+    if added:
+        connection.execute(insert(contact_tags), [{"contact_id": number, "tag_id": one} for one in added])
+    return gone, added
+
+
+def tag_names(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
+    query = select(tags.c.id, tags.c.name).where(tags.c.id.in_(list(numbers)))
+    return {int(number): str(name) for number, name in connection.execute(query)}
+
+
+def add_change(
+    connection: Connection, number: int, operation: str, diff: Mapping[str, Any] | None, asked: Asked
+) -> None:
+    """Tell in the contact's history who changed what; segments, webhooks and CRMs read it there."""
+    row = bulk.take_ids(connection, "contact_changes", 1)
+    values = {"id": row, "contact_id": number, "actor": asked.actor, "at": asked.at, "operation": operation}
+    connection.execute(insert(contact_changes).values(**values, diff=diff))

@@ -1,0 +1,328 @@
+"""Conditions to SQL: sets of contacts, combined by INTERSECT, UNION and EXCEPT in flat CTEs.
+
+`IN` and `NOT IN` are far slower where they do not fit in memory, and nested queries overflow SQLite's parser.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    column,
+    except_,
+    func,
+    intersect,
+    or_,
+    select,
+    text,
+    true,
+    union,
+)
+
+from schemas.conditions import (
+    Asked,
+    Between,
+    Both,
+    CameWith,
+    Clock,
+    Condition,
+    During,
+    Either,
+    Everybody,
+    Happened,
+    InSegment,
+    Known,
+    Matches,
+    Neither,
+    OneOf,
+    OptedIn,
+    OptedOut,
+    Tagged,
+    TaggedOtherwise,
+    leaves,
+)
+from warehouse.segment_tables import interactions, segment_members, segments
+from warehouse.tables import (
+    batches,
+    consents,
+    contact_changes,
+    contact_keys,
+    contact_tags,
+    contact_values,
+    contacts,
+    custom_fields,
+    tags,
+)
+
+_AT_ONCE = 100
+"""How many sets or conditions are joined at a time: both databases limit how deep or long that may be."""
+_MATCH_COLUMNS = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
+_ALL = "all"
+Where = ColumnElement[bool]
+Ids = Select[tuple[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The numbers of what a condition names."""
+
+    fields: Mapping[str, int]
+    tags: Mapping[str, int]
+    segments: Mapping[str, int]
+
+
+def look_up(connection: Connection, condition: Condition) -> Names:
+    """The numbers of the custom fields, tags and segments that a condition names; unknown ones are left out."""
+    found = leaves(condition)
+    forms = {form for leaf in found if isinstance(leaf, Tagged | TaggedOtherwise) for form in leaf.forms}
+    named = {leaf.name for leaf in found if isinstance(leaf, InSegment)}
+    keys = {asked.key for leaf in found if (asked := getattr(leaf, "field", None)) and asked.custom}
+    return Names(
+        _numbers(connection, custom_fields, "key", keys),
+        _numbers(connection, tags, "form", forms),
+        _numbers(connection, segments, "form", named),
+    )
+
+
+def _numbers(connection: Connection, table: Table, name: str, wanted: set[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    values = sorted(wanted)
+    for start in range(0, len(values), 500):
+        query = select(table.c[name], table.c.id).where(table.c[name].in_(values[start : start + 500]))
+        found.update({str(value): int(number) for value, number in connection.execute(query)})
+    return found
+
+
+def matching(condition: Condition, clock: Clock, names: Names, among: Table | None = None) -> Ids:
+    """The ids of the living contacts for which the condition holds; of those in the table `among` only, if given."""
+    return _Compiler(clock, names, among).living(condition)
+
+
+@dataclass(slots=True)
+class _Compiler:
+    clock: Clock
+    names: Names
+    among: Table | None
+    count: int = field(default=0)
+
+    def living(self, condition: Condition) -> Ids:
+        """A condition on the columns of contacts is asked at once; else its set, joined with the living."""
+        if _is_own(condition):
+            return self._own(condition)
+        found = self._named(self._set(condition))
+        return select(contacts.c.id).join_from(found, contacts, contacts.c.id == found.c.id).where(_LIVING)
+
+    # ── sets ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _named(self, query: Any) -> Any:
+        """The set as a CTE of its own."""
+        self.count += 1
+        return query.cte(f"s{self.count}")
+
+    def _set(self, condition: Condition) -> Any:
+        """A query of the ids, maybe of the dead too."""
+        if _is_own(condition):
+            return self._own(condition)
+        match condition:
+            case Both(parts):
+                return self._both(parts)
+            case Either(parts):
+                own = [part for part in parts if _is_own(part)]
+                rest = [self._set(part) for part in parts if not _is_own(part)]
+                return self._joined(union, [self._own(Either(tuple(own))), *rest] if own else rest)
+            case Neither(part):
+                return self._without(self._own(Everybody()), [self._set(part)])
+            case _:
+                return self._leaf(condition)
+
+    def _both(self, parts: Sequence[Condition]) -> Any:
+        own = [part for part in parts if _is_own(part)]
+        taken = [part.part for part in parts if isinstance(part, Neither) and not _is_own(part)]
+        sets = [self._set(part) for part in parts if not _is_own(part) and not isinstance(part, Neither)]
+        if own or not sets:
+            sets.insert(0, self._own(Both(tuple(own))))
+        found = self._joined(intersect, sets)
+        return self._without(found, [self._set(part) for part in taken]) if taken else found
+
+    def _without(self, found: Any, others: list[Any]) -> Any:
+        return self._joined(except_, [found, *others])
+
+    def _joined(self, how: Callable[..., Any], sets: list[Any]) -> Any:
+        """The sets in one, a limited number at a time; for EXCEPT the first without all the others."""
+        if len(sets) == 1:
+            return sets[0]
+        found, *rest = sets
+        for start in range(0, len(rest), _AT_ONCE):
+            part = [found, *rest[start : start + _AT_ONCE]]
+            found = how(*(select(self._named(one).c.id) for one in part))
+        return found
+
+    def _own(self, condition: Condition) -> Ids:
+        """What only asks the columns of contacts, in one look at them."""
+        query = select(contacts.c.id).where(_LIVING, self._where(condition))
+        return query if self.among is None else query.where(contacts.c.id.in_(select(self.among.c.id)))
+
+    # ── columns of contacts ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _where(self, condition: Condition) -> Where:
+        match condition:
+            case Everybody():
+                return true()
+            case Both(parts):
+                return _many(and_, [self._where(part) for part in parts])
+            case Either(parts):
+                return _many(or_, [self._where(part) for part in parts])
+            case Neither(part):
+                return self._where(part).is_not(true())
+            case Known(asked):
+                return contacts.c[asked.key].is_not(None)
+            case OneOf(asked, values, how):
+                return _one_of(contacts.c[asked.key], values, how)
+            case Matches(asked, pattern):
+                return _like(contacts.c[asked.key], pattern)
+            case Between() as between:
+                return _between(contacts.c[between.field.key], between)
+            case During() as during:
+                return self._during(contacts.c[during.field.key], during)
+            case _:
+                raise TypeError(f"{condition} asks more than the columns of contacts")
+
+    def _during(self, moment: ColumnElement[Any], during: During | Happened) -> Where:
+        parts = []
+        is_day = isinstance(during, During) and during.field.is_day
+        if during.start is not None:
+            parts.append(moment >= during.start.on(self.clock, is_day=is_day))
+        if during.end is not None:
+            parts.append(moment < during.end.on(self.clock, is_day=is_day))
+        return and_(true(), *parts)
+
+    # ── other tables ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _leaf(self, condition: Condition) -> Any:
+        match condition:
+            case OneOf(Asked(kind="phone" | "email" as kind), values):
+                return self._by_key(kind, values)
+            case Known(asked) | OneOf(asked) | Matches(asked) | Between(asked) | During(asked):
+                return self._by_value(asked, condition)
+            case Tagged(forms):
+                wanted = [number for form, number in self.names.tags.items() if form in forms]
+                return self._of(contact_tags, contact_tags.c.tag_id.in_(wanted) if forms else true())
+            case TaggedOtherwise(forms):
+                known = [number for form, number in self.names.tags.items() if form in forms]
+                return self._of(contact_tags, contact_tags.c.tag_id.not_in(known))
+            case InSegment(name):
+                m = segment_members
+                return self._of(m, m.c.segment_id == self.names.segments.get(name, 0))
+            case CameWith(batch, source):
+                c = contact_changes.c
+                of_source = select(batches.c.id).where(batches.c.source == source)
+                return self._of(contact_changes, c.batch_id == batch if batch else c.batch_id.in_(of_source))
+            case OptedOut(channel):
+                said = _OPTED_OUT.c.channel
+                return self._of(_OPTED_OUT, true() if channel == _ALL else said.in_((channel, _ALL)))
+            case OptedIn(channel):
+                c = consents.c
+                fits = true() if channel == _ALL else c.channel.in_((channel, _ALL))
+                return self._of(consents, and_(c.state == "in", fits))
+            case Happened() as happened:
+                return self._happened(happened)
+            case _:
+                raise TypeError(f"{condition} is no leaf")
+
+    def _of(self, table: Any, where: Where) -> Ids:
+        query = select(table.c.contact_id.label("id")).where(where).distinct()
+        return query if self.among is None else query.where(table.c.contact_id.in_(select(self.among.c.id)))
+
+    def _by_key(self, kind: str, values: tuple[Any, ...]) -> Any:
+        k = contact_keys.c
+        own = select(contacts.c.id).where(_LIVING, _MATCH_COLUMNS[kind].in_(values))
+        if self.among is not None:
+            own = own.where(contacts.c.id.in_(select(self.among.c.id)))
+        return self._joined(union, [own, self._of(contact_keys, and_(k.kind == kind, k.value.in_(values)))])
+
+    def _by_value(self, asked: Asked, condition: Condition) -> Ids:
+        v = contact_values.c
+        mine = v.field_id == self.names.fields.get(asked.key, -1)
+        texts = func.coalesce(v.long_text, v.text) if asked.is_long else v.text
+        match condition:
+            case OneOf(_, values, how):
+                if asked.kind == "text":
+                    return self._of(contact_values, and_(mine, _one_of(texts, values, how)))
+                return self._of(contact_values, and_(mine, v.number.in_([float(value) for value in values])))
+            case Matches(_, pattern):
+                return self._of(contact_values, and_(mine, _like(texts, pattern)))
+            case Between() as between:
+                return self._of(contact_values, and_(mine, _between(v.number, between)))
+            case During() as during:
+                return self._of(contact_values, and_(mine, v.at.is_not(None), self._during(v.at, during)))
+            case _:
+                return self._of(contact_values, mine)
+
+    def _happened(self, happened: Happened) -> Any:
+        i = interactions.c
+        where = [i.kind == happened.kind, self._during(i.at, happened)]
+        if happened.ref is not None:
+            where.append(i.ref == happened.ref)
+        if happened.least <= 1 and happened.most is None:
+            return self._of(interactions, and_(*where))
+        query = select(i.contact_id.label("id")).where(*where).group_by(i.contact_id)
+        if self.among is not None:
+            query = query.where(i.contact_id.in_(select(self.among.c.id)))
+        query = query.having(func.count() >= happened.least)
+        return query if happened.most is None else query.having(func.count() <= happened.most)
+
+
+_LIVING = contacts.c.deleted_at.is_(None)
+_OPTED_OUT = select(column("contact_id"), column("channel")).select_from(text("opted_out")).subquery("opted_out_now")
+_OWN_KINDS = (Known, OneOf, Matches, Between, During)
+
+
+def _is_own(condition: Condition) -> bool:
+    """Whether the columns of contacts alone tell."""
+    match condition:
+        case Everybody():
+            return True
+        case Both(parts) | Either(parts):
+            return all(_is_own(part) for part in parts)
+        case Neither(part):
+            return _is_own(part)
+        case OneOf(Asked(kind="phone" | "email")):
+            return False
+        case Known(asked) | OneOf(asked) | Matches(asked) | Between(asked) | During(asked):
+            return not asked.custom
+        case _:
+            return False
+
+
+def _many(how: Callable[..., Where], parts: Sequence[Where]) -> Where:
+    """The parts joined in a tree, which SQLite allows to be far larger than a chain."""
+    while len(parts) > _AT_ONCE:
+        parts = [how(*parts[start : start + _AT_ONCE]).self_group() for start in range(0, len(parts), _AT_ONCE)]
+    return how(*parts) if parts else true()
+
+
+def _one_of(value: ColumnElement[Any], values: Iterable[Any], how: str) -> Where:
+    return (folded_sql(value) if how == "folded" else value).in_(list(values))
+
+
+def _like(value: ColumnElement[Any], pattern: str) -> Where:
+    return folded_sql(value).like(pattern, escape="\\")
+
+
+def folded_sql(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The text as `schemas.folding.folded` makes it; the function stands in both databases."""
+    return func.padron_fold(value)
+
+
+def _between(number: ColumnElement[Any], between: Between) -> Where:
+    parts: list[Where] = []
+    if between.low is not None:
+        parts.append(number > between.low if between.low_open else number >= between.low)
+    if between.high is not None:
+        parts.append(number < between.high if between.high_open else number <= between.high)
+    return and_(true(), *parts)
