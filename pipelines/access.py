@@ -189,6 +189,9 @@ def _no_seat(
         )
     english = f"All {licence.seats} seats of the licence {licence.name!r} are taken"
     spanish = f"Los {licence.seats} puestos de la licencia {licence.name!r} están ocupados"
+    if licence.seats == 1:
+        english = f"The only seat of the licence {licence.name!r} is taken"
+        spanish = f"El único puesto de la licencia {licence.name!r} está ocupado"
     if tells_who:
         names = ", ".join(operators.get_operator(connection, seat.operator_id).name for seat in taken[:10])
         english, spanish = f"{english}, by {names}", f"{spanish}: {names}"

@@ -155,8 +155,9 @@ def _undo(engine: Engine, work: Work, settings: Settings, clock: Clock, progress
 
 
 def _rehearse(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
-    number = int(work.object.removeprefix("upload:"))
-    return rehearse_upload(engine, settings, number, work.actor, clock, lambda rows, _: progress(rows, 0))
+    found = rehearse_upload(engine, settings, work.object, work.actor, clock, lambda rows, _: progress(rows, 0))
+    progress(found["rows"], found["rows"])
+    return found
 
 
 _Do = Callable[[Engine, Work, Settings, Clock, Progress], dict[str, Any]]

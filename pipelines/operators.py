@@ -80,7 +80,7 @@ def edit_operator(
         with keeping_an_administrator(connection, asked):
             operators.set_operator(connection, number, _values(form))
             operators.set_roles(connection, number, form.roles)
-        if not form.is_active or form.roles != old.roles:
+        if form.is_active != old.is_active or form.roles != old.roles:
             operators.void_reset_links(connection, number, asked.at)
         if not form.is_active or form.licence_id != old.licence_id:
             end_access(connection, number, asked, "licence" if form.is_active else "deactivated", for_good=True)

@@ -75,14 +75,14 @@ def check_known(permissions: frozenset[str]) -> None:
 
 
 def check_yours(permissions: frozenset[str], asked: Asked) -> None:
-    """Raise WrongField where somebody gives a permission that they do not have."""
+    """Raise WrongField where somebody gives, or takes, a permission that they do not have."""
     beyond = sorted(permissions - asked.permissions) if asked.permissions is not None else []
     if beyond:
         raise WrongField(
             "permissions",
             "not_yours",
-            f"You cannot give the permission {beyond[0]!r}, which you do not have.",
-            f"No puede dar el permiso {beyond[0]!r}, que usted no tiene.",
+            f"You can neither give nor take the permission {beyond[0]!r}, which you do not have.",
+            f"No puede dar ni quitar el permiso {beyond[0]!r}, que usted no tiene.",
         )
 
 

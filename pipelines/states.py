@@ -1,7 +1,7 @@
 """States of agents: defining them, setting one's own, and the history."""
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -38,6 +38,7 @@ def changes_of(store: Store, operator_id: int, limit: int, before: int | None = 
 
 def put_state(store: Store, state: AgentState, asked: Asked, *, version: str | None = None) -> AgentState:
     """Define a state, or say anew what it is, if its `version` still is that."""
+    state = replace(state, en=plain_name("en", state.en), es=plain_name("es", state.es))
     _check(state)
     with transaction(store) as connection:
         operators.lock_operators(connection)
@@ -59,7 +60,7 @@ def _check(state: AgentState) -> None:
             "El nombre de un estado lleva minúsculas sin acento, dígitos y _, como en_curso.",
         )
     for language, text in (("en", state.en), ("es", state.es)):
-        if not 0 < len(plain_name(language, text)) <= _LONGEST:
+        if not 0 < len(text) <= _LONGEST:
             raise WrongField(
                 language,
                 "length",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from pipelines.access import SEEN_EVERY, Caller
 from pipelines.passwords import digest, new_secret
 from pipelines.roles import check_known, check_yours
-from schemas.operators import WrongField
+from schemas.operators import WrongField, plain_name
 from schemas.permissions import PERMISSIONS
 from warehouse import audit, sessions
 from warehouse.audit import Asked
@@ -32,11 +32,12 @@ def create_token(
         )
     if expires_at is not None and expires_at <= asked.at:
         raise WrongField("expires_at", "past", "That moment is over.", "Ese momento ya pasó.")
-    if not name.strip():
+    name = plain_name("name", name)
+    if not name:
         raise WrongField("name", "required", "Give the token a name.", "Dé un nombre a la clave.")
     secret = new_secret("padron")
     values = {
-        "name": name.strip(),
+        "name": name,
         "permissions": sorted(wanted),
         "created_by": asked.actor,
         "created_at": asked.at,

@@ -21,7 +21,10 @@ from pipelines.imports import Clock, Job, file_sha256
 from pipelines.mapping import KEY_TARGETS, Proposal
 from pipelines.passwords import digest, is_same, new_secret
 from pipelines.stage import Progress
+from pipelines.versions import version_of
 from schemas.errors import InputError, TransientError
+from schemas.headers import header_form
+from schemas.operators import plain_name as checked_name
 from schemas.profiles import Profile, check_profile
 from schemas.reports import OUTCOMES
 from schemas.settings import Settings
@@ -101,7 +104,7 @@ def _one_of_few() -> Iterator[None]:
 
 def keep_upload(store: Store, settings: Settings, path: Path, name: str, options: Options, asked: Asked) -> Shown:
     """Keep a file that was written to `place_for`, and propose a mapping; one that cannot be read is deleted."""
-    shown_name = _short(plain_name(Path(name.replace("\\", "/")).name)) or "upload"
+    shown_name = _short(checked_name("name", plain_name(Path(name.replace("\\", "/")).name))) or "upload"
     try:
         base = options.over(with_defaults(read_profile(settings.home, options.profile), settings))
         job = _job(settings, path, shown_name, base)
@@ -137,20 +140,32 @@ def ask_for_rehearsal(store: Store, number: int, asked: Asked) -> Work:
             raise _not_as_shown(number)
         _check_keys(upload)
         jobs.lock_jobs(connection)
-        standing = jobs.open_job(connection, REHEARSAL, f"upload:{number}")
+        object_ = _as_mapped(upload)
+        standing = jobs.open_job(connection, REHEARSAL, object_)
         if standing is not None:
             return standing
         audit.add_entry(connection, asked, "uploads:rehearse", f"upload:{number}")
-        values = {"kind": REHEARSAL, "object": f"upload:{number}", "actor": asked.actor, "address": asked.address}
+        values = {"kind": REHEARSAL, "object": object_, "actor": asked.actor, "address": asked.address}
         return jobs.add_job(connection, {**values, "created_at": asked.at})
 
 
+def _as_mapped(upload: Upload) -> str:
+    """An upload with the mapping that it has now: a rehearsal is of both."""
+    return f"upload:{upload.id}:{version_of(upload.profile_text)}"
+
+
 def rehearse_upload(
-    store: Engine, settings: Settings, number: int, actor: str, clock: Clock, progress: Progress
+    store: Engine, settings: Settings, object_: str, actor: str, clock: Clock, progress: Progress
 ) -> dict[str, Any]:
-    """What importing an upload would do: the counts, and the first rows of its report by code, without their cells."""
+    """What importing an upload would do: the counts, and the first rows of its report by code, without their cells.
+
+    One that is mapped otherwise since it was asked for is refused.
+    """
+    number = int(object_.split(":")[1])
     with reading(store) as connection:
         upload = uploads.get_upload(connection, number)
+    if _as_mapped(upload) != object_:
+        raise _not_as_shown(number)
     job = _job(settings, Path(upload.path), upload.name, parse_profile(upload.profile_text, "default"))
     job = replace(job, progress=progress)
     try:
@@ -212,7 +227,10 @@ def change_mapping(store: Store, settings: Settings, number: int, columns: Mappi
     if upload.batch_id is not None or not Path(upload.path).exists():
         raise _not_as_shown(number)
     profile = parse_profile(upload.profile_text, "default")
-    mapped = replace(profile, columns={**profile.columns, **columns})
+    forms = {header_form(name): name for name in profile.columns}
+    exact = {name: name if name in profile.columns else forms.get(header_form(name), name) for name in columns}
+    named = {exact[name]: target for name, target in columns.items()}
+    mapped = replace(profile, columns={**profile.columns, **named})
     text = render_profile(mapped)
     parse_profile(text, profile.name)
     job = _job(settings, Path(upload.path), upload.name, mapped)
@@ -224,7 +242,8 @@ def change_mapping(store: Store, settings: Settings, number: int, columns: Mappi
         raise _not_as_shown(number) from error
     token = new_secret("import")
     with transaction(store) as connection:
-        uploads.set_mapping(connection, number, text, digest(token))
+        if not uploads.set_mapping(connection, number, text, digest(token)):
+            raise _not_as_shown(number)
         audit.add_entry(connection, asked, "uploads:map", f"upload:{number}")
     return Shown(replace(upload, profile_text=text), proposals, token)
 

@@ -24,7 +24,7 @@ from pipelines.secrets import WrongKey, decrypt, encrypt
 from pipelines.versions import require_version
 from schemas.errors import InputError
 from schemas.events import EVENTS, OF_CONTACTS
-from schemas.operators import WrongField
+from schemas.operators import WrongField, plain_name
 from schemas.settings import Settings
 from warehouse import audit, webhooks
 from warehouse.audit import Asked
@@ -53,7 +53,7 @@ class WebhookForm:
 
 def create_webhook(store: Store, settings: Settings, form: WebhookForm, asked: Asked) -> tuple[str, Webhook]:
     """A webhook, and the secret that its tellings are signed with, which is told this once."""
-    _check_events(form)
+    _check_form(form)
     _check_url(settings, form)
     secret = _new_secret()
     values = {
@@ -70,7 +70,9 @@ def create_webhook(store: Store, settings: Settings, form: WebhookForm, asked: A
     return secret, made
 
 
-def _check_events(form: WebhookForm) -> None:
+def _check_form(form: WebhookForm) -> None:
+    plain_name("description", form.description)
+    plain_name("url", form.url)
     unknown = sorted(set(form.events) - EVENTS.keys())
     if unknown or not form.events:
         listed = ", ".join(EVENTS)
@@ -124,7 +126,7 @@ def edit_webhook(
     with reading(store) as connection:
         before = webhooks.get_webhook(connection, number)
     form = WebhookForm(**{**{name: getattr(before, name) for name in WebhookForm.__slots__}, **changes})
-    _check_events(form)
+    _check_form(form)
     if form.url != before.url or (form.is_active and not before.is_active):
         _check_url(settings, form)
     with transaction(store) as connection:

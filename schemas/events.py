@@ -13,6 +13,8 @@ EVENTS: dict[str, tuple[str, str]] = {
         "Long work ended: done, failed or stopped.",
         "Terminó un trabajo largo: hecho, fallido o detenido.",
     ),
+    "segment.joined": ("Contacts joined a segment.", "Entraron contactos en un segmento."),
+    "segment.left": ("Contacts left a segment.", "Salieron contactos de un segmento."),
     "operator.state": ("An agent's state changed.", "Cambió el estado de un agente."),
     "webhook.test": ("Somebody asked for a trial.", "Alguien pidió una prueba."),
 }

@@ -33,9 +33,14 @@ class WrongField(InputError):
         self.field, self.code = field, code
 
 
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_BLANK = "\u034f\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and marks that show as nothing."""
+
+
 def plain_name(field: str, text: str) -> str:
     """A name as it is kept: composed, without spaces around it; raises WrongField for signs that nobody sees."""
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text):
+    if any(unicodedata.category(char) in _UNSEEN or char in _BLANK for char in text):
         raise WrongField(
             field,
             "invalid",

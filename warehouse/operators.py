@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
 
 from schemas.errors import InputError
 from schemas.operators import OFFLINE
 from warehouse import bulk
-from warehouse.access_tables import licences, operator_roles, operators, reset_links, roles
+from warehouse.access_tables import licences, operator_roles, operators, reset_links, roles, seats
 
 
 class NoSuchOperator(InputError):
@@ -130,10 +130,16 @@ def keep_hash(connection: Connection, number: int, password_hash: str) -> None:
 
 
 def able_administrators(connection: Connection, role: str, now: datetime) -> set[int]:
-    """The active operators with this role who can sign in: with a password, and a licence that is valid now."""
-    c = licences.c
+    """The active operators with this role who can sign in: with a password, and a licence that is valid now.
+
+    Of a named licence, whose seats are their holders' for good, they have a seat, or there is a free one.
+    """
+    c, s = licences.c, seats.c
+    taken = select(func.count()).where(s.licence_id == c.id, s.ended_at.is_(None)).scalar_subquery()
+    own = exists().where(s.licence_id == c.id, s.operator_id == operators.c.id, s.ended_at.is_(None))
     query = select(operators.c.id).join(operator_roles, operator_roles.c.operator_id == operators.c.id)
     query = query.join(licences, c.id == operators.c.licence_id).where(operators.c.password_hash.is_not(None))
+    query = query.where(or_(c.holding != "named", taken < c.seats, own))
     query = query.where(c.seats > 0, func.coalesce(c.valid_until > now, True), func.coalesce(c.valid_from <= now, True))
     return set(connection.execute(query.where(operator_roles.c.role == role, operators.c.is_active)).scalars())
 

@@ -50,6 +50,8 @@ segments = Table(
     Column("refreshed_version", Integer),
     Column("watermark", BigInteger, nullable=False, server_default="0"),
     Column("interaction_watermark", BigInteger, nullable=False, server_default="0"),
+    Column("event_watermark", BigInteger, nullable=False, server_default="0"),
+    Column("zone", Text),
     Column("as_of", UtcTime),
     Column("size", BigInteger, nullable=False, server_default="0"),
     Column("took_ms", BigInteger),

@@ -63,9 +63,12 @@ def drop_upload(connection: Connection, number: int) -> bool:
     return connection.execute(query).first() is not None
 
 
-def set_mapping(connection: Connection, number: int, profile_text: str, token_sha256: str) -> None:
-    values = {"profile_text": profile_text, "token_sha256": token_sha256}
-    connection.execute(update(uploads).where(uploads.c.id == number).values(**values))
+def set_mapping(connection: Connection, number: int, profile_text: str, token_sha256: str) -> bool:
+    """Map an upload otherwise; False if it became a batch or was deleted."""
+    c = uploads.c
+    query = update(uploads).where(c.id == number, c.batch_id.is_(None))
+    query = query.values(profile_text=profile_text, token_sha256=token_sha256)
+    return connection.execute(query.returning(c.id)).first() is not None
 
 
 def drop_unconfirmed(connection: Connection, before: datetime) -> None:

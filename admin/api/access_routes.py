@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from admin.api.callers import COOKIE, AtDesk, May, address_of, asked_by, check_origin
-from admin.api.etags import SIGNED_IN
+from admin.api.etags import SIGNED_IN, SIGNED_OUT
 from admin.api.models import MeModel, OperatorModel, OwnPasswordBody, ResetBody, SessionModel, SignedInModel, SignInBody
 from admin.api.pages import Number
 from admin.api.problems import Refusal, problems
@@ -36,7 +36,7 @@ def sign_in(body: SignInBody, request: Request, response: Response, desk: AtDesk
     return SignedInModel(secret=secret, session=session, operator=operator, permissions=sorted(may))
 
 
-@router.delete("/sessions/current", status_code=204, responses=problems(401, 403, 409))
+@router.delete("/sessions/current", status_code=204, responses=SIGNED_OUT | problems(401, 403, 409))
 def sign_out(caller: SignedIn, request: Request, desk: AtDesk) -> Response:
     """Sign out: the seat is free with one's last session."""
     operator, session = _in_session(caller)

@@ -44,8 +44,29 @@ def _moment(value: object) -> object:
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+def digits(value: object) -> object:
+    """A number in an address is written with digits alone; pydantic would take 1_0 for 10."""
+    if isinstance(value, str) and not (value.isascii() and value.removeprefix("-").isdigit()):
+        raise PydanticCustomError("int_parsing", "no whole number")
+    return value
+
+
+def among(*allowed: str) -> AfterValidator:
+    """One of these texts, as the document says too."""
+
+    def check(value: str) -> str:
+        if value not in allowed:
+            raise PydanticCustomError("literal_error", "none of these", {"expected": ", ".join(allowed)})
+        return value
+
+    return AfterValidator(check)
+
+
 Permissions = Annotated[
-    list[Annotated[Name, WithJsonSchema({"type": "string", "enum": list(PERMISSIONS)})]], Field(max_length=100)
+    list[Annotated[Name, among(*PERMISSIONS), WithJsonSchema({"type": "string", "enum": list(PERMISSIONS)})]],
+    Field(max_length=100),
 ]
 Names = Annotated[list[Name], Field(max_length=100)]
 

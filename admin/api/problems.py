@@ -128,8 +128,11 @@ def language_of(request: Request) -> str:
         name, _, weight = part.partition(";")
         match = _WEIGHT.fullmatch(weight.strip())
         wanted = float(match.group(1)) if match else 0.0 if weight else 1.0
-        if name.strip()[:2].lower() in ("es", "en") and wanted > best:
-            best, language = wanted, name.strip()[:2].lower()
+        named = name.strip().lower().partition("-")[0]
+        if named in ("es", "en") and not wanted and language == named and not best:
+            language = "en" if named == "es" else "es"
+        elif named in ("es", "en") and wanted > best:
+            best, language = wanted, named
     return language
 
 
@@ -206,8 +209,8 @@ _WORDS = {
     "dict_type": ("This has to be an object.", "Tiene que ser un objeto."),
     "list_type": ("This has to be a list.", "Tiene que ser una lista."),
     "string_type": ("This has to be a text.", "Tiene que ser un texto."),
-    "string_too_short": ("At least {min_length} characters.", "Al menos {min_length} caracteres."),
-    "string_too_long": ("At most {max_length} characters.", "Como mucho {max_length} caracteres."),
+    "string_too_short": ("Not shorter than {min_length}.", "Longitud mínima: {min_length}."),
+    "string_too_long": ("Not longer than {max_length}.", "Longitud máxima: {max_length}."),
     "string_pattern_mismatch": ("This text is not of the form that is wanted.", "El texto no tiene la forma pedida."),
     "string_unicode": ("This is no text that can be written.", "No es un texto que se pueda escribir."),
     "too_long": ("At most {max_length}.", "Como mucho {max_length}."),

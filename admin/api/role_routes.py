@@ -14,6 +14,7 @@ from pipelines import audit, roles
 from pipelines.access import Caller
 from pipelines.audit import Span
 from pipelines.versions import version_of
+from schemas.operators import plain_name
 from schemas.permissions import ROLES
 
 router = APIRouter(prefix="/api")
@@ -42,8 +43,8 @@ def put_role(
     if_match: IfMatch = "*",
 ) -> RoleModel:
     """Make a role of one's own, or say anew what it may do; its `version` is the ETag."""
-    asked, version = asked_by(request, caller), wanted_digest(if_match)
-    role = _role(name.strip(), roles.put_role(desk.store, name, body.permissions, asked, version=version))
+    asked, version, name = asked_by(request, caller), wanted_digest(if_match), plain_name("name", name)
+    role = _role(name, roles.put_role(desk.store, name, body.permissions, asked, version=version))
     with_etag(response, role.version)
     return role
 
@@ -53,7 +54,7 @@ def delete_role(
     name: RoleName, caller: Annotated[Caller, Depends(May("roles:write"))], request: Request, desk: AtDesk
 ) -> Response:
     """Remove a role that nobody has."""
-    roles.drop_role(desk.store, name, asked_by(request, caller))
+    roles.drop_role(desk.store, plain_name("name", name), asked_by(request, caller))
     return Response(status_code=204)
 
 

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from admin.api.models import NO_NUL, Body, Name
+from admin.api.models import NO_NUL, Body, Name, among
 from schemas.events import EVENTS
 from warehouse.webhooks import Delivery, Webhook
 
 Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern=NO_NUL)]
 Events = Annotated[
-    list[Annotated[Name, WithJsonSchema({"type": "string", "enum": list(EVENTS)})]],
+    list[Annotated[Name, among(*EVENTS), WithJsonSchema({"type": "string", "enum": list(EVENTS)})]],
     Field(min_length=1, max_length=len(EVENTS)),
 ]
 Description = Annotated[str, Field(max_length=200, pattern=NO_NUL)]

@@ -28,7 +28,7 @@ def test_contacts_are_made_found_edited_blocked_and_shown(run: Run, tmp_path: Pa
 
     assert [one.returncode for one in (made, edited, listed, found, counted, blocked, shown)] == [0] * 7, edited.stderr
     assert "Contacto 3 creado." in made.stdout
-    assert [json.loads(line)["first_name"] for line in listed.stdout.splitlines()] == ["Ana", "Luis"]
+    assert [json.loads(line)["display_name"] for line in listed.stdout.splitlines()] == ["Ana Núñez", "Luis"]
     assert "Ana Núñez" in found.stdout
     assert "Eva" not in found.stdout
     assert counted.stdout.strip() == "2"

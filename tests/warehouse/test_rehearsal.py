@@ -1,5 +1,6 @@
 """A dry run does the whole job and keeps nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,32 @@ def test_people_whom_a_file_tells_apart_are_so_in_a_dry_run_and_a_first_load_ali
     real = store.import_text(text, **profile)
 
     assert counts(dry) == counts(real)
+
+
+def test_an_import_of_the_same_people_does_not_wait_for_a_dry_run(store: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.import_text(_OLD, unmapped="custom")
+    real: list[ImportReport] = []
+
+    def meanwhile(*arguments: Any) -> Any:
+        """What the dry run does once it has written its contacts, with an import of the same ones in between."""
+        monkeypatch.setattr(imports, "write_outcomes", write_outcomes)
+        with ThreadPoolExecutor(1) as other:
+            real.append(other.submit(store.import_text, _NEW, unmapped="custom", default_country="CO").result(30))
+        return write_outcomes(*arguments)
+
+    write_outcomes = imports.write_outcomes
+    monkeypatch.setattr(imports, "write_outcomes", meanwhile)
+
+    rehearsed = dry_run(store, _NEW).report
+
+    assert counts(rehearsed) == counts(real[0])
+
+
+def test_a_large_file_after_a_small_one_is_looked_up_by_index(store: Roll) -> None:
+    """PostgreSQL took the table for nearly empty till it looked by itself, and compared every row with every row."""
+    store.import_text("email\nana@example.org\n")
+    store.import_text("email\n" + "".join(f"p{number}@example.org\n" for number in range(6_000)))
+
+    if store.engine.dialect.name == "postgresql":
+        assert store.one("SELECT reltuples FROM pg_class WHERE oid = 'contacts'::regclass") >= 6_000
+    assert store.one("SELECT count(*) FROM contacts") == 6_001

@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -315,7 +316,7 @@ def test_an_error_that_nobody_foresaw_has_the_safe_headers(endpoint: Endpoint, m
     [
         (b'{"name": "A", "seats": "a"}', "Un número entero."),
         (b'{"name": "A", "seats": 1, "kind": "boss"}', "Uno de"),
-        (b'{"name": "", "seats": 1}', "Al menos 1 caracteres."),
+        (b'{"name": "", "seats": 1}', "Longitud mínima: 1."),
         (b"{", "Esto no es JSON."),
     ],
 )
@@ -330,6 +331,67 @@ def test_what_does_not_fit_is_said_in_the_caller_s_language(endpoint: Endpoint, 
 
 
 @pytest.mark.parametrize("licence", [{"seats": 0}, {"seats": 1, "valid_until": "2020-01-01"}], ids=["seats", "time"])
+def test_the_last_administrator_gets_no_licence_whose_seats_are_others_for_good(endpoints: Endpoint) -> None:
+    admin = endpoints.someone("administrator")
+    named = {"name": "Fija", "seats": 1, "holding": "named"}
+    licence = endpoints.call("POST", "/api/licences", admin, json=named).json()["id"]
+    eva = endpoints.operator("eva@example.org", "agent")
+    endpoints.call("PATCH", f"/api/operators/{eva}", admin, json={"licence_id": licence})
+    endpoints.sign_in("eva@example.org")
+    me = endpoints.call("GET", "/api/me", admin).json()["operator"]["id"]
+
+    refused = endpoints.call("PATCH", f"/api/operators/{me}", admin, json={"licence_id": licence})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "last_administrator")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [("en;q=0", "No hay"), ("*;q=1, es;q=0", "There is no"), ("est", "No hay"), ("es-CO, en;q=0.5", "No hay")],
+)
+def test_the_language_is_the_one_that_is_wanted(roll: Roll, wanted: str, said: str) -> None:
+    for endpoint in serve(roll, language="es"):
+        admin = endpoint.someone("administrator")
+
+        answer = endpoint.call("GET", "/api/batches/9", admin, headers={"Accept-Language": wanted})
+
+        assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["Ana\u2028Gil", "\u3164", "\u2800", "a\u202eb"])
+def test_a_name_that_does_not_show_is_refused_everywhere(endpoint: Endpoint, name: str) -> None:
+    admin = endpoint.someone("administrator")
+    bodies: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/api/tokens", {"name": name, "permissions": ["jobs:read"]}),
+        ("PUT", "/api/agent-states/lunch", {"en": name, "es": "Almuerzo", "takes_conversations": False}),
+        ("POST", "/api/webhooks", {"url": "https://8.8.8.8/x", "events": ["batch.finished"], "description": name}),
+        ("POST", "/api/operators", {"email": "eva@example.org", "first_name": name, "last_name": "Gil"}),
+        ("PUT", f"/api/roles/{quote(name)}", {"permissions": ["jobs:read"]}),
+    ]
+
+    answers = [endpoint.call(method, path, admin, json=body) for method, path, body in bodies]
+    answers.append(endpoint.call("POST", "/api/uploads", admin, params={"name": f"{name}.csv"}, data=b"a,b\n1,2\n"))
+
+    assert [one.status_code for one in answers] == [409] * 6, [one.text for one in answers]
+    assert {one.json()["code"] for one in answers} == {"wrong_field"}
+
+
+def test_a_role_is_answered_as_it_is_kept(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+
+    made = endpoint.call("PUT", "/api/roles/%EF%AC%81nanzas%20", admin, json={"permissions": ["jobs:read"]})
+    gone = endpoint.call("DELETE", "/api/roles/%EF%AC%81nanzas%20", admin)
+
+    assert (made.json()["name"], gone.status_code) == ("finanzas", 204)
+
+
+def test_a_number_in_an_address_is_written_with_digits(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+
+    assert endpoint.call("GET", "/api/operators/1_0", admin).status_code == 422
+    assert endpoint.call("GET", "/api/operators/+1", admin).status_code == 422
+
+
 def test_the_last_administrator_gets_no_licence_with_which_nobody_signs_in(
     endpoints: Endpoint, licence: dict[str, Any]
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import uploads
 from pipelines.drops import import_drop
 from pipelines.jobs import run_job
 from schemas.settings import Settings
@@ -232,6 +233,55 @@ def test_an_upload_is_rehearsed_and_nothing_is_kept(endpoints: Endpoint) -> None
     confirmed = endpoints.call("POST", f"{address}/confirm", secret, json={"token": upload["token"]})
     assert confirmed.status_code == 202
     assert endpoints.call("POST", f"{address}/rehearse", secret).json()["code"] == "not_as_shown"
+
+
+def test_a_rehearsal_is_of_the_mapping_that_was_there_when_it_was_asked_for(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+    address = f"/api/uploads/{upload['id']}"
+    before = endpoint.call("POST", f"{address}/rehearse", secret).json()
+    endpoint.call("PUT", f"{address}/mapping", secret, json={"columns": {"CORREO": "ignore", "Nombre": "email"}})
+
+    after = endpoint.call("POST", f"{address}/rehearse", secret).json()
+    settings = Settings(home=endpoint.store.folder)
+    old, new = (run_job(endpoint.store.engine, job["id"], settings, utc_now) for job in (before, after))
+
+    assert old is not None
+    assert new is not None
+    assert (old.state, new.state) == ("failed", "done")
+    assert "is not as it was shown" in str(old.message_en)
+    assert new.result is not None
+    assert (new.result["created"], new.result["rejected"]) == (0, 2)
+
+
+def test_a_column_is_mapped_however_it_is_spelled(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+
+    body = {"columns": {" CORREO ": "ignore"}}
+    shown = endpoint.call("PUT", f"/api/uploads/{upload['id']}/mapping", secret, json=body).json()
+
+    assert {one["column"]: one["target"] for one in shown["columns"]}["Correo"] == "ignore"
+
+
+def test_what_was_confirmed_meanwhile_is_not_mapped_any_more(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = endpoint.someone("supervisor")
+    upload = send(endpoint, secret).json()
+    address = f"/api/uploads/{upload['id']}"
+
+    def meanwhile(*arguments: Any) -> Any:
+        """What is looked at before a mapping is kept, and a confirmation just then."""
+        found = look(*arguments)
+        endpoint.call("POST", f"{address}/confirm", secret, json={"token": upload["token"]})
+        return found
+
+    look = uploads.preview
+    monkeypatch.setattr(uploads, "preview", meanwhile)
+    answer = endpoint.call("PUT", f"{address}/mapping", secret, json={"columns": {"Correo": "ignore"}})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_as_shown")
 
 
 def test_a_rehearsal_of_what_was_deleted_meanwhile_says_so(endpoint: Endpoint) -> None:

@@ -85,7 +85,7 @@ def test_where_a_webhook_may_not_go_is_said_by_field(endpoint: Endpoint) -> None
 
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (409, "url")
     assert "dirección privada" in refused.json()["detail"]
-    assert unknown.json()["errors"][0]["field"] == "events"
+    assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (422, "events.0")
 
 
 def test_another_secret_is_told_once_and_a_webhook_is_removed(near: Endpoint, heard: Receiver) -> None:

@@ -118,6 +118,8 @@ def upgrade() -> None:
     sa.Column('refreshed_version', sa.Integer(), nullable=True),
     sa.Column('watermark', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('interaction_watermark', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('event_watermark', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('zone', sa.Text(), nullable=True),
     sa.Column('as_of', warehouse.tables.UtcTime(), nullable=True),
     sa.Column('size', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('took_ms', sa.BigInteger(), nullable=True),
