@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from admin.api.models import NO_NUL, Body, Name, Text
+from admin.api.models import NO_NUL, Body, Name, Text, whole
 from pipelines.edits import ContactForm
 from warehouse.contact_details import Change, Detail, Happening
 from warehouse.contact_lists import Listed
@@ -240,4 +240,4 @@ class FilterBody(Body):
     search: Annotated[str, Field(max_length=200, pattern=NO_NUL)] = ""
     sort: Text = "-id"
     cursor: Annotated[str, Field(max_length=2_000)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[int, Field(ge=1, le=200), BeforeValidator(whole)] = 50

@@ -27,7 +27,7 @@ from pipelines import contacts, edits
 from pipelines.access import Caller
 from warehouse.contact_lists import MOST_COUNTED, ORDERS, Listed, Wanted
 
-router = APIRouter(prefix="/api/contacts", tags=["contacts"])
+router = APIRouter(prefix="/api", tags=["contacts"])
 Reader = Annotated[Caller, Depends(May("contacts:read"))]
 Writer = Annotated[Caller, Depends(May("contacts:write"))]
 Blocker = Annotated[Caller, Depends(May("contacts:block"))]
@@ -85,7 +85,7 @@ def _page(listed: list[Listed], limit: int, order: str) -> Page[ContactModel]:
     return Page(items=shown, next=base64.urlsafe_b64encode(text.encode()).decode())
 
 
-@router.get("", responses=problems(401, 403))
+@router.get("/contacts", responses=problems(401, 403))
 def find(
     caller: Reader,
     desk: AtDesk,
@@ -101,7 +101,7 @@ def find(
     return _page(list(found), limit, wanted.order)
 
 
-@router.post("/search", responses=problems(401, 403))
+@router.post("/contact-search", responses=problems(401, 403))
 def find_by_json(body: FilterBody, caller: Reader, desk: AtDesk) -> Page[ContactModel]:
     """Contacts by a filter in CQL2 JSON."""
     wanted = _wanted(desk, body.filter, body.search, body.sort, body.cursor)
@@ -109,7 +109,7 @@ def find_by_json(body: FilterBody, caller: Reader, desk: AtDesk) -> Page[Contact
     return _page(list(found), body.limit, wanted.order)
 
 
-@router.get("/count", responses=problems(401, 403))
+@router.get("/contact-count", responses=problems(401, 403))
 def count(
     caller: Reader,
     desk: AtDesk,
@@ -124,7 +124,7 @@ def count(
     return CountModel(count=found if exact else MOST_COUNTED - 1, exact=exact)
 
 
-@router.post("", status_code=201, responses=MADE | problems(401, 403))
+@router.post("/contacts", status_code=201, responses=MADE | problems(401, 403))
 def create(body: ContactChanges, caller: Writer, request: Request, response: Response, desk: AtDesk) -> DetailModel:
     """Make a contact by hand; a phone or e-mail that another one has is refused, and named."""
     number = edits.create_contact(desk.store, desk.settings, body.form(), asked_by(request, caller))
@@ -138,13 +138,13 @@ def _shown(desk: Desk, number: int, response: Response) -> DetailModel:
     return DetailModel.whole(detail)
 
 
-@router.get("/{number}", responses=VERSIONED | problems(401, 403, 404))
+@router.get("/contacts/{number}", responses=VERSIONED | problems(401, 403, 404))
 def show(number: Number, caller: Reader, response: Response, desk: AtDesk) -> DetailModel:
     """Everything about one contact, and where each value came from."""
     return _shown(desk, number, response)
 
 
-@router.patch("/{number}", responses=VERSIONED | problems(401, 403, 404, 412))
+@router.patch("/contacts/{number}", responses=VERSIONED | problems(401, 403, 404, 412))
 def edit(
     number: Number,
     body: ContactChanges,
@@ -160,7 +160,7 @@ def edit(
     return _shown(desk, number, response)
 
 
-@router.get("/{number}/history", responses=problems(401, 403, 404))
+@router.get("/contacts/{number}/history", responses=problems(401, 403, 404))
 def history(
     number: Number, caller: Reader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ChangeModel]:
@@ -169,7 +169,7 @@ def history(
     return page(found, limit, lambda one: one.id, ChangeModel.of)
 
 
-@router.get("/{number}/interactions", responses=problems(401, 403, 404))
+@router.get("/contacts/{number}/interactions", responses=problems(401, 403, 404))
 def interactions(
     number: Number, caller: Reader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[InteractionModel]:
@@ -178,28 +178,28 @@ def interactions(
     return page(found, limit, lambda one: one.id, InteractionModel.of)
 
 
-@router.post("/{number}/block", status_code=204, responses=problems(401, 403, 404))
+@router.post("/contacts/{number}/block", status_code=204, responses=problems(401, 403, 404))
 def block(number: Number, body: BlockBody, caller: Blocker, request: Request, desk: AtDesk) -> Response:
     """Let no message reach a contact any more, whatever files and CRMs say."""
     edits.block_contact(desk.store, number, body.reason, asked_by(request, caller))
     return Response(status_code=204)
 
 
-@router.post("/{number}/unblock", status_code=204, responses=problems(401, 403, 404))
+@router.post("/contacts/{number}/unblock", status_code=204, responses=problems(401, 403, 404))
 def unblock(number: Number, caller: Blocker, request: Request, desk: AtDesk) -> Response:
     """Take a block back."""
     edits.unblock_contact(desk.store, number, asked_by(request, caller))
     return Response(status_code=204)
 
 
-@router.post("/{number}/archive", status_code=204, responses=problems(401, 403, 404))
+@router.post("/contacts/{number}/archive", status_code=204, responses=problems(401, 403, 404))
 def archive(number: Number, caller: Writer, request: Request, desk: AtDesk) -> Response:
     """Put a contact away."""
     edits.archive_contact(desk.store, number, asked_by(request, caller))
     return Response(status_code=204)
 
 
-@router.post("/{number}/restore", status_code=204, responses=problems(401, 403, 404))
+@router.post("/contacts/{number}/restore", status_code=204, responses=problems(401, 403, 404))
 def restore(number: Number, caller: Writer, request: Request, desk: AtDesk) -> Response:
     """Take a contact out of the archive."""
     edits.restore_contact(desk.store, number, asked_by(request, caller))

@@ -330,7 +330,6 @@ def test_what_does_not_fit_is_said_in_the_caller_s_language(endpoint: Endpoint, 
     assert "nput" not in str(answer)
 
 
-@pytest.mark.parametrize("licence", [{"seats": 0}, {"seats": 1, "valid_until": "2020-01-01"}], ids=["seats", "time"])
 def test_the_last_administrator_gets_no_licence_whose_seats_are_others_for_good(endpoints: Endpoint) -> None:
     admin = endpoints.someone("administrator")
     named = {"name": "Fija", "seats": 1, "holding": "named"}
@@ -392,6 +391,7 @@ def test_a_number_in_an_address_is_written_with_digits(endpoint: Endpoint) -> No
     assert endpoint.call("GET", "/api/operators/+1", admin).status_code == 422
 
 
+@pytest.mark.parametrize("licence", [{"seats": 0}, {"seats": 1, "valid_until": "2020-01-01"}], ids=["seats", "time"])
 def test_the_last_administrator_gets_no_licence_with_which_nobody_signs_in(
     endpoints: Endpoint, licence: dict[str, Any]
 ) -> None:

@@ -57,9 +57,7 @@ def test_contacts_are_found(people: tuple[Endpoint, str], asked: dict[str, str],
     endpoint, secret = people
 
     answer = endpoint.call("GET", "/api/contacts", secret, params=asked)
-    counted = endpoint.call(
-        "GET", "/api/contacts/count", secret, params={k: v for k, v in asked.items() if k != "sort"}
-    )
+    counted = endpoint.call("GET", "/api/contact-count", secret, params={k: v for k, v in asked.items() if k != "sort"})
 
     assert names(answer) == found
     assert counted.json() == {"count": len(found), "exact": True}
@@ -87,8 +85,8 @@ def test_a_filter_in_json_finds_the_same(people: tuple[Endpoint, str]) -> None:
     endpoint, secret = people
     body = {"filter": {"op": "=", "args": [{"property": "city"}, "Lima"]}, "sort": "id", "limit": 1}
 
-    first = endpoint.call("POST", "/api/contacts/search", secret, json=body)
-    second = endpoint.call("POST", "/api/contacts/search", secret, json={**body, "cursor": first.json()["next"]})
+    first = endpoint.call("POST", "/api/contact-search", secret, json=body)
+    second = endpoint.call("POST", "/api/contact-search", secret, json={**body, "cursor": first.json()["next"]})
 
     assert names(first) + names(second) == ["Ána", "Luis"]
 
