@@ -11,14 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from admin.actors import by_hand
 from admin.operator_commands import asked_now
 from admin.words import say, say_state
 from connectors.profiles import read_profile
 from pipelines.clean import with_defaults
 from pipelines.drops import retry_batch
 from pipelines.jobs import cancel_import
-from pipelines.undo import undo_batch
+from pipelines.undo import undo_by_hand
 from scheduler.tasks import utc_now
 from schemas.settings import read_settings
 from warehouse import batches
@@ -96,7 +95,7 @@ def cancel(number: Number) -> None:
 def undo(number: Number) -> None:
     """Take an import back; contacts that were edited since keep those edits and are listed."""
     settings = read_settings()
-    report = undo_batch(open_store(settings.store_url), number, by_hand(), utc_now)
+    report = undo_by_hand(open_store(settings.store_url), number, asked_now(), utc_now)
     words = settings.language
     console.print(say(words, "taken_back", id=number, removed=report.removed, restored=report.restored))
     if report.lifted:

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
+from pipelines.aliases import match_form
 from pipelines.cells import NOTES, Block, read_cells
 from pipelines.columns import Longs, chunked, holds
 from pipelines.mapping import ColumnMap
-from pipelines.phones import match_form
 from pipelines.reach import promote, read_emails, read_phones
 from schemas.codes import DAMAGED
 from schemas.contacts import KEYS, MULTIPLE, contact_schema

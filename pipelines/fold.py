@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.aliases import match_form
 from pipelines.columns import SEPARATOR, Longs, chunked
 from pipelines.keys import key_form
 from pipelines.names import is_fuller
-from pipelines.phones import match_form
 from pipelines.words import tag_form
 from schemas.frames import ROW, CleanFrame
 from schemas.profiles import Profile

@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.aliases import match_form
 from pipelines.columns import SEPARATOR, chunked
-from pipelines.phones import match_form
 from schemas.frames import ROW
 
 KINDS = ("phone", "email", "external_id")

@@ -19,7 +19,7 @@ from pipelines.texts import fold, search_text
 from schemas.profiles import Duplicates
 
 PLAIN = ("first_name", "last_name", "company", "address", "city", "country", "photo_url", "channel", "language")
-HISTORY = (*PLAIN, "display_name", "phone", "email", "status", "last_interaction_at")
+HISTORY = (*PLAIN, "display_name", "phone", "email", "status", "created_at", "last_interaction_at")
 _NOTHING = pa.scalar(None, pa.string())
 Diffs = dict[int, dict[str, list[Any]]]
 
@@ -55,6 +55,7 @@ def merge_contacts(
     new |= _own_key(existing, incoming, ("email", "email_match"), "email_match", policy, keep_email)
     new["status"], stays_blocked = _status(existing["status"], incoming["status"], policy)
     new["last_interaction_at"] = _later(existing["last_interaction_at"], incoming["last_interaction_at"])
+    new["created_at"] = _earlier(existing["created_at"], incoming["created_at"], policy)
     diffs: Diffs = {}
     for name in HISTORY:
         _note_changes(diffs, name, existing[name], new[name])
@@ -64,6 +65,11 @@ def merge_contacts(
 
 def _later(one: pa.Array, other: pa.Array) -> pa.Array:
     return pc.if_else(pc.greater(other, one).fill_null(False), other, pc.coalesce(one, other))
+
+
+def _earlier(old: pa.Array, new: pa.Array, policy: Duplicates) -> pa.Array:
+    """Nobody is a contact from later than any file says; what a load without a date noted was the time of loading."""
+    return pc.if_else(pc.less(new, old).fill_null(False), new, old) if policy != "skip" else old
 
 
 def pick(old: pa.Array, new: pa.Array, emptied: pa.Array, policy: Duplicates) -> pa.Array:

@@ -6,25 +6,27 @@ against each other for every country.
 
 Policy beside the library's: a number is taken when it is possible for its country and has the country's general
 form (`valid` asks for an assigned range too, which refuses numbers set aside for films and tests); a bare
-international number without + is understood; Mexico's old mobile 1 is dropped.
+international number without + is understood where it is surely one (decision 13); Mexico's old mobile 1 is dropped.
 """
 
 import re
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
-from phonenumbers import NumberParseException, PhoneMetadata, ValidationResult
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType, ValidationResult
 from phonenumbers.phonenumberutil import (
     COUNTRY_CODE_TO_REGION_CODE,
+    country_code_for_region,
     region_code_for_country_code,
+    region_codes_for_country_code,
 )
 
-from pipelines.columns import Normalised, changed_where, chunked, holds, trimmed, without_blanks, without_bytes
+from pipelines.columns import Normalised, chunked, holds, trimmed, without_blanks, without_bytes
 from schemas.frames import text_bytes
 
 _PUNCTUATION = b" \t().-"
@@ -35,7 +37,10 @@ _FLOAT = re.compile(r"\+?\d{7,15}\.0")
 _PREFIXES = re.compile(r"^(?:['=\s]+|tel:|whatsapp:|wa:|phone:|\"|p:)+", re.IGNORECASE)
 _SEVERAL = re.compile(r"\s*(?:[;,|\n]|:::|\s/\s|\s+(?:y|o|and|or|e)\s+)\s*")
 _LETTERS = re.compile(r"[A-Za-z]{3}")
+_AREA = re.compile(r"\s*\(\s*\d")
+_MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _BARE_LENGTH, _LONGEST = 11, 32
+_RANGES = ("mobile", "fixed_line", "toll_free", "shared_cost", "premium_rate", "voip", "personal_number", "uan")
 _TEXT = pa.string()
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -66,6 +71,10 @@ def normalise_phones(column: pa.Array, region: str | None, *, valid_only: bool =
     if holds(text_bytes(texts), b".0"):
         plain = pc.and_(plain, pc.invert(pc.ends_with(texts, ".0")))
     answers = _Answers(len(texts))
+    if not region and holds(text_bytes(texts), b"("):
+        national = _flags(pc.match_substring_regex(texts, r"^\s*\(\s*[0-9]").fill_null(False))
+        answers.verdict[national] = _NO_COUNTRY
+        plain = pc.and_(plain, pa.array(~national))
     easy = np.flatnonzero(plain.fill_null(False).to_numpy(zero_copy_only=False))
     _bulk(compact.take(pa.array(easy)), easy, region, answers)
     left = np.flatnonzero((answers.verdict == _OPEN) & pc.is_valid(texts).to_numpy(zero_copy_only=False))
@@ -107,7 +116,7 @@ def normalise_phone(text: str, region: str | None) -> tuple[str | None, str | No
     if _FLOAT.fullmatch(cleaned):
         cleaned = cleaned[:-2]
     first = next((part for part in _SEVERAL.split(cleaned) if part), "")
-    number = _parsed(first, region) or _bare(first)
+    number = _parsed(first, region) or _bare(first, region)
     if number:
         return number, None
     digits = sum(char.isdigit() for char in first)
@@ -132,14 +141,33 @@ def _parsed(text: str, region: str | None) -> str | None:
     return f"+{number.country_code}{national}" if plan and re.fullmatch(plan.general, national) else None
 
 
-def _bare(text: str) -> str | None:
-    """An international number written without +, or with 00 where no country says what 00 means."""
+def _bare(text: str, region: str | None) -> str | None:
+    """An international number written without +, or with 00 where no country says what 00 means.
+
+    One with an area code in parentheses is national. Where a country is known, one with a digit too many is no
+    foreign number, and a foreign one is a mobile.
+    """
     digits = re.sub(r"[\s().\-]", "", text)
-    if digits.startswith("00"):
-        digits = digits[2:]
+    abroad = digits.startswith("00")
+    digits = digits[2:] if abroad else digits
     if not digits.isascii() or not digits.isdigit() or len(digits) < _BARE_LENGTH or digits.startswith("0"):
         return None
-    return _parsed(f"+{digits}", None)
+    number = _parsed(f"+{digits}", None)
+    if abroad or number is None:
+        return number
+    found = phonenumbers.parse(number)
+    is_sure = phonenumbers.is_valid_number(found) and not _AREA.match(text)
+    if is_sure and region and found.country_code != country_code_for_region(region):
+        is_sure = phonenumbers.number_type(found) in _MOBILE and not _has_one_too_many(digits, region)
+    return number if is_sure else None
+
+
+def _has_one_too_many(digits: str, region: str) -> bool:
+    """Whether all but the last digit are a number of the country."""
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(digits[:-1], region))
+    except NumberParseException:
+        return False
 
 
 # ── in bulk ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -182,8 +210,10 @@ def _bulk(compact: pa.Array, where: Longs, region: str | None, answers: _Answers
         _bare_column(rest, where[~plus], answers)
 
 
-def _international(digits: pa.Array, where: Longs, answers: _Answers, *, bad: int = _UNLIKELY) -> None:
-    """Cells that began with +, by calling code."""
+def _international(
+    digits: pa.Array, where: Longs, answers: _Answers, *, bad: int = _UNLIKELY, assigned: bool = False
+) -> None:
+    """Cells that began with +, by calling code; `assigned` asks for a range that the country uses."""
     if not len(digits):
         return
     calling = _calling_codes(digits)
@@ -194,6 +224,8 @@ def _international(digits: pa.Array, where: Longs, answers: _Answers, *, bad: in
         at = np.flatnonzero(calling == code)
         national = _without_prefix(_from(digits.take(pa.array(at)), len(str(code))), plan)
         formed = _formed(national, plan)
+        if assigned:
+            formed &= _matches(national, f"^(?:{_assigned(plan.code)})$")
         _give(answers, where[at][formed], national.filter(pa.array(formed)), plan)
         wrong = ~formed
         if plan.code == 52:
@@ -266,8 +298,10 @@ def _bare_column(digits: pa.Array, where: Longs, answers: _Answers) -> None:
         digits = pc.if_else(zeros, _from(digits, 2), digits)
     long, zero = _lengths(digits) >= _BARE_LENGTH, _flags(pc.starts_with(digits, "0"))
     answers.verdict[where[~long & ~zero]] = _NO_COUNTRY
-    sure = long & ~zero
-    _international(digits.filter(pa.array(sure)), where[sure], answers, bad=_NO_COUNTRY)
+    abroad = _flags(zeros)
+    for sure, assigned in ((long & ~zero & abroad, False), (long & ~zero & ~abroad, True)):
+        part = digits.filter(pa.array(sure))
+        _international(part, where[sure], answers, bad=_NO_COUNTRY, assigned=assigned)
 
 
 def _from(digits: pa.Array, start: int) -> pa.Array:
@@ -326,6 +360,15 @@ def _plan_of_region(region: str) -> _Plan | None:
     return _plan(metadata, metadata.country_code or 0) if metadata else None
 
 
+@cache
+def _assigned(code: int) -> str:
+    """A pattern of the ranges that the countries of a calling code use."""
+    regions = region_codes_for_country_code(code)
+    found = [PhoneMetadata.metadata_for_region_or_calling_code(code, region) for region in regions]
+    kinds = [getattr(one, kind) for one in found if one for kind in _RANGES]
+    return "|".join(f"(?:{kind.national_number_pattern})" for kind in kinds if kind and kind.national_number_pattern)
+
+
 def _plan(metadata: PhoneMetadata, code: int) -> _Plan | None:
     general = metadata.general_desc
     if general is None or general.national_number_pattern is None:
@@ -355,22 +398,3 @@ def _only_valid(phones: Normalised, texts: pa.Array) -> Normalised:
     return Normalised(
         pc.if_else(keep, phones.value, texts), pc.if_else(keep, phones.problem, pa.scalar("phone_not_assigned"))
     )
-
-
-# ── match form ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-_ALIASES = (
-    ("+55", r"^\+55([1-9][0-9])9([0-9]{8})$", r"+55\1\2"),
-    ("+54", r"^\+549([0-9]{10})$", r"+54\1"),
-    ("+52", r"^\+521([0-9]{10})$", r"+52\1"),
-)
-
-
-def match_form(phones: pa.Array) -> pa.Array:
-    """The form under which phones are the same person's: Brazil without the ninth digit, Argentina without the 9."""
-    for prefix, pattern, replacement in _ALIASES:
-        hit = pc.starts_with(phones, prefix)
-        phones = changed_where(
-            phones, hit, partial(pc.replace_substring_regex, pattern=pattern, replacement=replacement)
-        )
-    return phones

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from phonenumbers import PhoneNumberType
 from phonenumbers import country_code_for_region as country_code
 
+from pipelines.aliases import match_form
 from pipelines.cells import Block, first, note_cells, put_first
 from pipelines.columns import SEPARATOR, Longs, Normalised, chunked, holds
 from pipelines.countries import region_named
 from pipelines.emails import normalise_emails
-from pipelines.phones import match_form, normalise_phones
+from pipelines.phones import normalise_phones
 from schemas.frames import text_bytes
 
 _TEXT = pa.string()
@@ -27,6 +28,8 @@ _MOBILE = r"(?i)mobile|m[oó]vil|cell|celular|handy|whatsapp|iphone"
 _EXTENSION = r"(?i)\d\W*(?:ext(?:ensi[oó]n)?|x|anexo|int|#)\W{0,3}\d{1,7}\W*$"
 _WHATSAPP_ID = r"(?i)(^|[^\w.])\+?(\d{8,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)($|[^\w.])"
 """As exports of chats have it: the number in full."""
+_WORDS_BEHIND = r"^(\s*\+?[0-9(][0-9 ().-]{6,}[0-9])\s*(?:[-–:,]\s*)?(?:\s\p{L}[^0-9@;/|+]*)$"
+"""A number, and what somebody noted behind it: a name, an office, when to call."""
 _NOT_TO_USE = r"(?i)\([^()]*\b(?:no|not|n[aã]o|equivocad\p{L}*|err[oó]ne\p{L}*|wrong|old|viej\p{L}*|invalid\p{L}*)\b"
 _MOBILES = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _SHORTEST_TWO = 15
@@ -66,7 +69,9 @@ def _plain_phones(raw: pa.Array) -> pa.Array:
     text = text_bytes(raw)
     if holds(text, b"@"):
         raw = pc.replace_substring_regex(raw, _WHATSAPP_ID, r"\1+\2\3")
-    return _without_remarks(raw, r"\([^()0-9]*\p{L}[^()0-9]*\)") if holds(text, b"(") else raw
+    if holds(text, b"("):
+        raw = _without_remarks(raw, r"\([^()0-9]*\p{L}[^()0-9]*\)")
+    return pc.replace_substring_regex(raw, _WORDS_BEHIND, r"\1")
 
 
 def _without_remarks(raw: pa.Array, remark: str) -> pa.Array:

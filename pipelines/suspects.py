@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipelines.aliases import match_form
 from pipelines.columns import Flags, distinct_of
 from pipelines.keys import FURTHER, OWN, Numbers, key_numbers, split_further
-from pipelines.phones import match_form
 
 _FURTHER_NUMBER = np.dtype([("position", np.int64), ("number", np.uint32)])
 _AT_ONCE = 1 << 18

@@ -15,12 +15,13 @@ from pipelines.texts import search_text
 from schemas.errors import InputError
 from schemas.fields import CUSTOM, FieldType
 from schemas.reports import STATES, UndoReport
-from warehouse import batches, bulk, roll, undo
+from warehouse import audit, batches, bulk, roll, undo
+from warehouse.audit import Asked
 from warehouse.batches import Batch
 from warehouse.engines import reading, transaction
 
 _CHUNK = 500
-_TIMES = ("last_interaction_at",)
+_TIMES = ("created_at", "last_interaction_at")
 _PROTECTS = {"consent": "out", "status": "blocked"}
 """What of a field keeps a person from being written to."""
 _GATHERED = ("tags", "note")
@@ -71,6 +72,14 @@ def undo_batch(
             after, done = changes[-1].id, done + len(changes)
     report = _remove_kept(engine, report, _Undo(number, actor, clock(), fields, others.contacts), others)
     return replace(report, kept=tuple(sorted(set(report.kept))))
+
+
+def undo_by_hand(engine: Engine, number: int, asked: Asked, clock: Clock) -> UndoReport:
+    """Take a batch back at once, as somebody asks for it; the audit tells who."""
+    with transaction(engine) as connection:
+        check_can_be_undone(batches.get_batch(connection, number))
+        audit.add_entry(connection, asked, "batches:undo", f"batch:{number}")
+    return undo_batch(engine, number, asked.actor, clock)
 
 
 def _of_different_contacts(changes: list[Any]) -> list[Any]:

@@ -17,7 +17,8 @@ REACHED_BY = {"email": ("email",), "phone": ("phone", "sms", "whatsapp")}
 
 _LONGEST = 120
 _ABOUT_IT = re.compile(
-    r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen|link|url|token|marketing contact)\b|\bpor$"
+    r"\b(reason|motivo|razon|title|titulo|id|ip|source|origen|link|url|token|marketing contact|mode|modo)\b|\bpor$"
+    r"|\bcontacto de marketing\b"
     r"|\b(no|not) (cancel\w+|anul\w+|withdrawn|revo[ck]\w+)"
 )
 """Words of columns that say something about a consent, and not whether it is given."""

@@ -60,6 +60,7 @@ PARTS = {
     "middle_name": "first_name",
     "second_last_name": "last_name",
     "street": "address",
+    "neighborhood": "address",
     "region": "address",
     "postal_code": "address",
     "phone_country": "phone",

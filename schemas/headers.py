@@ -116,9 +116,10 @@ _NAMES: dict[str, str] = {
     "|empresa principal associada|empresa asociada|empresa principal asociada",
     "street": "billing address 1|billing address 2|default address address1|default address address2|calle del trabajo"
     "|calle de trabajo|calle particular|street|street address|calle|rua|strasse|mailing street|street 2|street2"
-    "|colonia|barrio|bairro|calle de correo|rua do endereco comercial|rua do endereco residencial",
+    "|calle de correo|rua do endereco comercial|rua do endereco residencial",
+    "neighborhood": "colonia|barrio|bairro|neighborhood|neighbourhood|distrito",
     "address": "address|direccion|endereco|domicilio|adresse|direccion completa|full address|anschrift|morada",
-    "region": "provincia o estado|billing state|default address province|state|region|province|state province"
+    "region": "uf|provincia o estado|billing state|default address province|state|region|province|state province"
     "|estado o provincia|provincia|departamento|mailing state province|mailing state|entidad federativa|state region"
     "|estado region|estado de trabajo|estado del trabajo|estado o provincia de correo|estado do endereco comercial"
     "|estado do endereco residencial",
@@ -141,7 +142,8 @@ _NAMES: dict[str, str] = {
     "created_at": "fecha de registro|fecha registro|registered|registration date|created|created at|create date"
     "|creation date|date created|created on|created time|fecha de creacion|created date|fecha creacion|creado"
     "|creado el|fecha de alta|fecha alta|alta|data de criacao|criado em|added time|create time|creation|persona creada"
-    "|pessoa criada",
+    "|pessoa criada|data de cadastro|data do cadastro|data cadastro|data de inscricao|hora de creacion"
+    "|fecha de inscripcion",
     "last_interaction_at": "data da ultima atividade|last interaction|last interaction at|last activity"
     "|last activity at|last activity date|ultima interaccion|ultimo contacto|ultima actividad|last seen|last contacted"
     "|ultima interacao|last message at|fecha de la ultima actividad|fecha de ultima actividad|fecha ultima actividad"
@@ -149,7 +151,7 @@ _NAMES: dict[str, str] = {
     "tags": "tags|tag|labels|label|etiquetas|etiqueta|marcadores|grupos|groups|group|group membership|categories"
     "|categorias|segments|listas|person label|etiquettes",
     "note": "notes|note|notas|nota|observaciones|observacion|comentarios|comentario|comments|comment|observacoes"
-    "|remarks|notizen|description|descripcion|anotacoes|anotacao|descricao",
+    "|observacao|remarks|notizen|description|descripcion|anotacoes|anotacao|descricao",
 }
 ALIASES: dict[str, str] = {alias: target for target, names in _NAMES.items() for alias in names.split("|")}
 

@@ -52,8 +52,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Añada una como: nombre | teléfono | correo.",
     ),
     "several_sheets": (
-        "{name} has contacts on several sheets ({sheets}). Say which one: the option sheet, here or in a profile.",
-        "{name} tiene contactos en varias hojas ({sheets}). Indique cuál: la opción sheet, aquí o en un perfil.",
+        "{name} has contacts on several sheets ({sheets}). Say which one: the option --sheet of padron import, or "
+        "sheet in a profile.",
+        "{name} tiene contactos en varias hojas ({sheets}). Indique cuál: la opción --sheet de padron import, o "
+        "sheet en un perfil.",
     ),
     "no_sheet": (
         "{name} has no visible sheet {sheet}. It has: {sheets}.",
@@ -62,10 +64,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "no_keys": (
         "{name} has no column that is known to be a phone, an e-mail or an external id (its columns: {columns}). "
         "A profile can say what they are; this proposes one and keeps it: "
-        "padron import {path} --preview --save-profile NAME",
+        "padron import {path} --preview --save-profile NAME.",
         "{name} no tiene una columna que se sepa de teléfono, correo o id externo (sus columnas: {columns}). "
         "Un perfil puede decir qué son; esto propone uno y lo guarda: "
-        "padron import {path} --preview --save-profile NOMBRE",
+        "padron import {path} --preview --save-profile NOMBRE.",
     ),
     "json_encoding": (
         "{name} is not UTF-8 text. JSON lines are always UTF-8.",
@@ -144,8 +146,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "{name} ya no está en {path}, así que no se importó. Déjelo de nuevo.",
     ),
     "parked": (
-        " – and then send the file again: padron batches retry {batch} --profile NAME",
-        " – y después envíe el archivo de nuevo: padron batches retry {batch} --profile NOMBRE",
+        " Then send the file again: padron batches retry {batch} --profile NAME",
+        " Después envíe el archivo de nuevo: padron batches retry {batch} --profile NOMBRE",
     ),
     "given_up": (
         "{name} was given up after {attempts} attempts in which the worker died or failed. "

@@ -26,7 +26,7 @@ _CHUNK = 500
 MERGEABLE = (
     ["id", "first_name", "last_name", "display_name", "phone", "phone_match", "email", "email_match", "company"]
     + ["address", "city", "country", "photo_url", "channel", "status", "blocked_at", "blocked_reason", "language"]
-    + ["last_interaction_at", "version"]
+    + ["created_at", "last_interaction_at", "version"]
 )
 
 

@@ -16,7 +16,7 @@ Shown = TypeVar("Shown")
 Search = Annotated[str, Query(max_length=200, pattern=NO_NUL, description="What to look for.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=64, description="The `next` of the part before.")]
-Number = Annotated[int, BeforeValidator(digits), Path(ge=1, le=2**53, description="The number of what is meant.")]
+Number = Annotated[int, Path(ge=1, le=2**53, description="The number of what is meant."), BeforeValidator(digits)]
 Since = Annotated[Moment | None, Query(description="From this time on; without a zone it is UTC.")]
 Until = Annotated[Moment | None, Query(description="Until before this time.")]
 _MARK = b"after:"

@@ -275,7 +275,7 @@ def test_batches_are_listed_shown_and_taken_back(run: Run, people: Path, tmp_pat
 
     assert re.search(rf"\s{number}\s+people\.csv\s+done\s+4\s+2\s", listed.stdout), listed.stdout
     assert "State: done" in shown.stdout
-    assert "2 contacts removed, 0 restored" in undone.stdout
+    assert "Contacts removed: 2; restored: 0." in undone.stdout
     assert (again.returncode, "Batch 1 is taken back" in again.stderr) == (2, True)
 
 

@@ -1,16 +1,20 @@
 """Files as offices write them: everyday headers in Spanish and Portuguese, exports of products, countries by name."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import select
 
 from pipelines.mapping import propose
 from schemas.frames import RawFrame
 from schemas.headers import header_target
 from schemas.profiles import Profile
 from tests.conftest import Roll
+from warehouse.engines import reading
+from warehouse.tables import contacts
 
 
 @pytest.mark.parametrize(
@@ -234,6 +238,27 @@ def test_an_area_code_in_a_column_of_its_own_is_part_of_the_number(
     assert [phone for (phone,) in roll.living("phone") + more] == phones
 
 
+def test_parts_of_an_address_stand_in_their_order(roll: Roll) -> None:
+    roll.import_text(
+        "Nome;Telefone;Endereço;Bairro;Cidade;UF;Data de cadastro;Observação\n"
+        "Ana;+55 11 96666-1111;Av. Paulista, 1000;Bela Vista;São Paulo;SP;2024-05-06;gosta de café\n"
+    )
+
+    assert roll.living("address, city") == [("Av. Paulista, 1000, Bela Vista, SP", "São Paulo")]
+    assert roll.rows("SELECT text FROM notes") == [("gosta de café",)]
+
+
+def test_a_creation_date_that_was_mended_is_taken(roll: Roll) -> None:
+    first = roll.import_text("Nombre,Correo,Fecha de creación\nAna,a@example.org,03/04/2026\n")
+    mended = roll.import_text("Nombre,Correo,Fecha de creación\nAna,a@example.org,2026-04-03\n")
+    later = roll.import_text("Nombre,Correo,Fecha de creación\nAna,a@example.org,2026-05-03\n")
+    with reading(roll.engine) as connection:
+        [made] = connection.execute(select(contacts.c.created_at)).scalars()
+
+    assert (first.warnings, mended.updated, later.unchanged) == (1, 1, 1)
+    assert made == datetime(2026, 4, 3, tzinfo=UTC)
+
+
 # ── what people write around a phone or an address ───────────────────────────────────────────────────────────────
 
 
@@ -244,6 +269,10 @@ def test_an_area_code_in_a_column_of_its_own_is_part_of_the_number(
         ('"300 111 2233 (mamá), 310 444 5566 (papá)"', ["+573001112233", "+573104445566"]),
         ("573001112233@c.us / 573104445566@C.US", ["+573001112233", "+573104445566"]),
         ("573001112233@S.WhatsApp.net", ["+573001112233"]),
+        ("301 555 0010 whatsapp", ["+573015550010"]),
+        ("301 555 0013 - solo whatsapp", ["+573015550013"]),
+        ("301 555 0014 María", ["+573015550014"]),
+        ('"301 555 0022, llamar tarde"', ["+573015550022"]),
     ],
 )
 def test_phones_with_words_around_them(roll: Roll, cell: str, phones: list[str]) -> None:

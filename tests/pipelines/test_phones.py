@@ -9,8 +9,9 @@ import phonenumbers
 import pyarrow as pa
 import pytest
 
+from pipelines.aliases import match_form
 from pipelines.columns import trimmed
-from pipelines.phones import match_form, normalise_phone, normalise_phones
+from pipelines.phones import normalise_phone, normalise_phones
 
 REGIONS: list[str | None] = [None, *sorted(phonenumbers.SUPPORTED_REGIONS)]
 ODD = [
@@ -278,3 +279,32 @@ def test_mexicos_old_mobile_one_is_dropped() -> None:
     found = normalise_phones(texts, "MX")
 
     assert found.value.to_pylist()[:3] == ["+525512345678"] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected"),
+    [
+        ("(51) 99123-4567", None, "phone_no_country"),
+        ("(34) 99123-4567", None, "phone_no_country"),
+        ("34991234567", None, "phone_no_country"),
+        ("51991234567", None, "+51991234567"),
+        ("(31) 99999-0000", "CO", "phone_unlikely"),
+        ("320 555 12 345", "CO", "phone_unlikely"),
+        ("60155512345", "CO", "phone_unlikely"),
+        ("61234567890", "ES", "phone_unlikely"),
+        ("81123456789", "MX", "phone_unlikely"),
+        ("5215512345678", "CO", "+525512345678"),
+        ("51999888777", "CO", "+51999888777"),
+        ("0051999888777", "CO", "+51999888777"),
+        ("573001112233", "CO", "+573001112233"),
+        ("(57) 300 111 2233", "CO", "+573001112233"),
+    ],
+)
+def test_a_bare_number_is_another_country_s_only_where_it_surely_is(
+    text: str, region: str | None, expected: str
+) -> None:
+    number, problem = normalise_phone(text, region)
+    bulk = normalise_phones(pa.array([text]), region)
+
+    assert (number or problem) == expected
+    assert (bulk.problem[0].as_py() or bulk.value[0].as_py()) == expected
