@@ -15,6 +15,7 @@ from admin import (
     operator_commands,
     role_commands,
     run_commands,
+    segment_commands,
     webhook_commands,
 )
 from admin.help import in_spanish
@@ -41,6 +42,7 @@ app.command("admin")(run_commands.admin)
 app.command("migrate")(run_commands.migrate)
 app.command("settings")(run_commands.settings)
 app.add_typer(contact_commands.app, name="contacts")
+app.add_typer(segment_commands.app, name="segments")
 app.add_typer(batch_commands.app, name="batches")
 app.add_typer(job_commands.jobs, name="jobs")
 app.add_typer(operator_commands.app, name="operators")

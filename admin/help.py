@@ -35,6 +35,29 @@ SPANISH = {
     "Take a block back.": "Quita un bloqueo.",
     "Put a contact away.": "Archiva un contacto.",
     "Take a contact out of the archive.": "Saca un contacto del archivo.",
+    "Segments: create, list, edit, refresh, members, events, delete.": (
+        "Segmentos: crear, listar, editar, recalcular, miembros, entradas, borrar."
+    ),
+    "The segment's number.": "El número del segmento.",
+    "Who is in, such as city = 'Lima' AND sent(ago('30d')) = 0.": (
+        "Quién entra, como city = 'Lima' AND sent(ago('30d')) = 0."
+    ),
+    "How often it is refreshed: 15min, 2h, 1d, or at 06:30.": "Cada cuánto se recalcula: 15min, 2h, 1d, o at 06:30.",
+    "What the segment is called.": "Cómo se llama el segmento.",
+    "dynamic, static or snapshot.": "dynamic (con filtro), static (lista) o snapshot (foto fija).",
+    "A contact of a static one; may be repeated.": "Un contacto de uno estático; puede repetirse.",
+    "Make a segment, and fill it.": "Crea un segmento y lo llena.",
+    "Every segment, with its size and when it was refreshed.": "Cada segmento, con su tamaño y cuándo se recalculó.",
+    "Change what is named.": "Cambia lo que se indique.",
+    "Look at every contact.": "Mira todos los contactos.",
+    "Refresh a segment now; who joined and left.": "Recalcula un segmento ahora; quién entró y salió.",
+    "The numbers of the contacts in a segment, a line each.": (
+        "Los números de los contactos de un segmento, uno por línea."
+    ),
+    "Who joined and left, the newest first; a JSON object a line.": (
+        "Quién entró y salió, lo último primero; un objeto JSON por línea."
+    ),
+    "Take a segment away; its contacts stay.": "Borra un segmento; sus contactos siguen.",
     "Import a contact file, or see what importing it would do.": "Importa un archivo de contactos, o muestra qué "
     "haría al importarlo.",
     "CSV, Excel, Parquet or JSON lines; .gz or .zip of one of them.": "CSV, Excel, Parquet o líneas JSON; o uno de "

@@ -82,8 +82,10 @@ def edit_contact(
         _check_status(contact, values)
         changed = {name: value for name, value in values.items() if contact[name] != value}
         changed |= _matches(connection, changed, number)
-        _check_channel({**contact, **changed})
-        _check_reachable({**contact, **changed}, detail.keys)
+        if changed.keys() & {"channel", "phone"}:
+            _check_channel({**contact, **changed})
+        if any(kind in changed for kind in KEYS):
+            _check_reachable({**contact, **changed}, detail.keys)
         diff = {name: [_plain(contact[name]), _plain(value)] for name, value in changed.items() if name in values}
         diff |= _set_custom(connection, number, form.custom, detail.custom)
         diff |= _set_tags(connection, number, form.tags)
@@ -221,7 +223,7 @@ def _check_channel(contact: Mapping[str, Any]) -> None:
             "phone",
             "required",
             f"Who is written to by {contact['channel']} has a phone.",
-            f"A quien se escribe por {contact['channel']} hace falta un teléfono.",
+            f"Para escribir por {contact['channel']} hace falta un teléfono.",
         )
 
 

@@ -14,6 +14,7 @@ IMPORT_DROP = "padron.import_drop"
 RUN_JOB = "padron.run_job"
 SWEEP = "padron.sweep"
 DELIVER = "padron.deliver"
+REFRESH = "padron.refresh"
 NOTHING = "padron.nothing"
 _MOST_TICKS_WAITING = 3
 

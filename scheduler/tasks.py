@@ -13,11 +13,12 @@ from sqlalchemy import Engine
 from pipelines.drops import import_drop
 from pipelines.events import make_contact_events
 from pipelines.jobs import run_job
+from pipelines.refreshes import are_due, refresh_due
 from pipelines.states import let_silent_be_offline
 from pipelines.tries import WINDOW
 from pipelines.uploads import drop_old_uploads
 from pipelines.webhooks import send_due
-from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, RUN_JOB, SWEEP
+from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, REFRESH, RUN_JOB, SWEEP
 from scheduler.logs import reason_of
 from schemas.settings import Settings
 from warehouse import batches, indexes
@@ -67,11 +68,15 @@ class Waker:
         """Send a job's number to the workers."""
         self._send(RUN_JOB, number)
 
-    def _send(self, task: str, number: int) -> None:
+    def wake_for_segments(self) -> None:
+        """Let a worker refresh what is due."""
+        self._send(REFRESH)
+
+    def _send(self, task: str, *number: int) -> None:
         if time.monotonic() < self._quiet_until:
             return
         try:
-            self.app.send_task(task, (number,), retry=False, ignore_result=True)
+            self.app.send_task(task, number, retry=False, ignore_result=True)
         except OperationalError as error:
             self._quiet_until = time.monotonic() + _BREAK_SECONDS
             log.warning("not woken", task=task, number=number, reason=str(error))
@@ -104,6 +109,10 @@ def add_tasks(app: Celery, settings: Settings) -> None:
             if work is not None:
                 log.info("job ended", job=number, kind=work.kind, state=work.state, done=work.done)
 
+    def refresh_task() -> None:
+        with _logged("segments not refreshed yet"):
+            refresh(stores.engine(), settings)
+
     def deliver_task() -> None:
         with _logged("webhooks not told yet"):
             deliver(stores.engine(), settings)
@@ -118,10 +127,19 @@ def add_tasks(app: Celery, settings: Settings) -> None:
                 waker.wake(number)
             for number in asked:
                 waker.wake_for_job(number)
+            if are_due(stores.engine(), utc_now()):
+                waker.wake_for_segments()
 
     tasks = {IMPORT_DROP: import_drop_task, RUN_JOB: run_job_task, DELIVER: deliver_task, SWEEP: sweep_task}
-    for name, task in {**tasks, NOTHING: nothing_task}.items():
+    for name, task in {**tasks, REFRESH: refresh_task, NOTHING: nothing_task}.items():
         app.task(task, name=name, shared=False)
+
+
+def refresh(engine: Engine, settings: Settings) -> None:
+    """Refresh the segments that are due."""
+    count = refresh_due(engine, settings, utc_now)
+    if count:
+        log.info("segments refreshed", count=count)
 
 
 def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:

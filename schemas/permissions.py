@@ -17,6 +17,8 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "contacts:read": ("See contacts.", "Ver los contactos."),
     "contacts:write": ("Create and edit contacts.", "Crear y editar contactos."),
     "contacts:block": ("Block and unblock contacts.", "Bloquear y desbloquear contactos."),
+    "segments:read": ("See segments and who is in them.", "Ver los segmentos y quién está en ellos."),
+    "segments:write": ("Create and edit segments.", "Crear y editar segmentos."),
     "batches:read": ("See imports and their reports.", "Ver las importaciones y sus informes."),
     "batches:import": ("Import files.", "Importar archivos."),
     "batches:undo": ("Take an import back.", "Deshacer una importación."),
@@ -34,11 +36,11 @@ ROLES: dict[str, frozenset[str]] = {
     "supervisor": frozenset(
         {
             *("operators:read", "operators:sign_out", "licences:read", "roles:read", "conversations:report"),
-            *("contacts:read", "contacts:write", "contacts:block"),
+            *("contacts:read", "contacts:write", "contacts:block", "segments:read", "segments:write"),
             *("batches:read", "batches:import", "batches:undo", "jobs:read", "jobs:cancel"),
         }
     ),
-    "agent": frozenset({"batches:read", "contacts:read", "contacts:write"}),
+    "agent": frozenset({"batches:read", "contacts:read", "contacts:write", "segments:read"}),
     "auditor": _READS,
 }
 """The built-in roles, with what each may do."""

@@ -103,6 +103,28 @@ def matching(condition: Condition, clock: Clock, names: Names, among: Table | No
     return _Compiler(clock, names, among).living(condition)
 
 
+def moved_between(leaf: During | Happened, then: Clock, now: Clock, names: Names) -> list[Select[Any]]:
+    """The contacts for whom an edge of time of this condition went by between two moments, whichever is later."""
+    found: list[Select[Any]] = []
+    is_day = isinstance(leaf, During) and leaf.field.is_day
+    for edge in (leaf.start, leaf.end):
+        if edge is None or not edge.moves:
+            continue
+        low, high = sorted(edge.on(clock, is_day=is_day) for clock in (then, now))
+        if isinstance(leaf, Happened):
+            i = interactions.c
+            where = [i.kind == leaf.kind, i.at >= low, i.at <= high]
+            found.append(select(i.contact_id.label("id")).where(*where))
+        elif leaf.field.custom:
+            v = contact_values.c
+            mine = v.field_id == names.fields.get(leaf.field.key, -1)
+            found.append(select(v.contact_id.label("id")).where(mine, v.at >= low, v.at <= high))
+        else:
+            moment = contacts.c[leaf.field.key]
+            found.append(select(contacts.c.id).where(moment >= low, moment <= high))
+    return found
+
+
 @dataclass(slots=True)
 class _Compiler:
     clock: Clock

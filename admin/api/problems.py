@@ -22,6 +22,7 @@ from pipelines.new_passwords import LinkUsed, WrongPassword
 from pipelines.once import KeyReused
 from pipelines.operators import EmailTaken, LastAdministrator, NotYours
 from pipelines.roles import RoleInUse
+from pipelines.segments import SegmentInUse
 from pipelines.states import StateInUse
 from pipelines.tries import TooManyTries
 from pipelines.uploads import NoKeys, NotAsShown
@@ -37,6 +38,7 @@ from warehouse.engines import UNREACHABLE
 from warehouse.jobs import NoSuchJob
 from warehouse.licences import NoSuchLicence
 from warehouse.operators import NoSuchOperator, NoSuchRole
+from warehouse.segments import NoSuchSegment
 from warehouse.sessions import NoSuchToken
 from warehouse.states import NoSuchState
 from warehouse.uploads import NoSuchUpload
@@ -49,6 +51,8 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (EmailTaken, 409, "email_taken"),
     (WrongField, 409, "wrong_field"),
     (NoSuchContact, 404, "no_such_contact"),
+    (NoSuchSegment, 404, "no_such_segment"),
+    (SegmentInUse, 409, "segment_in_use"),
     (WrongFilter, 409, "wrong_filter"),
     (NoSuchOperator, 404, "no_such_operator"),
     (NoSuchLicence, 404, "no_such_licence"),

@@ -37,6 +37,30 @@ def test_contacts_are_made_found_edited_blocked_and_shown(run: Run, tmp_path: Pa
     assert (document["status"], document["blocked_reason"]) == ("blocked", "insulta")
 
 
+def test_a_segment_is_made_refreshed_and_tells_who_joined(run: Run, tmp_path: Path) -> None:
+    home, where = tmp_path / "home", {"PADRON_LANGUAGE": "es"}
+    run(home, "contacts", "create", "email=a@example.org", "city=Lima", **where)
+    run(home, "contacts", "create", "email=b@example.org", "city=Cali", **where)
+
+    made = run(home, "segments", "create", "Limeños", "--filter", "city = 'Lima'", "--schedule", "15min", **where)
+    run(home, "contacts", "edit", "2", "city=Lima", **where)
+    refreshed = run(home, "segments", "refresh", "1", **where)
+    listed = run(home, "segments", "list", **where)
+    members = run(home, "segments", "members", "1", **where)
+    events = run(home, "segments", "events", "1", **where)
+    edited = run(home, "segments", "edit", "1", "--filter", "city = 'Cali'", **where)
+    wrong = run(home, "segments", "create", "limenos", "--filter", "sent > 1", **where)
+    gone = run(home, "segments", "delete", "1", **where)
+
+    assert [one.returncode for one in (made, refreshed, listed, members, events, edited, gone)] == [0] * 7, made.stderr
+    assert "Segmento 1 creado. Contactos en él: 1." in made.stdout
+    assert "Entraron: 1; salieron: 0; ahora hay 2" in refreshed.stdout
+    assert "Limeños" in listed.stdout
+    assert members.stdout.split() == ["1", "2"]
+    assert [json.loads(line)["contact"] for line in events.stdout.splitlines()] == [2, 1]
+    assert (wrong.returncode, "se llama Limeños" in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

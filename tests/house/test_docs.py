@@ -17,8 +17,10 @@ from admin.api.callers import Desk
 from admin.api.server import AdminServer
 from connectors.profiles import profiles_folder, read_folders, read_profile
 from pipelines.drops import import_drop
+from pipelines.filters import Catalogue, understand
 from pipelines.jobs import run_job
 from pipelines.tokens import create_token
+from schemas.cql2 import parse
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
 from tests.commands import Run
@@ -200,3 +202,14 @@ def test_every_test_that_the_page_of_requirements_names_is_there() -> None:
 
     assert named - there == set()
     assert len(named) > 40
+
+
+def test_every_filter_that_the_page_shows_is_one() -> None:
+    page = (ROOT / "docs/how-to/find-and-segment.md").read_text("utf-8")
+    table = page[page.index("| asks") : page.index("A comparison with something")]
+    catalogue = Catalogue({"plan": "text", "puntos": "number", "activo": "boolean", "renueva": "date"}, "CO")
+    shown = [text for text in re.findall(r"`([^`]+)`", table) if re.search(r"[ (=]", text) and "TIMESTAMP" not in text]
+
+    for text in shown:
+        understand(parse(text), catalogue)
+    assert len(shown) >= 20

@@ -27,6 +27,7 @@ FRESH_NAMES = {
     "pipelines/drops.py": "the token of a lease and the name of a retried file must be nobody else's",
     "pipelines/byhand.py": "the token of a lease must be nobody else's",
     "pipelines/uploads.py": "the name under which an upload is kept must be nobody else's",
+    "pipelines/refreshes.py": "the token of a lease must be nobody else's",
     "pipelines/jobs.py": "the token of a lease must be nobody else's",
     "pipelines/events.py": "the receiver of a delivery knows by its name whether it came twice",
     "pipelines/passwords.py": "a secret must be nobody else's",

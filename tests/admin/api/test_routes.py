@@ -60,6 +60,20 @@ TABLE = {
     "POST /api/contacts/{number}/unblock": "contacts:block",
     "POST /api/contacts/{number}/archive": "contacts:write",
     "POST /api/contacts/{number}/restore": "contacts:write",
+    "GET /api/segments": "segments:read",
+    "POST /api/segments": "segments:write",
+    "POST /api/segment-preview": "segments:read",
+    "GET /api/segments/{number}": "segments:read",
+    "PATCH /api/segments/{number}": "segments:write",
+    "DELETE /api/segments/{number}": "segments:write",
+    "POST /api/segments/{number}/refresh": "segments:write",
+    "POST /api/segments/{number}/cancel": "segments:write",
+    "GET /api/segments/{number}/runs": "segments:read",
+    "GET /api/segments/{number}/events": "segments:read",
+    "GET /api/segments/{number}/members": "segments:read",
+    "PUT /api/segments/{number}/members": "segments:write",
+    "PUT /api/segments/{number}/pins/{contact}": "segments:write",
+    "GET /api/segments/{number}/why/{contact}": "segments:read",
     "GET /api/uploads": "batches:import",
     "POST /api/uploads": "batches:import",
     "DELETE /api/uploads/{number}": "batches:import",
@@ -123,7 +137,10 @@ def test_each_role_may_call_what_the_table_says_and_nothing_else(endpoint: Endpo
     for name, permission in TABLE.items():
         method, path = name.split(" ")
         answer = endpoint.call(
-            method, path.format(number=999_999, name="none", delivery=999_999), secret, json={"no": "such field"}
+            method,
+            path.format(number=999_999, name="none", delivery=999_999, contact=999_999),
+            secret,
+            json={"no": "such field"},
         )
         code = answer.json().get("code") if answer.status_code >= 400 else None
         if role is None:
@@ -141,7 +158,7 @@ def test_nothing_is_changed_by_get(endpoint: Endpoint) -> None:
     before = {name: endpoint.store.rows(f"SELECT * FROM {name}") for (name,) in names}
 
     for route in (name for name in {*TABLE, *ONESELF, *PUBLIC} if name.startswith("GET ")):
-        path = route.removeprefix("GET ").format(number=1, name="none", delivery=1)
+        path = route.removeprefix("GET ").format(number=1, name="none", delivery=1, contact=1)
         assert endpoint.call("GET", path, secret).status_code < 500, route
 
     assert {name: endpoint.store.rows(f"SELECT * FROM {name}") for (name,) in names} == before

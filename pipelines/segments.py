@@ -1,0 +1,267 @@
+"""Segments: a named filter, list or picture of one moment; defined, changed, pinned, taken away."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipelines.filters import Catalogue, understand
+from pipelines.versions import require_version
+from pipelines.words import tag_form
+from schemas.conditions import InSegment, leaves
+from schemas.cql2 import as_text, parse
+from schemas.errors import InputError
+from schemas.operators import WrongField, plain_name
+from schemas.settings import Settings
+from schemas.spans import read_schedule
+from warehouse import audit, bulk, contact_details, roll, segments
+from warehouse.audit import Asked
+from warehouse.engines import Store, transaction
+from warehouse.segments import Segment
+
+KINDS = ("dynamic", "static", "snapshot")
+_LONGEST_NAME = 100
+
+
+class SegmentInUse(InputError):
+    """Another segment asks for this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentForm:
+    """What is set of a segment. A dynamic one has a filter and a schedule such as `15min`, `1d` or `at 06:30`."""
+
+    name: str
+    kind: str = "dynamic"
+    filter_text: str | None = None
+    schedule: str | None = None
+    description: str | None = None
+    contacts: Sequence[int] = field(default_factory=tuple)
+
+
+# ── defining ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def create_segment(store: Store, settings: Settings, form: SegmentForm, asked: Asked) -> int:
+    """Make a segment, to be refreshed at once; its number. Raises WrongField or WrongFilter."""
+    name = _name(form.name)
+    if form.kind not in KINDS:
+        listed = ", ".join(KINDS)
+        raise WrongField("kind", "unknown", f"kind is one of {listed}.", f"kind es uno de {listed}.")
+    with transaction(store) as connection:
+        bulk.lock_keys(connection)
+        known = segments.all_segments(connection)
+        _check_free(known, name, None)
+        text = _filter(connection, settings, form.filter_text, form.kind, known, None)
+        values = {
+            "name": name,
+            "form": tag_form(name),
+            "kind": form.kind,
+            "description": form.description,
+            "filter_text": text,
+            "schedule": _schedule(form),
+            "next_at": asked.at if text else None,
+            "created_by": asked.actor,
+            "created_at": asked.at,
+        }
+        number = segments.add_segment(connection, values)
+        if form.kind == "static":
+            _put(connection, number, form.contacts, asked)
+        audit.add_entry(connection, asked, "segments:create", f"segment:{number}", None, {"name": name, "filter": text})
+    return number
+
+
+def edit_segment(
+    store: Store, settings: Settings, number: int, changes: Mapping[str, Any], asked: Asked, version: int | None = None
+) -> Segment:
+    """Change name, description, filter or schedule; another filter asks for a full refresh."""
+    with transaction(store) as connection:
+        bulk.lock_keys(connection)
+        before = segments.get_segment(connection, number)
+        require_version(version in (None, before.version), f"segment {number}", f"el segmento {number}")
+        names = ("name", "filter_text", "schedule", "description")
+        form = SegmentForm(kind=before.kind, **{**{one: getattr(before, one) for one in names}, **changes})
+        known, name = segments.all_segments(connection), _name(form.name)
+        _check_free(known, name, number)
+        if name != before.name:
+            _check_unused(known, before)
+        text = _filter(connection, settings, form.filter_text, before.kind, known, before)
+        values: dict[str, Any] = {"name": name, "form": tag_form(name), "description": form.description}
+        values |= {"filter_text": text, "schedule": _schedule(form), "version": before.version + 1}
+        if text != before.filter_text:
+            values |= {"filter_version": before.filter_version + 1, "next_at": asked.at, "failures": 0}
+        elif form.schedule != before.schedule:
+            values["next_at"] = asked.at
+        segments.set_segment(connection, number, values)
+        said = ({one: getattr(before, one) for one in names}, {one: values.get(one) for one in names})
+        audit.add_entry(connection, asked, "segments:edit", f"segment:{number}", *said)
+        return segments.get_segment(connection, number)
+
+
+def drop_segment(store: Store, number: int, asked: Asked) -> None:
+    """Take a segment away, unless another one asks for it."""
+    with transaction(store) as connection:
+        before = segments.get_segment(connection, number)
+        _check_unused(segments.all_segments(connection), before)
+        segments.drop_segment(connection, number, asked.at)
+        audit.add_entry(connection, asked, "segments:delete", f"segment:{number}", {"name": before.name})
+
+
+def ask_for_refresh(store: Store, number: int, asked: Asked, *, fully: bool = False) -> Segment:
+    """Let a segment be refreshed as soon as a worker can."""
+    with transaction(store) as connection:
+        found = segments.get_segment(connection, number)
+        if found.filter_text is None or (found.kind == "snapshot" and found.as_of is not None):
+            raise WrongField(
+                "kind",
+                "fixed",
+                "Only a segment with a filter is refreshed, and a snapshot only once.",
+                "Solo se recalcula un segmento con filtro, y una foto fija solo una vez.",
+            )
+        values: dict[str, Any] = {"next_at": asked.at}
+        if fully:
+            values["refreshed_version"] = None
+        segments.set_segment(connection, number, values)
+        return segments.get_segment(connection, number)
+
+
+def cancel_refresh(store: Store, number: int, asked: Asked) -> None:
+    """Ask a refresh that is under way to stop."""
+    with transaction(store) as connection:
+        segments.get_segment(connection, number)
+        if segments.cancel_refresh(connection, number, asked.actor, asked.at):
+            audit.add_entry(connection, asked, "segments:cancel", f"segment:{number}")
+
+
+def put_members(store: Store, number: int, contacts: Sequence[int], asked: Asked) -> int:
+    """Let a static segment have exactly these contacts; how many it has then (the dead are left out)."""
+    with transaction(store) as connection:
+        bulk.lock_keys(connection)
+        found = segments.get_segment(connection, number)
+        if found.kind != "static":
+            raise WrongField(
+                "kind", "not_static", "Only a static segment is a list.", "Solo un segmento estático es una lista."
+            )
+        return _put(connection, number, contacts, asked)
+
+
+def pin(store: Store, number: int, contact: int, asked: Asked, *, is_in: bool | None) -> None:
+    """Let a contact be always in (True) or never (False), or as the filter says again (None)."""
+    with transaction(store) as connection:
+        found = segments.get_segment(connection, number)
+        if found.kind == "static":
+            raise WrongField(
+                "kind",
+                "static",
+                "A static segment is a list: change the list.",
+                "Un segmento estático es una lista: cámbiela.",
+            )
+        contact_details.living(connection, contact)
+        if is_in is None:
+            segments.unpin_contact(connection, number, contact)
+        else:
+            segments.pin_contact(connection, number, contact, is_in=is_in, actor=asked.actor, at=asked.at)
+        segments.set_segment(connection, number, {"next_at": asked.at, "refreshed_version": None})
+        audit.add_entry(connection, asked, "segments:pin", f"segment:{number}", None, {"contact": contact, "in": is_in})
+
+
+def _put(connection: Connection, number: int, contacts: Sequence[int], asked: Asked) -> int:
+    had = set(segments.ids_in(connection, segments.members_query(number)).tolist())
+    wanted = segments.living_among(connection, contacts)
+    segments.move_members(connection, number, sorted(wanted - had), sorted(had - wanted), asked.at, None)
+    segments.set_segment(connection, number, {"size": len(wanted), "as_of": asked.at})
+    return len(wanted)
+
+
+def _name(name: str) -> str:
+    kept = plain_name("name", name)
+    if not tag_form(kept) or len(kept) > _LONGEST_NAME:
+        raise WrongField(
+            "name",
+            "length",
+            f"A segment's name has 1 to {_LONGEST_NAME} characters.",
+            f"El nombre de un segmento tiene de 1 a {_LONGEST_NAME} caracteres.",
+        )
+    return kept
+
+
+def _check_free(known: Sequence[Segment], name: str, number: int | None) -> None:
+    other = next((one for one in known if one.form == tag_form(name) and one.id != number), None)
+    if other is not None:
+        raise WrongField(
+            "name",
+            "taken",
+            f"Segment {other.id} is called {other.name}.",
+            f"El segmento {other.id} se llama {other.name}.",
+        )
+
+
+def _check_unused(known: Sequence[Segment], segment: Segment) -> None:
+    users = [one.name for one in known if segment.form in asked_for(one)]
+    if users:
+        listed = ", ".join(users)
+        raise SegmentInUse(
+            f"The segment {segment.name} is asked for by {listed}.",
+            f"El segmento {segment.name} se usa en {listed}.",
+        )
+
+
+def asked_for(segment: Segment) -> set[str]:
+    """The forms of the segments that a segment's filter names."""
+    if segment.filter_text is None:
+        return set()
+    found = understand(parse(segment.filter_text), _AnyField({}))
+    return {leaf.name for leaf in leaves(found) if isinstance(leaf, InSegment)}
+
+
+class _AnyField(Catalogue):
+    """A catalogue for filters that were checked before: a field that went away since is one still."""
+
+    def find(self, name: str) -> Any:
+        return Catalogue.find(self, name) or Catalogue({name.removeprefix("custom."): "text"}).find(name)
+
+
+def _schedule(form: SegmentForm) -> str | None:
+    if form.schedule is None or form.kind != "dynamic":
+        return None
+    read_schedule(form.schedule)
+    return form.schedule.strip()
+
+
+def _filter(
+    connection: Connection,
+    settings: Settings,
+    text: str | None,
+    kind: str,
+    known: Sequence[Segment],
+    own: Segment | None,
+) -> str | None:
+    """The filter as it is kept, once its names are known and it does not ask for itself."""
+    if kind == "static":
+        return None
+    if not text:
+        raise WrongField("filter", "required", "Say who is in: give a filter.", "Diga quién entra: dé un filtro.")
+    node = parse(text)
+    condition = understand(node, Catalogue(roll.known_fields(connection), settings.default_country or None))
+    by_form = {one.form: one for one in known}
+    waiting = [leaf.name for leaf in leaves(condition) if isinstance(leaf, InSegment)]
+    seen: set[str] = set()
+    while waiting:
+        form = waiting.pop()
+        if own is not None and form == own.form:
+            raise WrongField(
+                "filter", "circle", "A segment cannot ask for itself.", "Un segmento no puede preguntar por sí mismo."
+            )
+        if form not in by_form:
+            listed = ", ".join(one.name for one in known) or "-"
+            raise WrongField(
+                "filter",
+                "no_such_segment",
+                f"There is no segment «{form}». There are: {listed}.",
+                f"No hay un segmento «{form}». Hay: {listed}.",
+            )
+        if form not in seen:
+            seen.add(form)
+            waiting.extend(asked_for(by_form[form]))
+    return as_text(node)
