@@ -152,6 +152,8 @@ def _values(settings: Settings, given: Mapping[str, str | None]) -> dict[str, An
     """The fields as they are kept: in one form, or WrongField."""
     found: dict[str, Any] = {}
     for name, text in given.items():
+        if name == "status" and text is None:
+            raise WrongField(name, "required", "A contact has a status.", "Un contacto tiene un estado.")
         found[name] = _value(settings, name, text) if text is not None else None
     return found
 

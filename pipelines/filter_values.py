@@ -16,6 +16,7 @@ _UNITS = {
     "sem": timedelta(weeks=1),
 }
 _LONGEST_DAYS = 36_500
+_FIRST_YEAR, _LAST_YEAR = 1800, 2999
 MOMENTS = ("ago('30d')", "ahead('30d')", "today()", "today(-1)", "now()")
 """How a moment that moves with the time is written."""
 _FOLDING = ("casei", "accenti")
@@ -59,9 +60,15 @@ def as_edges(node: Node) -> tuple[Edge, Edge]:
     value = value_of(node)
     if isinstance(value, str):
         value = _of_text(value) or value
+    if isinstance(value, date) and not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise refuse(
+            node.place,
+            f"Times here are of the years {_FIRST_YEAR} to {_LAST_YEAR}.",
+            f"Las fechas de aquí son de los años {_FIRST_YEAR} a {_LAST_YEAR}.",
+        )
     if isinstance(value, datetime):
         return Edge(at=value), Edge(at=value + _TICK)
-    if isinstance(value, date) and value < date.max:
+    if isinstance(value, date):
         return Edge(day=value), Edge(day=value + timedelta(days=1))
     listed = ", ".join(MOMENTS)
     raise refuse(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select
+from sqlalchemy.exc import DBAPIError
 
 from pipelines.contacts import clock_of
 from pipelines.drops import heartbeat
@@ -26,7 +27,7 @@ from schemas.settings import Settings
 from schemas.spans import next_time
 from warehouse import bulk, contact_details, roll, segments
 from warehouse.batches import LeaseLost
-from warehouse.engines import reading, transaction
+from warehouse.engines import UNREACHABLE, reading, transaction
 from warehouse.filter_sql import look_up, matching, moved_between
 from warehouse.segments import CANDIDATES, Run, Segment
 
@@ -52,17 +53,22 @@ def refresh_segment(store: Engine, number: int, settings: Settings, clock: Clock
     if segment is None or segment.filter_text is None:
         return None
 
+    def renew(connection: Connection) -> str | None:
+        return segments.hold_segment(connection, number, token, clock() + lasts)
+
     def hold(connection: Connection) -> None:
-        if segments.hold_segment(connection, number, token, clock() + lasts):
+        if renew(connection):
             raise _Cancelled
 
     try:
-        with heartbeat(store, settings.lease_seconds, lambda connection: hold(connection)):
+        with heartbeat(store, settings.lease_seconds, renew):
             work = _Refresh(store, segment, settings, clock(), hold, began)
             return work.run()
     except LeaseLost:
         return None
-    except (_Cancelled, PadronError) as error:
+    except UNREACHABLE:
+        raise
+    except (_Cancelled, PadronError, DBAPIError) as error:
         return _note_failure(store, segment, token, clock(), error, began)
 
 
@@ -72,6 +78,9 @@ def _note_failure(
     english, spanish = ("stopped", "detenido") if isinstance(error, _Cancelled) else ("", "")
     if isinstance(error, PadronError):
         english, spanish = error.said("en"), error.said("es")
+    if isinstance(error, DBAPIError):
+        kind = type(error.orig).__name__
+        english, spanish = f"The database could not answer: {kind}.", f"La base de datos no pudo responder: {kind}."
     wait = _RETRY[min(segment.failures, len(_RETRY) - 1)]
     again = None if isinstance(error, _Cancelled) and not segment.schedule else now + wait
     values = {"failures": segment.failures + 1, "error_en": english, "error_es": spanish, "next_at": again}

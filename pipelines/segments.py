@@ -150,12 +150,12 @@ def pin(store: Store, number: int, contact: int, asked: Asked, *, is_in: bool | 
     """Let a contact be always in (True) or never (False), or as the filter says again (None)."""
     with transaction(store) as connection:
         found = segments.get_segment(connection, number)
-        if found.kind == "static":
+        if found.kind != "dynamic":
             raise WrongField(
                 "kind",
-                "static",
-                "A static segment is a list: change the list.",
-                "Un segmento estático es una lista: cámbiela.",
+                "fixed",
+                "Contacts are pinned to segments that are refreshed, not to lists and pictures.",
+                "Se fijan contactos en segmentos que se recalculan, no en listas ni en fotos fijas.",
             )
         contact_details.living(connection, contact)
         if is_in is None:

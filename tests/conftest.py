@@ -166,14 +166,14 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What pipelines do on PostgreSQL too is for the slow lane; races, and what is below and above, for both.
+    """What pipelines and the endpoint do on PostgreSQL too is for the slow lane; races and the store itself for both.
 
     Groups that run one after the other begin first, so that no worker waits for them in the end.
     """
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     for item in items:
-        of_pipelines = item.path.parent.name == "pipelines" and item.path.stem not in _ON_BOTH
-        if of_pipelines and "postgresql" in item.name:
+        is_above = item.path.parent.name in ("pipelines", "api") and item.path.stem not in _ON_BOTH
+        if is_above and "postgresql" in item.name:
             item.add_marker(pytest.mark.slow)
 
 

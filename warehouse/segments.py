@@ -38,6 +38,7 @@ from warehouse.segment_tables import (
 from warehouse.tables import contact_changes, contacts
 
 CANDIDATES = Table("segment_candidates", MetaData(), Column("id", BigInteger), prefixes=["TEMPORARY"])
+_MOST_NAMED = 5_000
 _IDS = pa.schema([("id", pa.int64())])
 
 
@@ -210,8 +211,11 @@ def unpin_contact(connection: Connection, number: int, contact: int) -> None:
 
 
 def living_among(connection: Connection, ids: Iterable[int]) -> set[int]:
-    query = select(contacts.c.id).where(contacts.c.id.in_(list(ids)), contacts.c.deleted_at.is_(None))
-    return set(connection.execute(query).scalars())
+    wanted, found = sorted(set(ids)), set[int]()
+    for start in range(0, len(wanted), _MOST_NAMED):
+        part = contacts.c.id.in_(wanted[start : start + _MOST_NAMED])
+        found |= set(connection.execute(select(contacts.c.id).where(part, contacts.c.deleted_at.is_(None))).scalars())
+    return found
 
 
 def keep_candidates(connection: Connection, queries: Sequence[Select[Any]], more: Iterable[int]) -> int:

@@ -16,7 +16,7 @@ _OWN: tuple[str, ...] = (
     *("photo_url", "channel", "status", "language", "created_at", "last_interaction_at", "version"),
 )
 LongText = Annotated[str, Field(max_length=100_000, pattern=NO_NUL)]
-Value = LongText | bool | float | None
+Value = LongText | bool | Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 class ContactModel(BaseModel):

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -62,13 +62,14 @@ def _place_of(cursor: str | None, order: str) -> tuple[Any, int] | None:
         return None
     try:
         found, value, number = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        value = datetime.fromisoformat(value) if value is not None and order.endswith("_at") else value
+        if value is not None and order.endswith("_at"):
+            value = datetime.fromisoformat(value).astimezone(UTC)
         number_fits = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**62
         value_fits = value is None or isinstance(value, datetime if order.endswith("_at") else str | int)
         if found != order or not (number_fits and value_fits) or "\0" in str(value):
             raise ValueError(cursor)
         str(value).encode()
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
         raise Refusal(
             409, "wrong_cursor", "The cursor is not one of this list's.", "El cursor no es de esta lista."
         ) from error

@@ -99,6 +99,13 @@ def test_a_filter_in_json_finds_the_same(people: tuple[Endpoint, str]) -> None:
         ({"sort": "weight"}, "wrong_order", "sort es uno de"),
         ({"cursor": "zzz"}, "wrong_cursor", "no es de esta lista"),
         ({"cursor": "WyJuYW1lIiwgMywgMV0="}, "wrong_cursor", "no es de esta lista"),
+        (
+            {"sort": "created_at", "cursor": "WyJjcmVhdGVkX2F0IiwgIjAwMDEtMDEtMDFUMDA6MDArMTQ6MDAiLCAxXQ=="},
+            "wrong_cursor",
+            "no es",
+        ),
+        ({"filter": "created_at > DATE('0001-01-01')"}, "wrong_filter", "años 1800 a 2999"),
+        ({"filter": "created_at > TIMESTAMP('9999-12-31T23:59:59-12:00')"}, "wrong_filter", "años 1800 a 2999"),
     ],
 )
 def test_what_cannot_be_asked_is_said(endpoint: Endpoint, asked: dict[str, str], code: str, said: str) -> None:
@@ -168,6 +175,7 @@ def test_a_contact_is_made_by_hand_and_found_by_search_and_by_the_next_file(peop
         ({"email": "x@example.org", "channel": "whatsapp"}, "phone", "required"),
         ({"email": "x@example.org", "channel": "fax"}, "channel", "unknown"),
         ({"email": "x@example.org", "status": "blocked"}, "status", "unknown"),
+        ({"email": "x@example.org", "status": None}, "status", "required"),
         ({"email": "x@example.org", "custom": {"nada": "x"}}, "custom.nada", "unknown"),
         ({"email": "x@example.org", "custom": {"plan": 3}}, "custom.plan", "wrong_type"),
         ({"email": "x@example.org", "city": "x" * 300}, "city", "too_long"),

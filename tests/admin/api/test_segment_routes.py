@@ -100,7 +100,7 @@ def test_a_list_of_contacts_is_a_segment_too_and_contacts_are_pinned(endpoint: E
     refresh(endpoint)
 
     assert (fixed.json()["size"], put.json()["size"], pinned.status_code) == (2, 1, 204)
-    assert (refused.status_code, refused.json()["code"]) == (409, "wrong_field")
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (409, "fixed")
     assert endpoint.call("GET", f"/api/segments/{number}/members", secret).json()["items"] == [1, 2, 4, 6, 8, 10]
 
 
