@@ -88,7 +88,8 @@ def edit(
     given = {"name": name, "filter_text": filter_, "schedule": schedule}
     changes = {key: value for key, value in given.items() if value is not None}
     segments.edit_segment(store, settings, number, changes, asked_now())
-    refreshes.refresh_segment(store, number, settings, utc_now)
+    if "filter_text" in changes:
+        refreshes.refresh_segment(store, number, settings, utc_now)
     console.print(say(settings.language, "segment_saved", id=number))
 
 

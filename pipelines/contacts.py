@@ -45,9 +45,9 @@ def read_search(text: str, country: str | None) -> Sought | None:
     >>> read_search("  Núñez ANA ", None).parts, read_search("+57 (300) 111", None).parts
     (('nunez', 'ana'), ('57300111',))
     """
-    words = tuple(str(fold(pa.array([word]))[0]) for word in text.split())
-    if not words:
+    if not text.strip():
         return None
+    words = tuple(str(fold(pa.array([word]))[0]) or word for word in text.split())
     if _PHONE.fullmatch(text.strip()):
         return _phone_sought(text, country)
     email = normalise_email(text) if "@" in text else None

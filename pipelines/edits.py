@@ -61,7 +61,7 @@ def create_contact(store: Store, settings: Settings, form: ContactForm, asked: A
         values |= _matches(connection, values, None)
         _check_channel(values)
         number = contact_writes.add_contact(connection, {**values, **_composed({}, values)})
-        _set_custom(connection, number, form.custom, {})
+        _set_custom(connection, settings.time_zone, number, form.custom, {})
         _set_tags(connection, number, form.tags)
         contact_writes.add_change(connection, number, "create", None, asked)
         audit.add_entry(connection, asked, "contacts:create", f"contact:{number}")
@@ -86,11 +86,13 @@ def edit_contact(
             _check_channel({**contact, **changed})
         if any(kind in changed for kind in KEYS):
             _check_reachable({**contact, **changed}, detail.keys)
-        diff = {name: [_plain(contact[name]), _plain(value)] for name, value in changed.items() if name in values}
-        diff |= _set_custom(connection, number, form.custom, detail.custom)
+        changed |= _composed(contact, changed)
+        shown = changed.keys() & {*values, "display_name"}
+        diff = {name: [contact[name], changed[name]] for name in sorted(shown) if contact[name] != changed[name]}
+        diff |= _set_custom(connection, settings.time_zone, number, form.custom, detail.custom)
         diff |= _set_tags(connection, number, form.tags)
         if diff:
-            contact_writes.set_contact(connection, number, {**changed, **_composed(contact, changed)})
+            contact_writes.set_contact(connection, number, changed)
             contact_writes.add_change(connection, number, "update", diff, asked)
 
 
@@ -101,7 +103,7 @@ def block_contact(store: Store, number: int, reason: str, asked: Asked) -> None:
 
 def unblock_contact(store: Store, number: int, asked: Asked) -> None:
     """Take a block back, which only a person can; opt-outs stay."""
-    _set_status(store, number, "active", asked, "contacts:unblock")
+    _set_status(store, number, "unblocked", asked, "contacts:unblock")
 
 
 def archive_contact(store: Store, number: int, asked: Asked) -> None:
@@ -122,6 +124,8 @@ def _set_status(store: Store, number: int, status: str, asked: Asked, action: st
         bulk.lock_keys(connection)
         contact = contact_details.living(connection, number)
         was = contact["status"]
+        if status == "unblocked":
+            status = contact_details.status_before_block(connection, number)
         if was == status:
             return
         allowed = _FROM.get(
@@ -181,14 +185,23 @@ def _value(settings: Settings, name: str, text: str) -> str | None:
 
 
 def _composed(contact: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """The full name, where its parts changed and it did not, and the text that searches look through."""
+    """The full name, where its parts changed and it did not, and the text that searches look through.
+
+    A contact known only by its whole name keeps it until both parts are known.
+    """
     whole, found = {**contact, **changed}, dict[str, Any]()
-    if "display_name" not in changed and ("first_name" in changed or "last_name" in changed):
-        parts = [whole.get("first_name"), whole.get("last_name")]
-        found["display_name"] = whole["display_name"] = " ".join(part for part in parts if part) or None
+    parts_changed = "first_name" in changed or "last_name" in changed
+    follows = contact.get("display_name") in (None, _joined(contact)) or (whole["first_name"] and whole["last_name"])
+    if "display_name" not in changed and parts_changed and follows:
+        found["display_name"] = whole["display_name"] = _joined(whole)
     texts = (pa.array([whole.get(name)], pa.string()) for name in _SEARCHED)
     found["search_text"] = search_text(*texts)[0].as_py()
     return found
+
+
+def _joined(contact: Mapping[str, Any]) -> str | None:
+    parts = [contact.get("first_name"), contact.get("last_name")]
+    return " ".join(part for part in parts if part) or None
 
 
 def _matches(connection: Connection, values: Mapping[str, Any], number: int | None) -> dict[str, Any]:
@@ -203,7 +216,7 @@ def _matches(connection: Connection, values: Mapping[str, Any], number: int | No
             named = f"{owner[0]} ({owner[1]})" if owner[1] else str(owner[0])
             raise WrongField(kind, "taken", f"Contact {named} has it already.", f"Ya lo tiene el contacto {named}.")
         if form and number is not None:
-            contact_writes.drop_key(connection, number, kind, form)
+            contact_writes.swap_key(connection, number, kind, form)
         found[f"{kind}_match"] = form
     return found
 
@@ -240,7 +253,7 @@ def _check_reachable(contact: Mapping[str, Any], keys: Sequence[Mapping[str, Any
 
 
 def _set_custom(
-    connection: Connection, number: int, given: Mapping[str, Value], had: Mapping[str, Any]
+    connection: Connection, zone: str, number: int, given: Mapping[str, Value], had: Mapping[str, Any]
 ) -> dict[str, list[Any]]:
     known = contact_writes.fields_by_key(connection) if given else {}
     diff: dict[str, list[Any]] = {}
@@ -254,7 +267,7 @@ def _set_custom(
                 f"No hay un campo propio «{key}». Hay: {listed}.",
             )
         field_id, kind = known[key]
-        kept = custom_value(key, kind, value)  # type: ignore[arg-type]
+        kept = custom_value(key, kind, value, zone)  # type: ignore[arg-type]
         if kept != had.get(key):
             slot = slot_of(kind)  # type: ignore[arg-type]
             stored = float(kept) if slot == "number" and kept is not None else kept
@@ -263,12 +276,12 @@ def _set_custom(
     return diff
 
 
-def custom_value(key: str, kind: FieldType, value: Value) -> Any:
+def custom_value(key: str, kind: FieldType, value: Value, zone: str) -> Any:
     """A value as a field of this type keeps it, also from its text; raises WrongField."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, str):
-        return _of_text(key, kind, value)
+        return _of_text(key, kind, value, "UTC" if kind == "date" else zone)
     if isinstance(value, bool) != (kind == "boolean") or kind not in ("boolean", "number"):
         english, spanish = _TYPES[kind]
         raise WrongField(f"{CUSTOM}{key}", "wrong_type", f"«{key}» is {english}.", f"«{key}» es {spanish}.")
@@ -285,7 +298,7 @@ _TYPES: dict[FieldType, tuple[str, str]] = {
 }
 
 
-def _of_text(key: str, kind: FieldType, text: str) -> Any:
+def _of_text(key: str, kind: FieldType, text: str, zone: str) -> Any:
     column = pa.array([text])
     match kind:
         case "number":
@@ -293,7 +306,7 @@ def _of_text(key: str, kind: FieldType, text: str) -> Any:
         case "boolean":
             found = normalise_booleans(column)
         case "date" | "datetime":
-            found = normalise_dates(column, "dmy", "UTC")
+            found = normalise_dates(column, "dmy", zone)
         case _:
             limit = LONG_TEXT_LIMIT if kind == "long_text" else TEXT_LIMIT
             return _no_longer(f"{CUSTOM}{key}", normalise_texts(column)[0].as_py(), limit)

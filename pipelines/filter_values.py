@@ -67,7 +67,7 @@ def as_edges(node: Node) -> tuple[Edge, Edge]:
             f"Las fechas de aquí son de los años {_FIRST_YEAR} a {_LAST_YEAR}.",
         )
     if isinstance(value, datetime):
-        return Edge(at=value), Edge(at=value + _TICK)
+        return Edge(at=value), Edge(at=value + _TICK, is_end=True)
     if isinstance(value, date):
         return Edge(day=value), Edge(day=value + timedelta(days=1))
     listed = ", ".join(MOMENTS)
@@ -92,7 +92,7 @@ def _of_text(text: str) -> date | datetime | None:
 def _moving(node: Op) -> tuple[Edge, Edge]:
     name = node.name.lower()
     if name == "now" and not node.args:
-        return Edge(shift=timedelta(0)), Edge(shift=_TICK)
+        return Edge(shift=timedelta(0)), Edge(shift=_TICK, is_end=True)
     if name == "today" and len(node.args) <= 1:
         days = as_number(node.args[0]) if node.args else 0
         if days != int(days) or abs(days) > _LONGEST_DAYS:
@@ -101,7 +101,7 @@ def _moving(node: Op) -> tuple[Edge, Edge]:
     if name in ("ago", "ahead") and len(node.args) == 1:
         span = _span(node.args[0])
         shift = -span if name == "ago" else span
-        return Edge(shift=shift), Edge(shift=shift + _TICK)
+        return Edge(shift=shift), Edge(shift=shift + _TICK, is_end=True)
     listed = ", ".join(MOMENTS)
     raise refuse(
         node.place,

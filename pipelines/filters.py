@@ -1,5 +1,6 @@
 """What a filter means: its names looked up, its values made to fit, its mistakes told with their place."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -53,6 +54,8 @@ _CHOICES = {"channel": CHANNELS, "status": STATUSES}
 TAGS = "tags"
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _FOLDING = ("casei", "accenti")
+_SIGNS = ("%", "_", "\\")
+_LONGEST_PATTERN = 1_000
 _TextMaker = Callable[[str], str | None]
 
 
@@ -342,7 +345,19 @@ def _like(node: Op, catalogue: Catalogue) -> Condition:
             "A pattern does not end in a single backslash.",
             "Un patrón no termina en una sola barra invertida.",
         )
-    return Matches(field, folded(pattern))
+    if len(pattern) > _LONGEST_PATTERN:
+        raise refuse(
+            node.args[1].place,
+            f"A pattern has at most {_LONGEST_PATTERN:,} characters.",
+            f"Un patrón tiene como mucho {_LONGEST_PATTERN:,} caracteres.",
+        )
+    return Matches(field, _folded_pattern(pattern))
+
+
+def _folded_pattern(pattern: str) -> str:
+    """The pattern folded, without making signs of it that were none, such as a full-width %."""
+    parts = re.split(r"([%_\\])", pattern)
+    return "".join(part if part in _SIGNS else re.sub(r"([%_\\])", r"\\\1", folded(part)) for part in parts)
 
 
 # ── tags ─────────────────────────────────────────────────────────────────────────────────────────────────────────

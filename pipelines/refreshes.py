@@ -7,7 +7,8 @@ written is the difference to the stored members, so that a refresh that was cut 
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,8 +50,12 @@ def refresh_segment(store: Engine, number: int, settings: Settings, clock: Clock
     """
     token, lasts, began = uuid.uuid4().hex, timedelta(seconds=settings.lease_seconds), time.monotonic()
     with transaction(store) as connection:
+        found = segments.get_segment(connection, number)
+        if found.filter_text is None or (found.kind == "snapshot" and found.as_of is not None):
+            segments.set_segment(connection, number, {"next_at": None})
+            return None
         segment = segments.claim_segment(connection, number, token, clock(), clock() + lasts)
-    if segment is None or segment.filter_text is None:
+    if segment is None:
         return None
 
     def renew(connection: Connection) -> str | None:
@@ -69,7 +74,9 @@ def refresh_segment(store: Engine, number: int, settings: Settings, clock: Clock
     except UNREACHABLE:
         raise
     except (_Cancelled, PadronError, DBAPIError) as error:
-        return _note_failure(store, segment, token, clock(), error, began)
+        with suppress(LeaseLost):
+            return _note_failure(store, segment, token, clock(), error, began)
+        return None
 
 
 def _note_failure(
@@ -81,21 +88,45 @@ def _note_failure(
     if isinstance(error, DBAPIError):
         kind = type(error.orig).__name__
         english, spanish = f"The database could not answer: {kind}.", f"La base de datos no pudo responder: {kind}."
-    wait = _RETRY[min(segment.failures, len(_RETRY) - 1)]
-    again = None if isinstance(error, _Cancelled) and not segment.schedule else now + wait
-    values = {"failures": segment.failures + 1, "error_en": english, "error_es": spanish, "next_at": again}
+    again: datetime | None = now + _RETRY[min(segment.failures, len(_RETRY) - 1)]
+    failures = segment.failures + 1
+    if isinstance(error, _Cancelled):
+        again, failures = _next(segment, now), segment.failures
     with transaction(store) as connection:
         segments.hold_segment(connection, segment.id, token, now)
+        if _touched(connection, segment):
+            again = now
+        values = {"failures": failures, "error_en": english, "error_es": spanish, "next_at": again}
         segments.set_segment(connection, segment.id, {**values, "lease_token": None, "lease_until": None})
         run = bulk.take_ids(connection, "segment_runs", 1)
         took = round((time.monotonic() - began) * 1000)
-        counts = {"joined": 0, "left": 0, "size": segment.size, "candidates": None, "how": "failed"}
+        size = segments.count_members(connection, segment.id)
+        segments.set_segment(connection, segment.id, {"size": size})
+        counts = {"joined": 0, "left": 0, "size": size, "candidates": None, "how": "failed"}
         said = {"error_en": english, "error_es": spanish}
         segments.add_run(
             connection, {"id": run, "segment_id": segment.id, "at": now, "took_ms": took, **counts, **said}
         )
     with reading(store) as connection:
         return segments.runs_of(connection, segment.id, 1)[0]
+
+
+def _place(settings: Settings) -> str:
+    """What the settings say that a filter's meaning depends on: the zone of days and the country of phones."""
+    return f"{settings.time_zone} {settings.default_country}".strip()
+
+
+def _next(segment: Segment, now: datetime) -> datetime | None:
+    """When the segment is refreshed next by its schedule."""
+    zone = (segment.zone or "UTC").split()[0]
+    return next_time(segment.schedule, now, zone) if segment.schedule else None
+
+
+def _touched(connection: Connection, segment: Segment) -> bool:
+    """Whether somebody changed the segment, or asked for a refresh, while this one was under way."""
+    now = segments.get_segment(connection, segment.id)
+    asked = ("filter_version", "refreshed_version", "schedule", "next_at")
+    return any(getattr(now, name) != getattr(segment, name) for name in asked)
 
 
 @dataclass(slots=True)
@@ -138,8 +169,8 @@ class _Refresh:
         found = leaves(condition)
         if before.refreshed_version != before.filter_version or before.as_of is None:
             return None
-        if before.zone != str(clock.zone) or any(isinstance(leaf, OptedOut) for leaf in found):
-            return None  # the days begin elsewhere, or somebody's word counts for others too
+        if before.zone != _place(self.settings) or any(isinstance(leaf, OptedOut) for leaf in found):
+            return None  # days begin elsewhere, phones are read otherwise, or somebody's word counts for others too
         then = Clock(before.as_of, clock.zone)
         queries: list[Select[Any]] = [segments.changed_since(before.watermark)]
         if any(isinstance(leaf, Happened) for leaf in found):
@@ -165,21 +196,18 @@ class _Refresh:
             with transaction(self.store) as connection:
                 self.hold(connection)
                 segments.move_members(connection, self.segment.id, *some, self.now, run)
-        with transaction(self.store) as connection:
-            for name, moved in (("segment.joined", joined), ("segment.left", left)):
-                if moved:
-                    said = {"segment_id": self.segment.id, "segment": self.segment.name, "total": len(moved)}
-                    emit(connection, name, {**said, "run_id": run, "contact_ids": moved[:_MOST_TOLD]}, self.now)
+                for name, moved in zip(("segment.joined", "segment.left"), some, strict=True):
+                    if moved:
+                        said = {"segment_id": self.segment.id, "segment": self.segment.name, "total": len(moved)}
+                        emit(connection, name, {**said, "run_id": run, "contact_ids": moved[:_MOST_TOLD]}, self.now)
         return run
 
     def _finish(self, run: int, marks: tuple[int, int, int], count: int | None, joined: int, left: int) -> Run:
-        segment, zone = self.segment, str(clock_of(self.settings, self.now).zone)
+        segment, zone = self.segment, _place(self.settings)
         took = round((time.monotonic() - self.began) * 1000)
         with transaction(self.store) as connection:
             self.hold(connection)
-            size = segment.size + joined - left
-            if count is None:
-                size = len(segments.ids_in(connection, segments.members_query(segment.id)))
+            size = segments.count_members(connection, segment.id)
             values = {
                 "refreshed_version": segment.filter_version,
                 "watermark": marks[0],
@@ -192,10 +220,12 @@ class _Refresh:
                 "failures": 0,
                 "error_en": None,
                 "error_es": None,
-                "next_at": next_time(segment.schedule, self.now, zone) if segment.schedule else None,
+                "next_at": _next(replace(segment, zone=zone), self.now),
                 "lease_token": None,
                 "lease_until": None,
             }
+            if _touched(connection, segment):
+                values |= {"next_at": self.now, "refreshed_version": None}
             segments.set_segment(connection, segment.id, values)
             how = "full" if count is None else "changes"
             counts = {"joined": joined, "left": left, "size": size, "candidates": count, "how": how}

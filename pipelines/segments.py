@@ -12,6 +12,7 @@ from pipelines.words import tag_form
 from schemas.conditions import InSegment, leaves
 from schemas.cql2 import as_text, parse
 from schemas.errors import InputError
+from schemas.filters import Literal, Op, children
 from schemas.operators import WrongField, plain_name
 from schemas.settings import Settings
 from schemas.spans import read_schedule
@@ -84,14 +85,16 @@ def edit_segment(
         form = SegmentForm(kind=before.kind, **{**{one: getattr(before, one) for one in names}, **changes})
         known, name = segments.all_segments(connection), _name(form.name)
         _check_free(known, name, number)
-        if name != before.name:
+        if tag_form(name) != before.form:
             _check_unused(known, before)
+        if before.kind == "snapshot" and "filter_text" in changes:
+            raise WrongField("filter", "fixed", "A snapshot stays as it is.", "Una foto fija queda como está.")
         text = _filter(connection, settings, form.filter_text, before.kind, known, before)
         values: dict[str, Any] = {"name": name, "form": tag_form(name), "description": form.description}
         values |= {"filter_text": text, "schedule": _schedule(form), "version": before.version + 1}
         if text != before.filter_text:
             values |= {"filter_version": before.filter_version + 1, "next_at": asked.at, "failures": 0}
-        elif form.schedule != before.schedule:
+        elif values["schedule"] != before.schedule:
             values["next_at"] = asked.at
         segments.set_segment(connection, number, values)
         said = ({one: getattr(before, one) for one in names}, {one: values.get(one) for one in names})
@@ -209,17 +212,15 @@ def _check_unused(known: Sequence[Segment], segment: Segment) -> None:
 
 def asked_for(segment: Segment) -> set[str]:
     """The forms of the segments that a segment's filter names."""
-    if segment.filter_text is None:
-        return set()
-    found = understand(parse(segment.filter_text), _AnyField({}))
-    return {leaf.name for leaf in leaves(found) if isinstance(leaf, InSegment)}
-
-
-class _AnyField(Catalogue):
-    """A catalogue for filters that were checked before: a field that went away since is one still."""
-
-    def find(self, name: str) -> Any:
-        return Catalogue.find(self, name) or Catalogue({name.removeprefix("custom."): "text"}).find(name)
+    waiting, found = [parse(segment.filter_text)] if segment.filter_text else [], set[str]()
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(children(node))
+        if isinstance(node, Op) and node.name.lower() == "in_segment":
+            found |= {
+                tag_form(one.value) for one in node.args if isinstance(one, Literal) and isinstance(one.value, str)
+            }
+    return found
 
 
 def _schedule(form: SegmentForm) -> str | None:

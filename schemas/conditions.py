@@ -13,6 +13,9 @@ TestKind = Literal["text", "choice", "number", "boolean", "moment", "phone", "em
 Fold = Literal["exact", "folded"]
 
 
+_TICK = timedelta(microseconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """The moment for which a filter is asked, and the zone in which its days begin."""
@@ -37,6 +40,7 @@ class Edge:
     day: date | None = None
     shift: timedelta | None = None
     days: int | None = None
+    is_end: bool = False
 
     @property
     def moves(self) -> bool:
@@ -44,10 +48,12 @@ class Edge:
 
     def on(self, clock: Clock, *, is_day: bool = False) -> datetime:
         """The moment; `is_day` where it is compared with days instead of moments."""
-        if self.at is not None:
-            return self.at
-        if self.shift is not None:
-            return clock.now + self.shift
+        moment = self.at if self.at is not None else clock.now + self.shift if self.shift is not None else None
+        if moment is not None and not is_day:
+            return moment
+        if moment is not None:  # the day of it, or the day after where it has ended
+            day = (moment - _TICK * self.is_end).astimezone(clock.zone).date()
+            return clock.start_of(day + timedelta(days=self.is_end), is_day=True)
         day = self.day if self.day is not None else clock.today + timedelta(days=self.days or 0)
         return clock.start_of(day, is_day=is_day)
 

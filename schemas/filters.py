@@ -171,9 +171,9 @@ def _of_json(found: Any, path: str, depth: int) -> Node:
             return _operation(name, tuple(_each(args, f"{path}/args", depth)), place)
         case {"property": str(name), **rest} if not rest and _QUOTABLE.fullmatch(name):
             return Property(name, place)
-        case {"date": str(text), **rest} if not rest:
+        case {"date": str(text), **rest} if not rest and literal(text, place):
             return Literal(read_date(text, place), place)
-        case {"timestamp": str(text), **rest} if not rest:
+        case {"timestamp": str(text), **rest} if not rest and literal(text, place):
             return Literal(read_timestamp(text, place), place)
         case _:
             raise refuse(

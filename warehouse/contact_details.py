@@ -1,7 +1,7 @@
 """Everything about one contact: keys, values, tags, notes, consents, what happened, and where each value came from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from schemas.errors import InputError
 from warehouse.contact_lists import tags_of, values_of
+from warehouse.contact_writes import tag_names
 from warehouse.opted_out import opted_out_channels
 from warehouse.segment_tables import interactions, segment_members, segments
 from warehouse.tables import batches, consents, contact_changes, contact_keys, contacts, notes
@@ -84,7 +85,7 @@ def detail_of(connection: Connection, number: int) -> Detail:
         _rows(connection, consents, number, "channel", "purpose", "state", "at", "source"),
         opted_out_channels(connection, contact),
         _segments(connection, number),
-        _origins(contact, values, listed),
+        _origins(contact, values, listed, _first_change(connection, number)),
         _first(connection, number, "sent"),
         _first(connection, number, "received"),
     )
@@ -108,7 +109,26 @@ def history_of(connection: Connection, number: int, limit: int = _FEW, before: i
         .limit(limit)
     )
     query = query if before is None else query.where(c.id < before)
-    return [Change(**row._mapping) for row in connection.execute(query)]
+    found = [Change(**row._mapping) for row in connection.execute(query)]
+    moved = {one for change in found for side in (change.diff or {}).get("tags", ()) for one in side}
+    names = tag_names(connection, moved) if moved else {}
+    return [replace(change, diff=_with_names(change.diff, names)) for change in found]
+
+
+def _with_names(diff: Mapping[str, Any] | None, names: Mapping[int, str]) -> Mapping[str, Any] | None:
+    """The tags of a change by their names."""
+    if not diff or "tags" not in diff:
+        return diff
+    return {**diff, "tags": [[names.get(one, str(one)) for one in side] for side in diff["tags"]]}
+
+
+def status_before_block(connection: Connection, number: int) -> str:
+    """What a blocked contact was before."""
+    for change in history_of(connection, number, _MANY):
+        was, status = (change.diff or {}).get("status", (None, None))
+        if status == "blocked" and was in ("active", "inactive"):
+            return str(was)
+    return "active"
 
 
 def interactions_of(
@@ -135,15 +155,24 @@ def _segments(connection: Connection, number: int) -> list[dict[str, Any]]:
     query: Select[Any] = (
         select(segments.c.id, segments.c.name, m.since)
         .join_from(segments, segment_members, (m.segment_id == segments.c.id) & (m.contact_id == number))
+        .where(segments.c.archived_at.is_(None))
         .order_by(segments.c.name)
     )
     return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def _origins(contact: Mapping[str, Any], values: Mapping[str, Any], listed: Sequence[Change]) -> dict[str, Change]:
+def _first_change(connection: Connection, number: int) -> Change | None:
+    first = select(func.min(contact_changes.c.id)).where(contact_changes.c.contact_id == number)
+    change = connection.execute(first).scalar()
+    found = history_of(connection, number, 1, change + 1) if change is not None else []
+    return found[0] if found else None
+
+
+def _origins(
+    contact: Mapping[str, Any], values: Mapping[str, Any], listed: Sequence[Change], made: Change | None
+) -> dict[str, Change]:
     """For each field that has a value, the newest change that names it, or else the first change of all."""
     filled = [name for name, value in contact.items() if value is not None] + [f"custom.{key}" for key in values]
-    made = listed[-1] if listed else None
     found = {name: made for name in filled if made is not None}
     for change in reversed(listed):
         found |= {name: change for name in change.diff or () if name in found}

@@ -6,7 +6,6 @@ a value in the order come last, by their ids.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, tuple_, union
@@ -153,6 +152,6 @@ def values_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str,
     )
     found: dict[int, dict[str, Any]] = {}
     for contact, key, kind, text, number, at, long_text in connection.execute(query):
-        value: str | float | datetime | bool = next(one for one in (text, number, at, long_text) if one is not None)
+        value = next((one for one in (text, number, at, long_text) if one is not None), None)
         found.setdefault(contact, {})[key] = bool(value) if kind == "boolean" else value
     return found

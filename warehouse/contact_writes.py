@@ -24,9 +24,16 @@ def owner_of(connection: Connection, kind: str, value: str) -> tuple[int, str | 
     return (int(row[0]), row[1]) if row else None
 
 
-def drop_key(connection: Connection, number: int, kind: str, value: str) -> None:
+def swap_key(connection: Connection, number: int, kind: str, value: str) -> None:
+    """Where the contact had this as a further key, let the one that is its own now take that place."""
     k = contact_keys.c
-    connection.execute(delete(contact_keys).where(k.contact_id == number, k.kind == kind, k.value == value))
+    gone = delete(contact_keys).where(k.contact_id == number, k.kind == kind, k.value == value)
+    if connection.execute(gone.returning(k.value)).first() is None:
+        return
+    query = select(MATCHES[kind], contacts.c[kind]).where(contacts.c.id == number, MATCHES[kind].is_not(None))
+    for form, written in connection.execute(query).all():
+        values = {"contact_id": number, "kind": kind, "value": form, "written": written, "role": "owner"}
+        connection.execute(insert(contact_keys).values(**values))
 
 
 def add_contact(connection: Connection, values: Mapping[str, Any]) -> int:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Double,
     Select,
     Table,
     and_,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     except_,
     func,
     intersect,
+    literal,
     or_,
     select,
     text,
@@ -329,7 +332,14 @@ def _many(how: Callable[..., Where], parts: Sequence[Where]) -> Where:
 
 
 def _one_of(value: ColumnElement[Any], values: Iterable[Any], how: str) -> Where:
-    return (folded_sql(value) if how == "folded" else value).in_(list(values))
+    return (folded_sql(value) if how == "folded" else value).in_([_typed(one) for one in values])
+
+
+def _typed(value: Any) -> Any:
+    """A number as wide as it may be: PostgreSQL would take the type of the column for it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return literal(value, BigInteger() if isinstance(value, int) else Double())
 
 
 def _like(value: ColumnElement[Any], pattern: str) -> Where:
@@ -344,7 +354,9 @@ def folded_sql(value: ColumnElement[Any]) -> ColumnElement[Any]:
 def _between(number: ColumnElement[Any], between: Between) -> Where:
     parts: list[Where] = []
     if between.low is not None:
-        parts.append(number > between.low if between.low_open else number >= between.low)
+        low = _typed(between.low)
+        parts.append(number > low if between.low_open else number >= low)
     if between.high is not None:
-        parts.append(number < between.high if between.high_open else number <= between.high)
+        high = _typed(between.high)
+        parts.append(number < high if between.high_open else number <= high)
     return and_(true(), *parts)

@@ -162,7 +162,8 @@ def claim_segment(connection: Connection, number: int, token: str, now: datetime
 def hold_segment(connection: Connection, number: int, token: str, until: datetime) -> str | None:
     """Renew the lease; who cancelled the refresh, if anybody. Raises LeaseLost."""
     c = segments.c
-    held = update(segments).where(c.id == number, c.lease_token == token).values(lease_until=until)
+    held = update(segments).where(c.id == number, c.lease_token == token, c.archived_at.is_(None))
+    held = held.values(lease_until=until)
     row = connection.execute(held.returning(c.cancelled_by)).first()
     if row is None:
         raise LeaseLost
@@ -208,6 +209,11 @@ def pin_contact(connection: Connection, number: int, contact: int, *, is_in: boo
 def unpin_contact(connection: Connection, number: int, contact: int) -> None:
     p = segment_pins.c
     connection.execute(delete(segment_pins).where(p.segment_id == number, p.contact_id == contact))
+
+
+def count_members(connection: Connection, number: int) -> int:
+    query = select(func.count()).where(segment_members.c.segment_id == number)
+    return int(connection.execute(query).scalar_one())
 
 
 def living_among(connection: Connection, ids: Iterable[int]) -> set[int]:

@@ -65,8 +65,14 @@ def _place_of(cursor: str | None, order: str) -> tuple[Any, int] | None:
         if value is not None and order.endswith("_at"):
             value = datetime.fromisoformat(value).astimezone(UTC)
         number_fits = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**62
-        value_fits = value is None or isinstance(value, datetime if order.endswith("_at") else str | int)
-        if found != order or not (number_fits and value_fits) or "\0" in str(value):
+        kind = datetime if order.endswith("_at") else int if order == "id" else str
+        value_fits = value is None or isinstance(value, kind)
+        if (
+            found != order
+            or not (number_fits and value_fits)
+            or (order == "id" and value != number)
+            or "\0" in str(value)
+        ):
             raise ValueError(cursor)
         str(value).encode()
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:

@@ -34,6 +34,7 @@ from warehouse.engines import reading
 router = APIRouter(prefix="/api", tags=["segments"])
 Reader = Annotated[Caller, Depends(May("segments:read"))]
 Writer = Annotated[Caller, Depends(May("segments:write"))]
+Previewer = Annotated[Caller, Depends(May("contacts:read"))]
 _SAMPLE = 10
 
 
@@ -57,7 +58,7 @@ def create(body: SegmentBody, caller: Writer, request: Request, response: Respon
 
 
 @router.post("/segment-preview", responses=problems(401, 403))
-def preview(body: PreviewBody, caller: Reader, desk: AtDesk) -> PreviewModel:
+def preview(body: PreviewBody, caller: Previewer, desk: AtDesk) -> PreviewModel:
     """How many contacts a filter means, and the newest of them."""
     wanted = Wanted(contacts.read_filter(desk.store, desk.settings, body.filter))
     now = desk.clock()

@@ -84,6 +84,9 @@ class Evaluator:
         if isinstance(value, datetime):
             days = Evaluator(self.now, self.zone, midnights=UTC) if name in self.days else self
             start, end = days.edges(right)
+            if name in self.days and isinstance(right, Literal | Op) and _is_moment(right):
+                day = start.astimezone(self.zone).date()
+                start, end = days.midnight(day), days.midnight(day + timedelta(days=1))
             return {
                 "=": start <= value < end,
                 "<>": not start <= value < end,
@@ -148,6 +151,10 @@ class Evaluator:
 
     def midnight(self, day: date) -> datetime:
         return datetime(day.year, day.month, day.day, tzinfo=self.midnights or self.zone).astimezone(UTC)
+
+
+def _is_moment(node: Literal | Op) -> bool:
+    return node.name in ("ago", "ahead", "now") if isinstance(node, Op) else isinstance(node.value, datetime)
 
 
 def _name(node: Node) -> str:

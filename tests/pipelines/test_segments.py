@@ -331,3 +331,47 @@ def test_the_days_of_a_segment_begin_in_the_installations_zone(roll: Roll) -> No
 
     assert members(roll, number) == []
     assert ZoneInfo(SETTINGS.time_zone).key == "America/New_York"
+
+
+def test_a_segment_on_a_number_or_a_day_keeps_no_other_back(roll: Roll) -> None:
+    roll.import_text("correo,ciudad\na@example.org,Lima\n")
+    roll.run(
+        "INSERT INTO custom_fields (id, key, label, type, created_at) VALUES (1, 'puntos', 'puntos', 'number', 0),"
+        " (2, 'renueva', 'renueva', 'date', 0)"
+    )
+    make(roll, "custom.puntos >= 5 OR custom.renueva <= ahead('7d')", "Números", schedule="15min")
+    other = make(roll, "city = 'Lima'", "Lima", schedule="15min")
+
+    assert refresh_due(roll.engine, SETTINGS, lambda: NOW + timedelta(minutes=15)) == 2
+    drop_segment(roll.engine, other, asked())
+
+
+def test_what_is_changed_during_a_refresh_is_done_after_it(roll: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    roll.import_text("correo,ciudad\na@example.org,Lima\nb@example.org,Cali\n")
+    number = make(roll, "city = 'Lima'")
+    ask_for_refresh(roll.engine, number, asked())
+
+    def meanwhile(*arguments: Any) -> Any:
+        monkeypatch.setattr(refreshes, "matching", matching)
+        found = matching(*arguments)
+        edit_segment(roll.engine, SETTINGS, number, {"filter_text": "city = 'Cali'"}, asked())
+        return found
+
+    monkeypatch.setattr(refreshes, "matching", meanwhile)
+    refresh_segment(roll.engine, number, SETTINGS, lambda: NOW)
+
+    assert refresh_due(roll.engine, SETTINGS, lambda: NOW) == 1
+    assert members(roll, number) == [2]
+
+
+def test_a_snapshot_is_taken_once_whatever_is_said_of_it(roll: Roll) -> None:
+    roll.import_text("correo,ciudad\na@example.org,Lima\nb@example.org,Cali\n")
+    number = make(roll, "city = 'Lima'", "Foto", kind="snapshot")
+    edit_contact(roll.engine, SETTINGS, 2, ContactForm({"city": "Lima"}), asked())
+    edit_segment(roll.engine, SETTINGS, number, {"name": "La foto", "schedule": "1d"}, asked())
+
+    assert refresh_segment(roll.engine, number, SETTINGS, lambda: NOW) is None
+    assert refresh_due(roll.engine, SETTINGS, lambda: NOW + timedelta(days=9)) == 0
+    assert members(roll, number) == [1]
+    with pytest.raises(WrongField):
+        edit_segment(roll.engine, SETTINGS, number, {"filter_text": "sent > 1"}, asked())

@@ -242,7 +242,7 @@ def test_the_phone_that_was_a_further_key_becomes_the_own_one(people: tuple[Endp
 
     edited = endpoint.call("PATCH", "/api/contacts/4", secret, json={"phone": "+57 300 555 1111"}).json()
 
-    assert (edited["phone"], [key["value"] for key in edited["keys"]]) == ("+573005551111", [])
+    assert (edited["phone"], [key["value"] for key in edited["keys"]]) == ("+573005551111", ["+573005550000"])
 
 
 def test_who_may_not_be_written_to_is_told_as_the_view_tells_it(people: tuple[Endpoint, str]) -> None:
@@ -267,3 +267,45 @@ def test_a_number_that_nobody_has_is_not_found(endpoint: Endpoint) -> None:
     answers.append(endpoint.call("PATCH", "/api/contacts/77", secret, json={}))
 
     assert [(one.status_code, one.json()["code"]) for one in answers] == [(404, "no_such_contact")] * 4
+
+
+def test_a_whole_name_stays_until_both_parts_are_known(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    endpoint.store.import_text("nombre,correo\nDra. Ana María Núñez,ana@example.org\n")
+
+    one = endpoint.call("PATCH", "/api/contacts/1", secret, json={"first_name": "Anita"}).json()
+    both = endpoint.call("PATCH", "/api/contacts/1", secret, json={"last_name": "Núñez"}).json()
+    history = endpoint.call("GET", "/api/contacts/1/history", secret).json()["items"]
+
+    assert (one["display_name"], both["display_name"]) == ("Dra. Ana María Núñez", "Anita Núñez")
+    assert history[0]["diff"]["display_name"] == ["Dra. Ana María Núñez", "Anita Núñez"]
+
+
+def test_an_inactive_contact_is_inactive_after_its_block(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    endpoint.call("POST", "/api/contacts", secret, json={"email": "a@example.org", "status": "inactive"})
+    endpoint.call("POST", "/api/contacts/1/block", secret, json={"reason": "x"})
+    endpoint.call("POST", "/api/contacts/1/unblock", secret)
+
+    assert endpoint.call("GET", "/api/contacts/1", secret).json()["status"] == "inactive"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400"])
+def test_what_is_no_number_is_refused_and_spoils_nothing(endpoint: Endpoint, number: str) -> None:
+    secret = endpoint.someone("supervisor")
+    endpoint.store.import_text("correo,custom.puntos\na@example.org,1\n", columns={"custom.puntos": "custom.puntos"})
+    body, headers = f'{{"custom": {{"puntos": {number}}}}}', {"Content-Type": "application/json"}
+
+    answer = endpoint.call("PATCH", "/api/contacts/1", secret, data=body, headers=headers)
+
+    assert answer.status_code == 422, answer.text
+    assert endpoint.call("GET", "/api/contacts", secret).status_code == 200
+
+
+def test_tags_of_the_history_have_names(endpoint: Endpoint) -> None:
+    secret = endpoint.someone("supervisor")
+    endpoint.call("POST", "/api/contacts", secret, json={"email": "a@example.org", "tags": ["VIP"]})
+    endpoint.call("PATCH", "/api/contacts/1", secret, json={"tags": ["nuevo"]})
+
+    history = endpoint.call("GET", "/api/contacts/1/history", secret).json()["items"]
+    assert history[0]["diff"] == {"tags": [["VIP"], ["nuevo"]]}

@@ -62,7 +62,7 @@ TABLE = {
     "POST /api/contacts/{number}/restore": "contacts:write",
     "GET /api/segments": "segments:read",
     "POST /api/segments": "segments:write",
-    "POST /api/segment-preview": "segments:read",
+    "POST /api/segment-preview": "contacts:read",
     "GET /api/segments/{number}": "segments:read",
     "PATCH /api/segments/{number}": "segments:write",
     "DELETE /api/segments/{number}": "segments:write",
