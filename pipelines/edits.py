@@ -267,9 +267,9 @@ def _set_custom(
                 f"No hay un campo propio «{key}». Hay: {listed}.",
             )
         field_id, kind = known[key]
-        kept = custom_value(key, kind, value, zone)  # type: ignore[arg-type]
+        kept = custom_value(key, kind, value, zone)
         if kept != had.get(key):
-            slot = slot_of(kind)  # type: ignore[arg-type]
+            slot = slot_of(kind)
             stored = float(kept) if slot == "number" and kept is not None else kept
             contact_writes.set_value(connection, number, field_id, slot, stored)
             diff[f"{CUSTOM}{key}"] = [_plain(had.get(key)), _plain(stored)]

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, o
 
 from schemas.conditions import Clock, Condition
 from warehouse.filter_sql import look_up, matching
+from warehouse.matches import OWN
 from warehouse.tables import contact_keys, contact_tags, contact_values, contacts, custom_fields, tags
 
 ORDERS: dict[str, ColumnElement[Any]] = {
@@ -79,11 +80,6 @@ def count_contacts(connection: Connection, wanted: Wanted, clock: Clock, most: i
     return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
 
 
-def ids_of(connection: Connection, wanted: Wanted, clock: Clock) -> Select[tuple[int]]:
-    """A query of all their ids."""
-    return _living(connection, wanted, clock).with_only_columns(contacts.c.id).order_by(None)
-
-
 def _living(connection: Connection, wanted: Wanted, clock: Clock) -> Select[Any]:
     query: Select[Any] = select(contacts).where(contacts.c.deleted_at.is_(None))
     if wanted.condition is not None:
@@ -98,9 +94,9 @@ def _is_sought(sought: Sought) -> ColumnElement[bool]:
     parts = and_(*(contacts.c.search_text.contains(part, autoescape=True) for part in sought.parts))
     if not sought.keys:
         return parts
-    k, own = contact_keys.c, {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
+    k = contact_keys.c
     held = select(k.contact_id).where(tuple_(k.kind, k.value).in_(sought.keys))
-    holders = [held, *(select(contacts.c.id).where(own[kind] == value) for kind, value in sought.keys if kind in own)]
+    holders = [held, *(select(contacts.c.id).where(OWN[kind] == value) for kind, value in sought.keys if kind in OWN)]
     by_key = contacts.c.id.in_(union(*holders))
     return or_(by_key, parts) if sought.parts else by_key
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select, update
 
+from schemas.fields import FieldType
 from warehouse import bulk, roll
 from warehouse.audit import Asked
+from warehouse.matches import OWN
 from warehouse.tables import contact_changes, contact_keys, contact_tags, contact_values, contacts, custom_fields, tags
-
-MATCHES = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
 
 
 def owner_of(connection: Connection, kind: str, value: str) -> tuple[int, str | None] | None:
@@ -17,8 +17,8 @@ def owner_of(connection: Connection, kind: str, value: str) -> tuple[int, str | 
     k = contact_keys.c
     held = select(k.contact_id).where(k.value == value, k.kind == kind, k.role == "owner")
     owns: ColumnElement[bool] = contacts.c.id.in_(held)
-    if kind in MATCHES:
-        owns = or_(MATCHES[kind] == value, owns)
+    if kind in OWN:
+        owns = or_(OWN[kind] == value, owns)
     query: Select[Any] = select(contacts.c.id, contacts.c.display_name).where(owns, contacts.c.deleted_at.is_(None))
     row = connection.execute(query.limit(1)).first()
     return (int(row[0]), row[1]) if row else None
@@ -30,7 +30,7 @@ def swap_key(connection: Connection, number: int, kind: str, value: str) -> None
     gone = delete(contact_keys).where(k.contact_id == number, k.kind == kind, k.value == value)
     if connection.execute(gone.returning(k.value)).first() is None:
         return
-    query = select(MATCHES[kind], contacts.c[kind]).where(contacts.c.id == number, MATCHES[kind].is_not(None))
+    query = select(OWN[kind], contacts.c[kind]).where(contacts.c.id == number, OWN[kind].is_not(None))
     for form, written in connection.execute(query).all():
         values = {"contact_id": number, "kind": kind, "value": form, "written": written, "role": "owner"}
         connection.execute(insert(contact_keys).values(**values))
@@ -48,11 +48,11 @@ def set_contact(connection: Connection, number: int, values: Mapping[str, Any]) 
     connection.execute(update(contacts).where(contacts.c.id == number).values(**changed))
 
 
-def fields_by_key(connection: Connection) -> dict[str, tuple[int, str]]:
+def fields_by_key(connection: Connection) -> dict[str, tuple[int, FieldType]]:
     """The numbers and types of the custom fields in use."""
     f = custom_fields.c
     found = connection.execute(select(f.key, f.id, f.type).where(f.archived_at.is_(None)))
-    return {str(key): (int(number), str(kind)) for key, number, kind in found}
+    return {str(key): (int(number), kind) for key, number, kind in found}
 
 
 def set_value(connection: Connection, number: int, field: int, slot: str, value: Any) -> None:

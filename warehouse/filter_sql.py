@@ -49,6 +49,7 @@ from schemas.conditions import (
     TaggedOtherwise,
     leaves,
 )
+from warehouse.matches import OWN
 from warehouse.segment_tables import interactions, segment_members, segments
 from warehouse.tables import (
     batches,
@@ -64,7 +65,6 @@ from warehouse.tables import (
 
 _AT_ONCE = 100
 """How many sets or conditions are joined at a time: both databases limit how deep or long that may be."""
-_MATCH_COLUMNS = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
 _ALL = "all"
 Where = ColumnElement[bool]
 Ids = Select[tuple[int]]
@@ -265,7 +265,7 @@ class _Compiler:
 
     def _by_key(self, kind: str, values: tuple[Any, ...]) -> Any:
         k = contact_keys.c
-        own = select(contacts.c.id).where(_LIVING, _MATCH_COLUMNS[kind].in_(values))
+        own = select(contacts.c.id).where(_LIVING, OWN[kind].in_(values))
         if self.among is not None:
             own = own.where(contacts.c.id.in_(select(self.among.c.id)))
         return self._joined(union, [own, self._of(contact_keys, and_(k.kind == kind, k.value.in_(values)))])

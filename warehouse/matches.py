@@ -37,7 +37,7 @@ MATCHES = pa.schema(
         ("display_name", pa.string()),
     ]
 )
-_OWN = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
+OWN = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
 
 
 def find_applied(connection: Connection, keys: pa.Table) -> pa.Table:
@@ -49,7 +49,7 @@ def find_applied(connection: Connection, keys: pa.Table) -> pa.Table:
         select(k.row, contacts.c.id.label("contact_id"))
         .join_from(slice_hashes, contacts, column == k.value)
         .where(k.kind == kind, stands)
-        for kind, column in _OWN.items()
+        for kind, column in OWN.items()
     ]
     further = (
         select(k.row, contacts.c.id)
@@ -70,7 +70,7 @@ def find_matches(connection: Connection, keys: pa.Table) -> pa.Table:
         select(k.row, k.kind, k.value, contacts.c.id, literal("owner", Text), contacts.c.display_name)
         .join_from(slice_keys, contacts, column == k.value)
         .where(k.kind == kind, living)
-        for kind, column in _OWN.items()
+        for kind, column in OWN.items()
     ]
     further = (
         select(k.row, k.kind, k.value, contacts.c.id, contact_keys.c.role, contacts.c.display_name)

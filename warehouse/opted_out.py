@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, select, union_all
 
 from schemas.consents import REACHED_BY
+from warehouse.matches import OWN
 from warehouse.tables import consents, contact_keys, contacts, opted_out_addresses
 
 _ALL = "all"
-_MATCH = {"phone": contacts.c.phone_match, "email": contacts.c.email_match}
 
 
 def opted_out_channels(connection: Connection, contact: Mapping[str, Any]) -> list[str]:
@@ -41,7 +41,7 @@ def _said_of(kind: str, value: str) -> Any:
     owners = (
         select(c.channel)
         .join_from(consents, contacts, contacts.c.id == c.contact_id)
-        .where(_MATCH[kind] == value, c.state == "out", contacts.c.deleted_at.is_(None))
+        .where(OWN[kind] == value, c.state == "out", contacts.c.deleted_at.is_(None))
     )
     holders = (
         select(c.channel)

@@ -248,11 +248,6 @@ def happened_since(interaction: int) -> Select[Any]:
     return select(interactions.c.contact_id.label("id")).where(interactions.c.id > interaction)
 
 
-def happened_between(kind: str, start: datetime, end: datetime) -> Select[Any]:
-    i = interactions.c
-    return select(i.contact_id.label("id")).where(i.kind == kind, i.at >= start, i.at <= end)
-
-
 def moved_in(numbers: Iterable[int], event: int) -> Select[Any]:
     """The contacts that joined or left these segments after an event."""
     e = segment_events.c
