@@ -12,10 +12,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import Phase, settings
 from sqlalchemy import Engine, text
 
-from pipelines import imports
+from pipelines import imports, passwords
 from pipelines.byhand import import_by_hand, new_lease
 from pipelines.imports import Job
 from schemas.profiles import Profile
@@ -34,6 +35,8 @@ settings.load_profile("padron")
 
 __all__ = ["run", "zygote"]  # fixtures of every test
 
+_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_NOBODY = _CHEAP.hash("nobody")
 _ON_BOTH = ("test_ahead", "test_races", "test_seats")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 CORPUS = SHARED / "corpus"
@@ -49,6 +52,14 @@ def _missing(what: str) -> None:
         pytest.fail(f"{what} is not installed, and CI must run these tests")
     warnings.warn(f"NOT RUN: {what} is not installed", stacklevel=2)
     pytest.skip(f"{what} is not installed: its tests were NOT run")
+
+
+@pytest.fixture(autouse=True)
+def passwords_cost_little(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2id in its cheapest form, as nobody guesses here; marked tests have it as it is."""
+    if not request.node.get_closest_marker("real_passwords"):
+        monkeypatch.setattr(passwords, "_HASHER", _CHEAP)
+        monkeypatch.setattr(passwords, "_NOBODY", _NOBODY)
 
 
 @pytest.fixture(scope="session")

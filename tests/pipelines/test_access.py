@@ -415,6 +415,7 @@ def test_an_own_change_of_password_does_not_pass_an_administrators_by(
     assert come_in(store, "a0@example.org", password=given.password).operator.must_change_password
 
 
+@pytest.mark.real_passwords
 def test_a_password_that_was_kept_in_an_older_way_is_kept_anew(store: Roll) -> None:
     people(store, a_licence(store), 1)
     older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)

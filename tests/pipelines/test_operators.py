@@ -192,6 +192,7 @@ def _kept(store: Roll, number: int) -> str | None:
         return operators.password_hash(connection, number)
 
 
+@pytest.mark.real_passwords
 def test_the_password_is_kept_as_argon2id_and_never_in_the_audit(store: Roll) -> None:
     made = an_operator(store)
 

@@ -157,7 +157,7 @@ def kill_and_start_until_done(start: Start, home: Path, groups: list[list[Path]]
 
 @pytest.mark.xdist_group("crashes")
 def test_a_process_killed_again_and_again_loses_nothing_and_does_nothing_twice(start: Start, tmp_path: Path) -> None:
-    groups = groups_of_files(tmp_path / "files", rows=6_000)
+    groups = groups_of_files(tmp_path / "files", rows=3_000)
 
     killed = kill_and_start_until_done(start, tmp_path / "home", groups, [1, 1, 1], seed=1)
 
@@ -460,7 +460,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.mark.xdist_group("cluster")
 @pytest.mark.parametrize(
     ("rounds", "rows", "faults"),
-    [pytest.param(1, 8_000, 7, id="quick"), pytest.param(8, 40_000, 70, id="slow", marks=pytest.mark.slow)],
+    [pytest.param(1, 4_000, 7, id="quick"), pytest.param(8, 40_000, 70, id="slow", marks=pytest.mark.slow)],
 )
 def test_killed_workers_and_lost_servers_lose_nothing_and_do_nothing_twice(
     start: Start, cluster: Cluster, tmp_path: Path, rounds: int, rows: int, faults: int
@@ -529,6 +529,7 @@ def test_killed_workers_and_lost_servers_lose_nothing_and_do_nothing_twice(
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("cluster")
 def test_the_watcher_outlives_a_stop_of_the_database(start: Start, cluster: Cluster, tmp_path: Path) -> None:
     home = tmp_path / "home"

@@ -280,7 +280,7 @@ def test_a_file_with_a_very_long_name_does_not_keep_the_others_waiting(roll: Rol
     assert ("short@example.org",) in roll.living("email")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_it_stops_when_told_so_in_the_middle_of_its_work(tmp_path: Path, number: signal.Signals) -> None:
     make_places(DropFolder(tmp_path / "drop"))
     rows = "".join(f"p{number}@example.org,Persona {number}\n" for number in range(40_000))

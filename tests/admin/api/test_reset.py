@@ -152,6 +152,7 @@ def test_the_page_sets_a_password_in_a_browser(endpoint: Endpoint, browser: Brow
     assert endpoint.sign_in("luis@example.org", NEW)
 
 
+@pytest.mark.slow
 def test_the_page_says_when_nobody_answers(endpoint: Endpoint, browser: Browser) -> None:
     browser.go(f"{endpoint.url}/reset#reset_none")
     browser.type("#password", NEW)
@@ -162,6 +163,7 @@ def test_the_page_says_when_nobody_answers(endpoint: Endpoint, browser: Browser)
     assert "Padrón no responde" in browser.wait_for_text("[role=status]")
 
 
+@pytest.mark.slow
 def test_the_page_of_the_api_shows_every_route_without_the_internet(endpoint: Endpoint, browser: Browser) -> None:
     browser.go(f"{endpoint.url}/api/docs")
 
