@@ -18,8 +18,9 @@ from schemas.filters import Node, of_json
 from schemas.settings import Settings
 from warehouse import contact_details, contact_lists, roll
 from warehouse.contact_details import Change, Detail, Happening
-from warehouse.contact_lists import MOST_COUNTED, Listed, Sought, Wanted
+from warehouse.contact_lists import MOST_COUNTED, Listed, Wanted
 from warehouse.engines import Store, reading
+from warehouse.search import Sought
 
 _PHONE = re.compile(r"[\d\s()+./-]*\d[\d\s()+./-]*")
 _FEWEST_DIGITS, _SHORTEST = 6, 1

@@ -21,7 +21,7 @@ from pipelines.webhooks import send_due
 from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, REFRESH, RUN_JOB, SWEEP
 from scheduler.logs import reason_of
 from schemas.settings import Settings
-from warehouse import batches, indexes
+from warehouse import batches, indexes, search
 from warehouse.engines import transaction
 from warehouse.idempotency import forget_made
 from warehouse.jobs import jobs_to_wake
@@ -157,6 +157,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
     let_silent_be_offline(engine, now)
     if not running:
         indexes.build_missing(engine)
+        search.catch_up(engine)
     return found, asked
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
 
 from schemas.conditions import Clock, Condition
 from warehouse.filter_sql import look_up, matching
-from warehouse.matches import OWN
-from warehouse.tables import contact_keys, contact_tags, contact_values, contacts, custom_fields, tags
+from warehouse.search import MANY, Sought, few, is_among, is_sought, sought_ids
+from warehouse.tables import contact_tags, contact_values, contacts, custom_fields, tags
 
 ORDERS: dict[str, ColumnElement[Any]] = {
     "id": contacts.c.id,
@@ -22,15 +22,7 @@ ORDERS: dict[str, ColumnElement[Any]] = {
     "name": contacts.c.search_text,
 }
 """What contacts are listed by; the search text begins with the folded name."""
-MOST_COUNTED = 10_001
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """What the search box says: parts of the search text that must all be there, or keys one of which must be had."""
-
-    parts: tuple[str, ...] = ()
-    keys: tuple[tuple[str, str], ...] = ()
+MOST_COUNTED = MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +49,30 @@ class Listed:
 def list_contacts(connection: Connection, wanted: Wanted, clock: Clock, limit: int) -> list[Listed]:
     """The next contacts of a list."""
     base = _living(connection, wanted, clock)
+    if wanted.sought is not None:
+        found = few(connection, wanted.sought)
+        base = base.where(is_sought(wanted.sought) if found is None else is_among(connection, found))
     order, rows = ORDERS[wanted.order], list[Any]()
     if wanted.after is None or wanted.after[0] is not None:
         rows = list(connection.execute(_part(base, wanted, order).limit(limit)))
     if wanted.order != "id" and len(rows) < limit:
         rows += connection.execute(_nulls(base, wanted, order).limit(limit - len(rows)))
-    found = [dict(row._mapping) for row in rows]
-    ids = [row["id"] for row in found]
+    listed = [dict(row._mapping) for row in rows]
+    ids = [row["id"] for row in listed]
     named, valued = tags_of(connection, ids), values_of(connection, ids)
-    places = [(row["search_text"] if wanted.order == "name" else row[wanted.order], row["id"]) for row in found]
+    places = [(row["search_text"] if wanted.order == "name" else row[wanted.order], row["id"]) for row in listed]
     return [
         Listed(row, named.get(row["id"], []), valued.get(row["id"], {}), place)
-        for row, place in zip(found, places, strict=True)
+        for row, place in zip(listed, places, strict=True)
     ]
 
 
 def count_contacts(connection: Connection, wanted: Wanted, clock: Clock, most: int | None = None) -> int:
     """How many there are in all; beyond `most` nobody counts."""
     query: Select[Any] = _living(connection, wanted, clock).with_only_columns(contacts.c.id).order_by(None)
+    if wanted.sought is not None:
+        found = sought_ids(connection, wanted.sought).cte("sought")
+        query = query.join(found, found.c.id == contacts.c.id)
     if most is not None:
         query = query.limit(most)
     return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
@@ -85,20 +83,7 @@ def _living(connection: Connection, wanted: Wanted, clock: Clock) -> Select[Any]
     if wanted.condition is not None:
         ids = matching(wanted.condition, clock, look_up(connection, wanted.condition)).cte("wanted")
         query = query.join_from(contacts, ids, ids.c.id == contacts.c.id)
-    if wanted.sought is not None:
-        query = query.where(_is_sought(wanted.sought))
     return query
-
-
-def _is_sought(sought: Sought) -> ColumnElement[bool]:
-    parts = and_(*(contacts.c.search_text.contains(part, autoescape=True) for part in sought.parts))
-    if not sought.keys:
-        return parts
-    k = contact_keys.c
-    held = select(k.contact_id).where(tuple_(k.kind, k.value).in_(sought.keys))
-    holders = [held, *(select(contacts.c.id).where(OWN[kind] == value) for kind, value in sought.keys if kind in OWN)]
-    by_key = contacts.c.id.in_(union(*holders))
-    return or_(by_key, parts) if sought.parts else by_key
 
 
 def _part(base: Select[Any], wanted: Wanted, order: ColumnElement[Any]) -> Select[Any]:

@@ -6,6 +6,7 @@ An index that is missing costs speed, never correctness: who owns a key is decid
 from sqlalchemy import Connection, Index, inspect
 
 from warehouse.engines import Store, reading, sorting, transaction
+from warehouse.search import stand_back
 from warehouse.tables import LIVE_KEYS
 
 
@@ -17,6 +18,7 @@ def deferrable() -> tuple[Index, ...]:
 def drop_for_first_load(connection: Connection) -> None:
     for index in deferrable():
         index.drop(connection, checkfirst=True)
+    stand_back(connection)
 
 
 def missing(store: Store) -> tuple[Index, ...]:

@@ -105,6 +105,8 @@ contacts = Table(
     Index("uq_contacts_phone_match", "phone_match", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
     Index("uq_contacts_email_match", "email_match", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
     Index("ix_contacts_last_interaction_at_id", "last_interaction_at", "id"),
+    Index("ix_contacts_created_at_id", "created_at", "id"),
+    Index("ix_contacts_search_text_id", "search_text", "id"),
     comment="The roll. phone_match and email_match are filled where this contact owns the key. applied: hash of the "
     "file row that was applied last; whoever else changes the contact or what belongs to it sets it to null.",
 )
