@@ -6,7 +6,7 @@ from pathlib import Path
 
 import phonenumbers
 
-_FIRST = [
+FIRST = [
     "María",
     "José",
     "Juan",
@@ -43,7 +43,7 @@ _FIRST = [
     "Rosa",
     "Tomás",
 ]
-_LAST = [
+LAST = [
     "García",
     "Rodríguez",
     "González",
@@ -129,8 +129,8 @@ def _phone(random_: random.Random) -> str:
 
 
 def _person(random_: random.Random, number: int) -> list[str]:
-    first = random_.choice(_FIRST) + (f" {random_.choice(_FIRST)}" if random_.random() < 0.3 else "")
-    last = f"{random_.choice(_LAST)} {random_.choice(_LAST)}"
+    first = random_.choice(FIRST) + (f" {random_.choice(FIRST)}" if random_.random() < 0.3 else "")
+    last = f"{random_.choice(LAST)} {random_.choice(LAST)}"
     email = f"{first.split()[0].lower()}.{number}@{random_.choice(_DOMAINS)}" if random_.random() < 0.85 else ""
     email = email.translate(str.maketrans("áéíóúÁÉÍÓÚñ", "aeiouAEIOUn"))
     tags = "; ".join(random_.sample(_TAGS, random_.choice((0, 1, 1, 2, 3))))

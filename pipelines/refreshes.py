@@ -100,15 +100,11 @@ def _note_failure(
         segments.set_segment(connection, segment.id, {**values, "lease_token": None, "lease_until": None})
         run = bulk.take_ids(connection, "segment_runs", 1)
         took = round((time.monotonic() - began) * 1000)
-        size = segments.count_members(connection, segment.id)
-        segments.set_segment(connection, segment.id, {"size": size})
+        size = segments.size_of(connection, segment.id)
         counts = {"joined": 0, "left": 0, "size": size, "candidates": None, "how": "failed"}
         said = {"error_en": english, "error_es": spanish}
-        segments.add_run(
-            connection, {"id": run, "segment_id": segment.id, "at": now, "took_ms": took, **counts, **said}
-        )
-    with reading(store) as connection:
-        return segments.runs_of(connection, segment.id, 1)[0]
+        row = {"id": run, "segment_id": segment.id, "at": now, "took_ms": took, **counts, **said}
+        return segments.add_run(connection, row)
 
 
 def _place(settings: Settings) -> str:
@@ -148,12 +144,7 @@ class _Refresh:
             count = self._candidates(connection, condition, clock)
             among = None if count is None else CANDIDATES
             query = matching(condition, clock, look_up(connection, condition), among)
-            wanted = set(segments.ids_in(connection, query).tolist())
-            had = set(segments.ids_in(connection, segments.members_query(self.segment.id, among)).tolist())
-            pins = segments.pinned(connection, self.segment.id)
-            living = segments.living_among(connection, [one for one, is_in in pins.items() if is_in])
-            wanted = (wanted | living) - {one for one, is_in in pins.items() if not is_in}
-        joined, left = sorted(wanted - had), sorted(had - wanted)
+            joined, left = segments.moves(connection, self.segment.id, query, among)
         run = self._write(joined, left)
         return self._finish(run, marks, count, len(joined), len(left))
 
@@ -187,14 +178,14 @@ class _Refresh:
         count = segments.keep_candidates(connection, queries, segments.pinned(connection, before.id))
         return None if count * _FULL_SHARE > roll.highest_id(connection) else count
 
-    def _write(self, joined: list[int], left: list[int]) -> int:
-        """Let contacts join and leave, a limited number at a time, and tell of them."""
-        with transaction(self.store) as connection:
-            run = bulk.take_ids(connection, "segment_runs", 1)
+    def _write(self, joined: list[int], left: list[int]) -> int | None:
+        """Let contacts join and leave, a limited number at a time, and tell of them; the number of the run."""
+        run: int | None = None
         for start in range(0, max(len(joined), len(left)), _AT_ONCE):
             some = (joined[start : start + _AT_ONCE], left[start : start + _AT_ONCE])
             with transaction(self.store) as connection:
                 self.hold(connection)
+                run = run or bulk.take_ids(connection, "segment_runs", 1)
                 segments.move_members(connection, self.segment.id, *some, self.now, run)
                 for name, moved in zip(("segment.joined", "segment.left"), some, strict=True):
                     if moved:
@@ -202,12 +193,14 @@ class _Refresh:
                         emit(connection, name, {**said, "run_id": run, "contact_ids": moved[:_MOST_TOLD]}, self.now)
         return run
 
-    def _finish(self, run: int, marks: tuple[int, int, int], count: int | None, joined: int, left: int) -> Run:
+    def _finish(self, run: int | None, marks: tuple[int, int, int], count: int | None, joined: int, left: int) -> Run:
         segment, zone = self.segment, _place(self.settings)
         took = round((time.monotonic() - self.began) * 1000)
         with transaction(self.store) as connection:
             self.hold(connection)
-            size = segments.count_members(connection, segment.id)
+            if joined > _AT_ONCE:
+                segments.know_members(connection)
+            size = segments.size_of(connection, segment.id)
             values = {
                 "refreshed_version": segment.filter_version,
                 "watermark": marks[0],
@@ -229,10 +222,9 @@ class _Refresh:
             segments.set_segment(connection, segment.id, values)
             how = "full" if count is None else "changes"
             counts = {"joined": joined, "left": left, "size": size, "candidates": count, "how": how}
-            row = {"id": run, "segment_id": segment.id, "at": self.now, "took_ms": took, **counts}
-            segments.add_run(connection, row)
-        with reading(self.store) as connection:
-            return segments.runs_of(connection, segment.id, 1)[0]
+            number = run or bulk.take_ids(connection, "segment_runs", 1)
+            row = {"id": number, "segment_id": segment.id, "at": self.now, "took_ms": took, **counts}
+            return segments.add_run(connection, row)
 
 
 def explain(store: Engine, number: int, contact: int, settings: Settings, now: datetime) -> list[tuple[str, bool]]:

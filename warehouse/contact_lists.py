@@ -23,6 +23,7 @@ ORDERS: dict[str, ColumnElement[Any]] = {
 }
 """What contacts are listed by; the search text begins with the folded name."""
 MOST_COUNTED = MANY
+_NEAR = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,9 @@ class Listed:
 
 def list_contacts(connection: Connection, wanted: Wanted, clock: Clock, limit: int) -> list[Listed]:
     """The next contacts of a list."""
-    base = _living(connection, wanted, clock)
-    if wanted.sought is not None:
-        found = few(connection, wanted.sought)
-        base = base.where(is_sought(wanted.sought) if found is None else is_among(connection, found))
-    order, rows = ORDERS[wanted.order], list[Any]()
-    if wanted.after is None or wanted.after[0] is not None:
-        rows = list(connection.execute(_part(base, wanted, order).limit(limit)))
-    if wanted.order != "id" and len(rows) < limit:
-        rows += connection.execute(_nulls(base, wanted, order).limit(limit - len(rows)))
+    rows = _near(connection, wanted, limit) if wanted.sought and wanted.condition is None else []
+    if len(rows) < limit:
+        rows = _next(connection, wanted, clock, limit)
     listed = [dict(row._mapping) for row in rows]
     ids = [row["id"] for row in listed]
     named, valued = tags_of(connection, ids), values_of(connection, ids)
@@ -67,12 +62,58 @@ def list_contacts(connection: Connection, wanted: Wanted, clock: Clock, limit: i
     ]
 
 
+def _near(connection: Connection, wanted: Wanted, limit: int) -> list[Any]:
+    """Those who are found among the next few thousand of the order: what many have is found there at once."""
+    if wanted.sought is None or (wanted.after is not None and wanted.after[0] is None):
+        return []
+    order = ORDERS[wanted.order]
+    living = select(contacts.c.id).where(contacts.c.deleted_at.is_(None))
+    near = _part(living, wanted, order).limit(_NEAR).subquery()
+    query = select(contacts).join_from(near, contacts, contacts.c.id == near.c.id).where(is_sought(wanted.sought))
+    return list(connection.execute(_ordered(query, wanted, order).limit(limit)))
+
+
+def _next(connection: Connection, wanted: Wanted, clock: Clock, limit: int) -> list[Any]:
+    base = _living(connection, wanted, clock)
+    if wanted.sought is not None:
+        found = few(connection, wanted.sought)
+        first = _first(found, wanted, limit)
+        if first:
+            rows = _from(connection, base.where(is_among(connection, first)), wanted, limit)
+            if len(rows) == limit:
+                return rows
+        base = base.where(is_sought(wanted.sought) if found is None else is_among(connection, found))
+    return _from(connection, base, wanted, limit)
+
+
+def _first(found: list[int] | None, wanted: Wanted, limit: int) -> list[int]:
+    """Of few ids those that a page by ids is of, unless too many of them are of the dead."""
+    if found is None or wanted.order != "id" or wanted.condition is not None:
+        return []
+    after = wanted.after[1] if wanted.after else None
+    beyond = (one for one in found if after is None or (one < after if wanted.descending else one > after))
+    return sorted(beyond, reverse=wanted.descending)[: 2 * limit]
+
+
+def _from(connection: Connection, base: Select[Any], wanted: Wanted, limit: int) -> list[Any]:
+    """The rows of the list from its place on."""
+    order, rows = ORDERS[wanted.order], list[Any]()
+    if wanted.after is None or wanted.after[0] is not None:
+        rows = list(connection.execute(_part(base, wanted, order).limit(limit)))
+    if wanted.order != "id" and len(rows) < limit:
+        rows += connection.execute(_nulls(base, wanted, order).limit(limit - len(rows)))
+    return rows
+
+
 def count_contacts(connection: Connection, wanted: Wanted, clock: Clock, most: int | None = None) -> int:
     """How many there are in all; beyond `most` nobody counts."""
-    query: Select[Any] = _living(connection, wanted, clock).with_only_columns(contacts.c.id).order_by(None)
+    query: Select[Any] = select(contacts.c.id).where(contacts.c.deleted_at.is_(None))
+    if wanted.condition is not None:
+        query = matching(wanted.condition, clock, look_up(connection, wanted.condition))
     if wanted.sought is not None:
         found = sought_ids(connection, wanted.sought).cte("sought")
-        query = query.join(found, found.c.id == contacts.c.id)
+        ids = query.subquery()
+        query = select(ids.c.id).join_from(ids, found, found.c.id == ids.c.id)
     if most is not None:
         query = query.limit(most)
     return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
@@ -97,6 +138,10 @@ def _part(base: Select[Any], wanted: Wanted, order: ColumnElement[Any]) -> Selec
         base = base.where(beyond)
     if wanted.order != "id":
         base = base.where(order.is_not(None))
+    return _ordered(base, wanted, order)
+
+
+def _ordered(base: Select[Any], wanted: Wanted, order: ColumnElement[Any]) -> Select[Any]:
     keys = (order, contacts.c.id)
     return base.order_by(*(key.desc() if wanted.descending else key.asc() for key in keys))
 

@@ -136,11 +136,14 @@ class _Compiler:
     count: int = field(default=0)
 
     def living(self, condition: Condition) -> Ids:
-        """A condition on the columns of contacts is asked at once; else its set, joined with the living."""
+        """A condition on the columns of contacts is asked at once; else its set, without the dead, who are few."""
         if _is_own(condition):
             return self._own(condition)
         found = self._named(self._set(condition))
-        return select(contacts.c.id).join_from(found, contacts, contacts.c.id == found.c.id).where(_LIVING)
+        dead = select(contacts.c.id).where(contacts.c.deleted_at.is_not(None)).cte("dead")
+        dead = dead.prefix_with("MATERIALIZED", dialect="sqlite")
+        kept: Ids = select(found.c.id).join_from(found, dead, dead.c.id == found.c.id, isouter=True)
+        return kept.where(dead.c.id.is_(None))
 
     # ── sets ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,7 +171,10 @@ class _Compiler:
     def _both(self, parts: Sequence[Condition]) -> Any:
         own = [part for part in parts if _is_own(part)]
         taken = [part.part for part in parts if isinstance(part, Neither) and not _is_own(part)]
-        sets = [self._set(part) for part in parts if not _is_own(part) and not isinstance(part, Neither)]
+        rest = [part for part in parts if not _is_own(part) and not isinstance(part, Neither)]
+        valued = _by_field(part for part in rest if _is_valued(part))
+        sets = [self._by_value(asked, of_it) for asked, of_it in valued.items()]
+        sets += [self._set(part) for part in rest if not _is_valued(part)]
         if own or not sets:
             sets.insert(0, self._own(Both(tuple(own))))
         found = self._joined(intersect, sets)
@@ -233,16 +239,17 @@ class _Compiler:
             case OneOf(Asked(kind="phone" | "email" as kind), values):
                 return self._by_key(kind, values)
             case Known(asked) | OneOf(asked) | Matches(asked) | Between(asked) | During(asked):
-                return self._by_value(asked, condition)
+                return self._by_value(asked, [condition])
             case Tagged(forms):
                 wanted = [number for form, number in self.names.tags.items() if form in forms]
-                return self._of(contact_tags, contact_tags.c.tag_id.in_(wanted) if forms else true())
+                where = contact_tags.c.tag_id.in_(wanted) if forms else true()
+                return self._of(contact_tags, where, once=len(wanted) == 1)
             case TaggedOtherwise(forms):
                 known = [number for form, number in self.names.tags.items() if form in forms]
                 return self._of(contact_tags, contact_tags.c.tag_id.not_in(known))
             case InSegment(name):
                 m = segment_members
-                return self._of(m, m.c.segment_id == self.names.segments.get(name, 0))
+                return self._of(m, m.c.segment_id == self.names.segments.get(name, 0), once=True)
             case CameWith(batch, source):
                 c = contact_changes.c
                 of_source = select(batches.c.id).where(batches.c.source == source)
@@ -259,8 +266,10 @@ class _Compiler:
             case _:
                 raise TypeError(f"{condition} is no leaf")
 
-    def _of(self, table: Any, where: Where) -> Ids:
-        query = select(table.c.contact_id.label("id")).where(where).distinct()
+    def _of(self, table: Any, where: Where, *, once: bool = False) -> Ids:
+        """The contacts of these rows; `once` says that none has two."""
+        query = select(table.c.contact_id.label("id")).where(where)
+        query = query if once else query.distinct()
         return query if self.among is None else query.where(table.c.contact_id.in_(select(self.among.c.id)))
 
     def _by_key(self, kind: str, values: tuple[Any, ...]) -> Any:
@@ -270,23 +279,27 @@ class _Compiler:
             own = own.where(contacts.c.id.in_(select(self.among.c.id)))
         return self._joined(union, [own, self._of(contact_keys, and_(k.kind == kind, k.value.in_(values)))])
 
-    def _by_value(self, asked: Asked, condition: Condition) -> Ids:
+    def _by_value(self, asked: Asked, conditions: Sequence[Condition]) -> Ids:
+        """Those whose one value of a field is as all of these have it."""
+        mine = contact_values.c.field_id == self.names.fields.get(asked.key, -1)
+        return self._of(contact_values, and_(mine, *(self._of_value(asked, one) for one in conditions)), once=True)
+
+    def _of_value(self, asked: Asked, condition: Condition) -> Where:
         v = contact_values.c
-        mine = v.field_id == self.names.fields.get(asked.key, -1)
         texts = func.coalesce(v.long_text, v.text) if asked.is_long else v.text
         match condition:
             case OneOf(_, values, how):
                 if asked.kind == "text":
-                    return self._of(contact_values, and_(mine, _one_of(texts, values, how)))
-                return self._of(contact_values, and_(mine, v.number.in_([float(value) for value in values])))
+                    return _one_of(texts, values, how)
+                return v.number.in_([float(value) for value in values])
             case Matches(_, pattern):
-                return self._of(contact_values, and_(mine, _like(texts, pattern)))
+                return _like(texts, pattern)
             case Between() as between:
-                return self._of(contact_values, and_(mine, _between(v.number, between)))
+                return _between(v.number, between)
             case During() as during:
-                return self._of(contact_values, and_(mine, v.at.is_not(None), self._during(v.at, during)))
+                return and_(v.at.is_not(None), self._during(v.at, during))
             case _:
-                return self._of(contact_values, mine)
+                return true()
 
     def _happened(self, happened: Happened) -> Any:
         i = interactions.c
@@ -322,6 +335,19 @@ def _is_own(condition: Condition) -> bool:
             return not asked.custom
         case _:
             return False
+
+
+def _is_valued(condition: Condition) -> bool:
+    """Whether one row of the values of custom fields tells."""
+    asked = getattr(condition, "field", None)
+    return isinstance(condition, _OWN_KINDS) and asked is not None and asked.custom
+
+
+def _by_field(conditions: Iterable[Condition]) -> dict[Asked, list[Condition]]:
+    found: dict[Asked, list[Condition]] = {}
+    for condition in conditions:
+        found.setdefault(condition.field, []).append(condition)  # type: ignore[union-attr]  # those that have one
+    return found
 
 
 def _many(how: Callable[..., Where], parts: Sequence[Where]) -> Where:

@@ -5,6 +5,7 @@ A first load leaves both behind, and the sweep catches up while others write. Un
 slower, and as right.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from sqlalchemy import (
     any_,
     column,
     func,
-    intersect,
     literal,
     or_,
     select,
@@ -44,6 +44,7 @@ _INDEX = "CREATE INDEX CONCURRENTLY ix_contacts_search ON contacts USING gin (se
 _WHOLE = 2**63 - 1
 _AT_ONCE = 10_000
 _TRIGRAM = 3
+_SURROGATES, _BEHIND_SURROGATES = 0xD800, 0xE000
 _LOCK = 0x7061_6472
 """Of PostgreSQL's advisory locks: who builds the index."""
 _trigrams = table("contacts_search", column("rowid", BigInteger), column("search_text"))
@@ -53,7 +54,7 @@ _trigrams = table("contacts_search", column("rowid", BigInteger), column("search
 class Sought:
     """What the search box says: parts of the search text that must all be there, or keys one of which must be had.
 
-    A part of two signs begins a word, and a part of one begins the text: so few signs are in nearly everybody's.
+    A part of one or two signs begins a word, and the text where there are only such: so few are in nearly everybody's.
     """
 
     parts: tuple[str, ...] = ()
@@ -87,11 +88,10 @@ def is_among(connection: Connection, ids: list[int]) -> ColumnElement[bool]:
 
 def is_sought(sought: Sought) -> ColumnElement[bool]:
     """Whether a contact is found, asked of its row."""
-    parts = and_(true(), *(_has(part) for part in sought.parts))
     if not sought.keys:
-        return parts
+        return _has_all(sought.parts)
     holders = contacts.c.id.in_(_holders(sought))
-    return or_(holders, parts) if sought.parts else holders
+    return or_(holders, _has_all(sought.parts)) if sought.parts else holders
 
 
 def _holders(sought: Sought) -> Select[Any]:
@@ -103,15 +103,31 @@ def _holders(sought: Sought) -> Select[Any]:
 
 
 def _by_rows(parts: tuple[str, ...]) -> Select[Any]:
-    return select(contacts.c.id).where(*(_has(part) for part in parts))
+    return select(contacts.c.id).where(_has_all(parts))
 
 
-def _has(part: str) -> ColumnElement[bool]:
+def _has_all(parts: tuple[str, ...]) -> ColumnElement[bool]:
     words = contacts.c.search_text
-    if len(part) >= _TRIGRAM:
-        return words.contains(part, autoescape=True)
-    begins = words.startswith(part, autoescape=True)
-    return or_(begins, words.contains(f" {part}", autoescape=True)) if len(part) > 1 else begins
+    inside = [words.contains(part, autoescape=True) for part in parts if len(part) >= _TRIGRAM]
+    return and_(true(), *inside, *_short(parts, alone=not inside))
+
+
+def _short(parts: tuple[str, ...], *, alone: bool) -> list[ColumnElement[bool]]:
+    """What the short parts ask; where there are no others, the first of them begins the text, which an index finds."""
+    words = contacts.c.search_text
+    short = [part for part in parts if len(part) < _TRIGRAM]
+    first = [_begins(short[0])] if alone and short else []
+    rest = short[1:] if first else short
+    return first + [or_(_begins(part), words.contains(f" {part}", autoescape=True)) for part in rest]
+
+
+def _begins(part: str) -> ColumnElement[bool]:
+    """As a range, which an index answers whatever the plan was made for."""
+    words, last = contacts.c.search_text, ord(part[-1])
+    if last == sys.maxunicode:
+        return words.startswith(part, autoescape=True)
+    after = chr(_BEHIND_SURROGATES if last + 1 == _SURROGATES else last + 1)
+    return and_(words >= part, words < part[:-1] + after)
 
 
 # ── SQLite ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -125,25 +141,18 @@ def _is_indexed(connection: Connection) -> bool:
 
 
 def _by_trigrams(parts: tuple[str, ...]) -> Select[Any]:
-    sets = [_with(part) for part in parts]
-    if len(sets) == 1:
-        return sets[0]
-    both = intersect(*sets).subquery()
-    return select(both.c.id)
-
-
-def _with(part: str) -> Select[Any]:
     """FTS5 takes GLOB, with its signs in brackets, by its trigrams; LIKE with an escape sign it does not."""
-    glob = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in part)
-    inside = select(_trigrams.c.rowid.label("id"))
-    if len(part) >= _TRIGRAM:
-        return inside.where(_trigrams.c.search_text.op("GLOB")(f"*{glob}*"))
-    words = contacts.c.search_text
-    begins = select(contacts.c.id).where(words >= part, words < f"{part[:-1]}{chr(ord(part[-1]) + 1)}")
-    if len(part) == 1:
-        return begins
-    both = union(begins, inside.where(_trigrams.c.search_text.op("GLOB")(f"* {glob}*"))).subquery()
-    return select(both.c.id)
+    long = [part for part in parts if len(part) >= _TRIGRAM]
+    short = _short(parts, alone=not long)
+    if not long:
+        return select(contacts.c.id).where(*short)
+    globs = ("".join(f"[{sign}]" if sign in "*?[" else sign for sign in part) for part in long)
+    inside = [_trigrams.c.search_text.op("GLOB")(f"*{glob}*") for glob in globs]
+    found = select(_trigrams.c.rowid.label("id")).where(*inside)
+    if not short:
+        return found
+    ids = found.subquery()
+    return select(contacts.c.id).join_from(ids, contacts, contacts.c.id == ids.c.id).where(*short)
 
 
 # ── a first load ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,12 +15,15 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    except_,
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     union,
+    union_all,
     update,
 )
 
@@ -40,6 +43,7 @@ from warehouse.tables import contact_changes, contacts
 CANDIDATES = Table("segment_candidates", MetaData(), Column("id", BigInteger), prefixes=["TEMPORARY"])
 _MOST_NAMED = 5_000
 _IDS = pa.schema([("id", pa.int64())])
+_MOVES = pa.schema([("id", pa.int64()), ("joined", pa.int64())])
 
 
 class NoSuchSegment(InputError):
@@ -186,6 +190,25 @@ def ids_in(connection: Connection, query: Select[Any]) -> Any:
     return found.to_numpy()
 
 
+def moves(connection: Connection, number: int, wanted: Select[Any], among: Table | None) -> tuple[list[int], list[int]]:
+    """Who is wanted, or pinned, and no member yet; and who is a member and wanted no more, or pinned out."""
+    p = segment_pins.c
+    pins = select(p.contact_id.label("id")).where(p.segment_id == number)
+    if connection.execute(pins.limit(1)).first() is not None:
+        always = pins.join_from(segment_pins, contacts, contacts.c.id == p.contact_id)
+        always = always.where(p.is_in.is_(True), contacts.c.deleted_at.is_(None))
+        with_pins = union(select(wanted.subquery().c.id), always).subquery()
+        never = pins.where(p.is_in.is_(False)).subquery()
+        wanted = select(except_(select(with_pins.c.id), select(never.c.id)).subquery().c.id)
+    now, then = wanted.cte("now_in").prefix_with("MATERIALIZED"), members_query(number, among).cte("then_in")
+    joined = except_(select(now.c.id), select(then.c.id)).subquery()
+    left = except_(select(then.c.id), select(now.c.id)).subquery()
+    both = union_all(select(joined.c.id, literal(1).label("joined")), select(left.c.id, literal(0))).subquery()
+    rows = bulk.fetch_rows(connection, select(both.c.id, both.c.joined), _MOVES).sort_by("id")
+    ids, came = rows["id"].to_numpy(), rows["joined"].to_numpy() == 1
+    return ids[came].tolist(), ids[~came].tolist()
+
+
 def members_query(number: int, among: Table | None = None) -> Select[Any]:
     """The stored members of a segment, of those in the table `among` only, if given."""
     m = segment_members.c
@@ -211,9 +234,9 @@ def unpin_contact(connection: Connection, number: int, contact: int) -> None:
     connection.execute(delete(segment_pins).where(p.segment_id == number, p.contact_id == contact))
 
 
-def count_members(connection: Connection, number: int) -> int:
-    query = select(func.count()).where(segment_members.c.segment_id == number)
-    return int(connection.execute(query).scalar_one())
+def size_of(connection: Connection, number: int) -> int:
+    """How many members there are, as those who joined and left were counted."""
+    return int(connection.execute(select(segments.c.size).where(segments.c.id == number)).scalar_one())
 
 
 def living_among(connection: Connection, ids: Iterable[int]) -> set[int]:
@@ -229,8 +252,9 @@ def keep_candidates(connection: Connection, queries: Sequence[Select[Any]], more
     CANDIDATES.drop(connection, checkfirst=True)
     CANDIDATES.create(connection)
     if queries:
-        found = union(*queries).subquery() if len(queries) > 1 else queries[0].distinct().subquery()
-        connection.execute(insert(CANDIDATES).from_select(["id"], select(found.c.id)))
+        # set apart, as SQLite would else walk a whole index to find few numbers without repetition
+        found = union_all(*queries).cte("moved").prefix_with("MATERIALIZED")
+        connection.execute(insert(CANDIDATES).from_select(["id"], select(found.c.id).distinct()))
     if new := list(more):
         connection.execute(insert(CANDIDATES), [{"id": one} for one in new])
     if bulk.is_postgresql(connection):
@@ -264,7 +288,7 @@ def last_ids(connection: Connection) -> tuple[int, int, int]:
 def move_members(
     connection: Connection, number: int, joined: Sequence[int], left: Sequence[int], at: datetime, run: int | None
 ) -> None:
-    """Let contacts join and leave, each with its event."""
+    """Let contacts join and leave, each with its event; the size follows."""
     if len(left):
         keys = pa.table({"segment_id": [number] * len(left), "contact_id": pa.array(left, pa.int64())})
         bulk.delete_rows(connection, segment_members, keys)
@@ -284,10 +308,18 @@ def move_members(
     }
     if count:
         bulk.insert_rows(connection, segment_events, pa.table(events))
+        grown = segments.c.size + len(joined) - len(left)
+        connection.execute(update(segments).where(segments.c.id == number).values(size=grown))
 
 
-def add_run(connection: Connection, values: Mapping[str, Any]) -> None:
-    connection.execute(insert(segment_runs).values(**values))
+def know_members(connection: Connection) -> None:
+    """Let the planner know of a segment that many joined at once."""
+    bulk.refresh_statistics(connection, [segment_members])
+
+
+def add_run(connection: Connection, values: Mapping[str, Any]) -> Run:
+    row = insert(segment_runs).values(**values).returning(*(segment_runs.c[name] for name in Run.__slots__))
+    return Run(**connection.execute(row).one()._mapping)
 
 
 def runs_of(connection: Connection, number: int, limit: int, before: int | None = None) -> list[Run]:

@@ -61,6 +61,7 @@ Key = String(collation="C").with_variant(Text(), "sqlite")
 Id = BigInteger().with_variant(Integer(), "sqlite")
 """A numbered row; what SQLite calls INTEGER is the place of the row itself, without an index beside it."""
 LIVING = text("deleted_at IS NULL")
+DEAD = text("deleted_at IS NOT NULL")
 OWNED = text("role = 'owner'")
 
 id_ranges = Table(
@@ -97,7 +98,7 @@ contacts = Table(
     Column("sent", Integer, nullable=False, server_default="0"),
     Column("received", Integer, nullable=False, server_default="0"),
     Column("replied", Integer, nullable=False, server_default="0"),
-    Column("search_text", Text),
+    Column("search_text", Key),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("applied", BigInteger),
     Column("merged_into", BigInteger),
@@ -107,6 +108,7 @@ contacts = Table(
     Index("ix_contacts_last_interaction_at_id", "last_interaction_at", "id"),
     Index("ix_contacts_created_at_id", "created_at", "id"),
     Index("ix_contacts_search_text_id", "search_text", "id"),
+    Index("ix_contacts_dead", "id", sqlite_where=DEAD, postgresql_where=DEAD),
     comment="The roll. phone_match and email_match are filled where this contact owns the key. applied: hash of the "
     "file row that was applied last; whoever else changes the contact or what belongs to it sets it to null.",
 )

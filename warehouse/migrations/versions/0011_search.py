@@ -32,8 +32,13 @@ def _is_postgresql() -> bool:
 
 def upgrade() -> None:
     op.create_index('ix_contacts_created_at_id', 'contacts', ['created_at', 'id'])
-    op.create_index('ix_contacts_search_text_id', 'contacts', ['search_text', 'id'])
     if _is_postgresql():
+        op.alter_column('contacts', 'search_text', type_=sa.String(collation='C'))
+    op.create_index('ix_contacts_search_text_id', 'contacts', ['search_text', 'id'])
+    dead = sa.text('deleted_at IS NOT NULL')
+    op.create_index('ix_contacts_dead', 'contacts', ['id'], sqlite_where=dead, postgresql_where=dead)
+    if _is_postgresql():
+        op.execute('ALTER FUNCTION padron_fold(text) CALLED ON NULL INPUT')  # a STRICT one is called for each row
         op.execute('CREATE EXTENSION IF NOT EXISTS pg_trgm')
         empty = op.get_bind().execute(sa.text('SELECT 1 FROM contacts LIMIT 1')).first() is None
         if empty:  # a full one is indexed by the sweep, while others write
@@ -46,10 +51,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     if _is_postgresql():
         op.execute('DROP INDEX IF EXISTS ix_contacts_search')
+        op.execute('ALTER FUNCTION padron_fold(text) STRICT')
     else:
         for name in ('insert', 'update', 'delete'):
             op.execute(f'DROP TRIGGER contacts_search_{name}')
         op.execute('DROP TABLE contacts_search')
         op.execute('DROP TABLE contacts_searched')
+    op.drop_index('ix_contacts_dead', table_name='contacts')
     op.drop_index('ix_contacts_search_text_id', table_name='contacts')
     op.drop_index('ix_contacts_created_at_id', table_name='contacts')
+    if _is_postgresql():
+        op.alter_column('contacts', 'search_text', type_=sa.Text(collation='default'))

@@ -1,0 +1,198 @@
+"""`python -m benchmarks.roll`: lists, searches, filters and segments over a roll with a history.
+
+A million contacts with three tags and ten values each, and twenty million interactions. A page is limited to 50 ms
+(p95); a filter to 700 ms on PostgreSQL and 3 s on SQLite, and to three times SQL written by hand for it, asked in
+turn; a hundred segments to 60 s in full on PostgreSQL, and to 5 s after a thousand contacts changed.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, bindparam, func, insert, select, text, update
+
+from benchmarks.importing import SERVER, database
+from benchmarks.roll_data import NOW, days_ago, fill
+from pipelines.contacts import count_contacts, find_contacts, read_filter, read_search
+from pipelines.refreshes import refresh_segment
+from pipelines.segments import SegmentForm, create_segment
+from schemas.settings import Settings
+from tests import servers
+from warehouse import bulk
+from warehouse.audit import Asked
+from warehouse.contact_lists import ORDERS, Wanted
+from warehouse.engines import reading, transaction
+from warehouse.segment_tables import segments
+from warehouse.store import open_store
+from warehouse.tables import UtcTime, contact_changes, contacts
+
+_PAGE, _ROUNDS = 51, 5
+_SEGMENTS, _CHANGED = 100, 1_000
+_TYPED = ("300123", "garcia", "mendez", "maria garcia", "gmail", "correo@example7", "xyzxyz", "+57 300 12", "ñuñez zz")
+
+_V = "SELECT contact_id FROM contact_values WHERE field_id = {} AND "
+_I = "SELECT contact_id FROM interactions WHERE kind = '{}' AND at >= :{}"
+_C = "SELECT id FROM contacts WHERE deleted_at IS NULL AND "
+_T = "SELECT contact_id FROM contact_tags WHERE tag_id = {}"
+_ALL = "SELECT id FROM contacts WHERE deleted_at IS NULL"
+FILTERS: tuple[tuple[str, str], ...] = (
+    ("city = 'Lima'", f"{_C} city = 'Lima'"),
+    ("status = 'active' AND channel = 'instagram'", f"{_C} status = 'active' AND channel = 'instagram'"),
+    ("created_at >= ago('30d')", f"{_C} created_at >= :d30"),
+    ("last_interaction_at < ago('90d')", f"{_C} last_interaction_at < :d90"),
+    ("email LIKE '%@example7.org'", f"{_C} padron_fold(email) LIKE '%@example7.org'"),
+    ("phone LIKE '+573001%'", f"{_C} padron_fold(phone) LIKE '+573001%'"),
+    ("tagged('tag1')", _T.format(1)),
+    ("A_CONTAINS(tags, ('tag1', 'tag2', 'tag3'))", " INTERSECT ".join(_T.format(n) for n in (1, 2, 3))),
+    ("tagged('tag5', 'tag6') AND NOT tagged('tag1')", f"{_T.format('5 OR tag_id = 6')} EXCEPT {_T.format(1)}"),
+    ("custom.plan = 'free'", _V.format(1) + "text = 'free'"),
+    ("custom.code = 'C77'", _V.format(2) + "text = 'C77'"),
+    ("custom.score BETWEEN 80 AND 90", _V.format(5) + "number BETWEEN 80 AND 90"),
+    ("custom.renewal <= ahead('30d') AND custom.renewal >= now()", _V.format(9) + "at BETWEEN :d0 AND :a30"),
+    ("custom.plan LIKE '%gold%'", _V.format(1) + "padron_fold(text) LIKE '%gold%'"),
+    (
+        "custom.plan IN ('pro', 'gold') AND custom.ltv > 100 AND tagged('tag3')",
+        " INTERSECT ".join((_V.format(1) + "text IN ('pro', 'gold')", _V.format(6) + "number > 100", _T.format(3))),
+    ),
+    ("tagged('tag1') OR custom.plan = 'trial'", f"{_T.format(1)} UNION {_V.format(1)} text = 'trial'"),
+    ("custom.ext_id = 'X777'", _V.format(3) + "text = 'X777'"),
+    ("received(ago('30d')) >= 5", f"{_I.format('received', 'd30')} GROUP BY contact_id HAVING count(*) >= 5"),
+    ("received(ago('60d')) = 0", f"{_ALL} EXCEPT {_I.format('received', 'd60')}"),
+    ("clicked('c77', ago('365d'))", f"{_I.format('clicked', 'd365')} AND ref = 'c77' GROUP BY contact_id"),
+)
+"""Filters, and SQL written by hand that finds the same, maybe of the dead too."""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--contacts", type=int, default=1_000_000)
+    arguments.add_argument("--interactions", type=int, default=20_000_000)
+    arguments.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
+    found = arguments.parse_args()
+    for engine in found.engine or ["sqlite", "postgresql"]:
+        server, admin = servers.start_postgres(**SERVER) if engine == "postgresql" else (None, "")
+        try:
+            with tempfile.TemporaryDirectory(prefix="padron-bench-") as folder:
+                store = open_store(database(engine, Path(folder), admin))
+                began = time.perf_counter()
+                fill(store, found.contacts, found.interactions)
+                _say(engine, filled_in_seconds=round(time.perf_counter() - began))
+                _measure(engine, store)
+                store.dispose()
+        finally:
+            if server:
+                server.stop()
+
+
+def _say(engine: str, **found: Any) -> None:
+    print(json.dumps({"engine": engine, **found}, ensure_ascii=False), flush=True)
+
+
+def _measure(engine: str, store: Engine) -> None:
+    settings = Settings(default_country="CO")
+    for name, asked in (("pages", _pages(store)), ("searches as they are typed", _searches())):
+        times = [_milliseconds(lambda one=one: find_contacts(store, settings, one, _PAGE, NOW)) for one in asked]  # type: ignore[misc]
+        slowest = max(zip(times, asked, strict=True), key=lambda pair: pair[0])
+        said = f"{slowest[1].order} {slowest[1].sought}"
+        _say(engine, what=name, asked=len(times), p50=_at(times, 0.5), p95=_at(times, 0.95), most=(slowest[0], said))
+    for asked_text, by_hand in FILTERS:
+        _say(engine, **_filter(store, settings, asked_text, by_hand))
+    _say(engine, **_segments(store, settings))
+
+
+def _milliseconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return round((time.perf_counter() - began) * 1000, 1)
+
+
+def _at(times: list[float], share: float) -> float:
+    return sorted(times)[min(int(len(times) * share), len(times) - 1)]
+
+
+def _pages(store: Engine) -> list[Wanted]:
+    """The first page of each order, and some that begin in the middle or near the end."""
+    found = []
+    for name, order in ORDERS.items():
+        for descending in (False, True):
+            found.append(Wanted(order=name, descending=descending))
+            with reading(store) as connection:
+                count = connection.execute(select(func.count(order))).scalar_one()
+                for share in (0.3, 0.6, 0.99):
+                    at = select(order, contacts.c.id).where(order.is_not(None)).order_by(order, contacts.c.id)
+                    value, number = connection.execute(at.offset(int(count * share)).limit(1)).one()
+                    found.append(Wanted(order=name, descending=descending, after=(value, number)))
+    return found
+
+
+def _searches() -> list[Wanted]:
+    """What is asked while somebody types."""
+    typed = [term[:end] for term in _TYPED for end in range(1, len(term) + 1)]
+    return [Wanted(sought=read_search(one, "CO")) for one in typed if one.strip() not in ("", "+")]
+
+
+def _filter(store: Engine, settings: Settings, asked: str, by_hand: str) -> dict[str, Any]:
+    """Our count and that of the SQL written by hand, in turn."""
+    wanted = Wanted(read_filter(store, settings, asked))
+    times = {f"d{days}": days_ago(days) for days in (30, 60, 90, 365)} | {"d0": days_ago(0.5), "a30": days_ago(-29.5)}
+    bound = [bindparam(name, at, UtcTime()) for name, at in times.items() if f":{name}" in by_hand]
+    query = text(f"SELECT count(*) FROM ({by_hand}) AS found").bindparams(*bound)
+    counts: list[int] = []
+
+    def ours() -> None:
+        counts.append(count_contacts(store, settings, wanted, NOW, exactly=True))
+
+    def theirs() -> None:
+        with reading(store) as connection:
+            counts.append(connection.execute(query).scalar_one())
+
+    took = [(_milliseconds(ours), _milliseconds(theirs)) for _ in range(_ROUNDS)]
+    assert len(set(counts)) == 1, (asked, counts[:2])
+    mine, hand = (statistics.median(pair[at] for pair in took) for at in (0, 1))
+    return {"filter": asked, "found": counts[0], "ms": mine, "by_hand": hand, "ratio": round(mine / hand, 2)}
+
+
+def _segments(store: Engine, settings: Settings) -> dict[str, Any]:
+    """Seconds for a hundred segments: the first time, in full again, and after a thousand contacts changed."""
+    asked, numbers = Asked("bench", NOW), list[int]()
+    for number in range(_SEGMENTS):
+        filter_text = FILTERS[number % len(FILTERS)][0]
+        if number >= len(FILTERS):
+            filter_text = f"({filter_text}) AND NOT tagged('tag{number}')"
+        numbers.append(create_segment(store, settings, SegmentForm(f"S{number}", filter_text=filter_text), asked))
+
+    def refresh(at: datetime) -> float:
+        began = time.perf_counter()
+        runs = [refresh_segment(store, number, settings, lambda: at) for number in numbers]
+        assert all(run is not None and run.error_en is None for run in runs)
+        return round(time.perf_counter() - began, 1)
+
+    found = {"first_s": refresh(NOW)}
+    _change(store)
+    found["after_1000_changed_s"] = refresh(NOW + timedelta(minutes=15))
+    with transaction(store) as connection:
+        connection.execute(update(segments).values(refreshed_version=None))
+    return {"segments": len(numbers), **found, "in_full_s": refresh(NOW + timedelta(minutes=15))}
+
+
+def _change(store: Engine) -> None:
+    """Let a thousand contacts have moved to Lima."""
+    with transaction(store) as connection:
+        step = connection.execute(select(func.max(contacts.c.id))).scalar_one() // _CHANGED
+        ids = [step * number for number in range(1, _CHANGED + 1)]
+        connection.execute(update(contacts).where(contacts.c.id.in_(ids)).values(city="Lima"))
+        first = bulk.take_ids(connection, "contact_changes", len(ids))
+        said = {"actor": "bench", "at": NOW, "operation": "update", "diff": {"city": ["", "Lima"]}}
+        connection.execute(
+            insert(contact_changes), [{"id": first + at, "contact_id": n, **said} for at, n in enumerate(ids)]
+        )
+
+
+if __name__ == "__main__":
+    main()
