@@ -18,7 +18,7 @@ from pipelines.clean import clean_block
 from pipelines.imports import Job
 from pipelines.mapping import map_columns
 from schemas.profiles import Profile
-from warehouse import bulk
+from warehouse import bulk, search
 from warehouse.engines import reading, transaction
 from warehouse.store import open_store
 from warehouse.tables import batch_rows, contact_changes, contact_keys, contact_tags, contact_values, contacts
@@ -37,6 +37,13 @@ def run_import(url: str, file: str) -> dict[str, float]:
     assert report.status == "imported", report.message
     counts = {name: getattr(report, name) for name in ("rows", "created", "updated", "unchanged", "merged", "rejected")}
     return {"seconds": seconds, **counts}
+
+
+def run_sweep(url: str) -> dict[str, float]:
+    """What a worker does a moment after a first load: the index of searches."""
+    began = time.perf_counter()
+    search.catch_up(open_store(url))
+    return {"seconds": time.perf_counter() - began}
 
 
 def run_clean(file: str) -> dict[str, float]:
@@ -107,6 +114,7 @@ def _write(connection: Any, table: Table, names: list[str], prepared: Any) -> No
 def main() -> None:
     name, *arguments = sys.argv[1:]
     steps = {"import": run_import, "clean": run_clean, "count": run_count, "yardstick": run_yardstick}
+    steps |= {"sweep": run_sweep}
     result: dict[str, Any] = dict(steps[name](*arguments))  # type: ignore[operator]
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps(result))
