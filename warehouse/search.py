@@ -1,8 +1,8 @@
 """Finding contacts by parts of the text that searches look through: names, phone digits, e-mail.
 
-Trigrams find them: a GIN index on PostgreSQL, a table of FTS5 beside the contacts on SQLite, which triggers keep.
-A first load leaves both behind, and the sweep catches up while others write. Until then a search looks at each row:
-slower, and as right.
+Trigrams find them. On PostgreSQL that is a GIN index, which a first load drops and the sweep builds while others write.
+On SQLite it is a table of FTS5: row by row it would cost more than the rest of an import, so that the sweep takes in
+new contacts, many at a time, and triggers keep only those that it has. Who is not in either is looked at row by row.
 """
 
 import sys
@@ -22,6 +22,7 @@ from sqlalchemy import (
     any_,
     column,
     func,
+    insert,
     literal,
     or_,
     select,
@@ -30,9 +31,11 @@ from sqlalchemy import (
     true,
     tuple_,
     union,
+    update,
 )
 
-from warehouse.engines import transaction
+from warehouse import bulk
+from warehouse.engines import reading, transaction
 from warehouse.matches import OWN
 from warehouse.tables import contact_keys, contacts
 
@@ -41,12 +44,12 @@ MANY = 10_001
 OBJECTS = ("contacts_search", "contacts_searched", "ix_contacts_search")
 """What stands in a database beside the tables of the catalogue."""
 _INDEX = "CREATE INDEX CONCURRENTLY ix_contacts_search ON contacts USING gin (search_text gin_trgm_ops)"
-_WHOLE = 2**63 - 1
 _AT_ONCE = 10_000
 _TRIGRAM = 3
 _SURROGATES, _BEHIND_SURROGATES = 0xD800, 0xE000
 _LOCK = 0x7061_6472
 """Of PostgreSQL's advisory locks: who builds the index."""
+_searched = table("contacts_searched", column("up_to", BigInteger))
 _trigrams = table("contacts_search", column("rowid", BigInteger), column("search_text"))
 
 
@@ -65,7 +68,7 @@ def sought_ids(connection: Connection, sought: Sought) -> Select[Any]:
     """The ids of those who are found, maybe of the dead too."""
     found = [_holders(sought)] if sought.keys else []
     if sought.parts:
-        found.append(_by_trigrams(sought.parts) if _is_indexed(connection) else _by_rows(sought.parts))
+        found += [_by_rows(sought.parts)] if bulk.is_postgresql(connection) else _by_trigrams(connection, sought.parts)
     if len(found) == 1:
         return found[0]
     both = union(*found).subquery()
@@ -80,7 +83,7 @@ def few(connection: Connection, sought: Sought) -> list[int] | None:
 
 def is_among(connection: Connection, ids: list[int]) -> ColumnElement[bool]:
     """Whether a contact is one of these, so that the planner sees how few they are."""
-    if connection.dialect.name == "postgresql":
+    if bulk.is_postgresql(connection):
         return contacts.c.id == any_(literal(ids, ARRAY(BigInteger)))
     listed = func.json_each(f"[{','.join(map(str, ids))}]").table_valued("value")
     return contacts.c.id.in_(select(listed.c.value))
@@ -133,26 +136,23 @@ def _begins(part: str) -> ColumnElement[bool]:
 # ── SQLite ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _is_indexed(connection: Connection) -> bool:
-    """Whether FTS5 has everybody; PostgreSQL's planner takes its index by itself."""
-    if connection.dialect.name == "postgresql":
-        return False
-    return connection.execute(text("SELECT up_to FROM contacts_searched")).scalar_one() == _WHOLE
+_UP_TO = text("SELECT up_to FROM contacts_searched")
+"""The contact up to which FTS5 has everybody."""
 
 
-def _by_trigrams(parts: tuple[str, ...]) -> Select[Any]:
+def _by_trigrams(connection: Connection, parts: tuple[str, ...]) -> list[Select[Any]]:
     """FTS5 takes GLOB, with its signs in brackets, by its trigrams; LIKE with an escape sign it does not."""
     long = [part for part in parts if len(part) >= _TRIGRAM]
-    short = _short(parts, alone=not long)
     if not long:
-        return select(contacts.c.id).where(*short)
+        return [_by_rows(parts)]
     globs = ("".join(f"[{sign}]" if sign in "*?[" else sign for sign in part) for part in long)
-    inside = [_trigrams.c.search_text.op("GLOB")(f"*{glob}*") for glob in globs]
+    inside = (_trigrams.c.search_text.op("GLOB")(f"*{glob}*") for glob in globs)
     found = select(_trigrams.c.rowid.label("id")).where(*inside)
-    if not short:
-        return found
-    ids = found.subquery()
-    return select(contacts.c.id).join_from(ids, contacts, contacts.c.id == ids.c.id).where(*short)
+    if short := _short(parts, alone=False):
+        ids = found.subquery()
+        found = select(contacts.c.id).join_from(ids, contacts, contacts.c.id == ids.c.id).where(*short)
+    done = connection.execute(_UP_TO).scalar_one()
+    return [found, _by_rows(parts).where(contacts.c.id > done)]
 
 
 # ── a first load ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,14 +160,12 @@ def _by_trigrams(parts: tuple[str, ...]) -> Select[Any]:
 
 def stand_back(connection: Connection) -> None:
     """Let a first load write without the index of searches."""
-    if connection.dialect.name == "postgresql":
+    if bulk.is_postgresql(connection):
         connection.execute(text("DROP INDEX IF EXISTS ix_contacts_search"))
-    else:
-        connection.execute(text("UPDATE contacts_searched SET up_to = 0"))
 
 
 def catch_up(engine: Engine) -> None:
-    """Build what is missing of the index of searches, so that nobody who writes waits for it."""
+    """Bring the index of searches up to date, so that nobody who writes waits for it."""
     if engine.dialect.name == "postgresql":
         _build(engine)
         return
@@ -176,23 +174,22 @@ def catch_up(engine: Engine) -> None:
 
 
 def _take_some(engine: Engine) -> bool:
-    """Let FTS5 know some more contacts; whether there are more."""
-    with engine.connect().execution_options(sqlite_write=False) as connection, connection.begin():
-        if _is_indexed(connection):
+    """Let FTS5 have some more contacts; whether there were any."""
+    with reading(engine) as connection:
+        if connection.execute(_next_after(connection).limit(1)).first() is None:
             return False
     with transaction(engine) as connection:
-        done = connection.execute(text("SELECT up_to FROM contacts_searched")).scalar_one()
-        some = select(contacts.c.id).where(contacts.c.id > done).order_by(contacts.c.id).limit(_AT_ONCE).subquery()
-        count, last = connection.execute(select(func.count(), func.max(some.c.id))).one()
-        rows = text(
-            "INSERT INTO contacts_search (rowid, search_text) "
-            "SELECT id, search_text FROM contacts WHERE id > :done AND id <= :last"
-        )
-        if count:
-            connection.execute(rows, {"done": done, "last": last})
-        reached = last if count == _AT_ONCE else _WHOLE
-        connection.execute(text("UPDATE contacts_searched SET up_to = :up_to"), {"up_to": reached})
-    return bool(count == _AT_ONCE)
+        some = _next_after(connection).limit(_AT_ONCE).subquery()
+        rows = select(contacts.c.id, contacts.c.search_text).join(some, some.c.id == contacts.c.id)
+        connection.execute(insert(_trigrams).from_select(["rowid", "search_text"], rows))
+        done = select(func.max(some.c.id)).scalar_subquery()
+        connection.execute(update(_searched).values(up_to=func.coalesce(done, _searched.c.up_to)))
+    return True
+
+
+def _next_after(connection: Connection) -> Select[Any]:
+    done = connection.execute(_UP_TO).scalar_one()
+    return select(contacts.c.id).where(contacts.c.id > done).order_by(contacts.c.id)
 
 
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────

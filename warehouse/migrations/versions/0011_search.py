@@ -12,7 +12,7 @@ _SQLITE = (
     "CREATE VIRTUAL TABLE contacts_search USING fts5("
     "search_text, content='contacts', content_rowid='id', tokenize='trigram', detail=none, columnsize=0)",
     'CREATE TABLE contacts_searched (up_to INTEGER NOT NULL)',
-    'INSERT INTO contacts_searched SELECT CASE WHEN EXISTS (SELECT 1 FROM contacts) THEN 0 ELSE 9223372036854775807 END',
+    'INSERT INTO contacts_searched VALUES (0)',
     'CREATE TRIGGER contacts_search_insert AFTER INSERT ON contacts '
     'WHEN new.id <= (SELECT up_to FROM contacts_searched) BEGIN '
     'INSERT INTO contacts_search (rowid, search_text) VALUES (new.id, new.search_text); END',
