@@ -19,7 +19,7 @@ from admin import (
     webhook_commands,
 )
 from admin.help import in_spanish
-from admin.words import database_away, system_said, wrong_use
+from admin.wrongs import database_away, system_said, wrong_use
 from scheduler.logs import reason_of
 from schemas.errors import PadronError
 from schemas.settings import asked_language

@@ -1,6 +1,7 @@
 """`padron contacts …`: find, read, create, edit, block, archive."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,17 +13,20 @@ from rich.table import Table
 
 from admin.operator_commands import asked_now
 from admin.words import say
-from pipelines import contacts, edits
+from pipelines import bulk_edits, contacts, edits
+from pipelines.bulk_edits import BulkForm
 from pipelines.edits import ContactForm
+from pipelines.jobs import run_job
 from scheduler.tasks import utc_now
 from schemas.errors import InputError
 from schemas.fields import BY_KEY, CUSTOM
 from schemas.settings import Settings, read_settings
 from warehouse.contact_details import Change, Detail
 from warehouse.contact_lists import ORDERS, Listed, Wanted
+from warehouse.jobs import Work
 from warehouse.store import open_store
 
-app = typer.Typer(help="Contacts: list, count, show, create, edit, block, archive.", no_args_is_help=True)
+app = typer.Typer(help="Contacts: list, count, show, create, edit one or many, block, archive.", no_args_is_help=True)
 console = Console()
 Number = Annotated[int, typer.Argument(help="The contact's number.")]
 Filter = Annotated[str, typer.Option("--filter", help="A filter, such as city = 'Lima' AND tagged('vip').")]
@@ -182,6 +186,51 @@ def _form(values: list[str], tag: list[str] | None) -> ContactForm:
                 f"No hay un campo {name}. Campos: {listed}, custom.CLAVE.",
             )
     return ContactForm(fields, custom, tag)
+
+
+@app.command("edit-many")
+def edit_many(
+    filter_: Filter = "",
+    contact: Annotated[list[int] | None, typer.Option("--id", help="A contact's number, instead of a filter.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE.")] = None,
+    add_tag: Annotated[list[str] | None, typer.Option(help="A tag to add.")] = None,
+    remove_tag: Annotated[list[str] | None, typer.Option(help="A tag to take away.")] = None,
+    action: Annotated[str, typer.Option(help="block, archive or restore.")] = "",
+    reason: Annotated[str | None, typer.Option(help="Why they are blocked.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Change all who match a filter, after saying how many they are; it can be taken back."""
+    settings = read_settings()
+    store, words, asked = open_store(settings.store_url), settings.language, asked_now()
+    values = _form(set_ or [], None)
+    form = BulkForm(
+        filter_,
+        contact or (),
+        values.fields,
+        values.custom,
+        add_tag or (),
+        remove_tag or (),
+        action=action,
+        reason=reason,
+    )
+    bulk_edits.check(form)
+    count = bulk_edits.count_matching(store, settings, form, asked)
+    if not yes and not typer.confirm(say(words, "how_many_match", count=f"{count:,}")):
+        raise typer.Exit(1)
+    work = bulk_edits.ask_for_edit(store, settings, replace(form, expected=count), asked)
+    _tell_of_edit(run_job(store, work.id, settings, utc_now), words)
+
+
+def _tell_of_edit(work: Work | None, words: str) -> None:
+    if work is None:
+        raise InputError(
+            "A worker does it already. See how far it is with: padron jobs list",
+            "Ya lo hace un proceso. Vea cómo va con: padron jobs list",
+        )
+    if work.result is None:
+        raise InputError(work.message_en or work.state, work.message_es or work.state)
+    counts = {name: f"{work.result[name]:,}" for name in ("changed", "matched", "skipped")}
+    console.print(say(words, "many_changed", id=work.result["batch_id"], **counts), soft_wrap=True)
 
 
 @app.command()

@@ -10,8 +10,17 @@ SPANISH = {
     "One clean roll of contacts, from files, CRMs and people.": "Un solo padrón limpio de contactos, de archivos, "
     "CRM y personas.",
     "Show this message and exit.": "Muestra esta ayuda.",
-    "Contacts: list, count, show, create, edit, block, archive.": "Contactos: listar, contar, ver, crear, editar, "
-    "bloquear, archivar.",
+    "Contacts: list, count, show, create, edit one or many, block, archive.": "Contactos: listar, contar, ver, crear, "
+    "editar uno o muchos, bloquear, archivar.",
+    "Change all who match a filter, after saying how many they are; it can be taken back.": (
+        "Cambia a todos los que cumplen un filtro, tras decir cuántos son; se puede deshacer."
+    ),
+    "A contact's number, instead of a filter.": "El número de un contacto, en lugar de un filtro.",
+    "A tag to add.": "Una etiqueta que poner.",
+    "A tag to take away.": "Una etiqueta que quitar.",
+    "block, archive or restore.": "block (bloquear), archive (archivar) o restore (restaurar).",
+    "Why they are blocked.": "Por qué se bloquean.",
+    "Do not ask.": "No preguntar.",
     "The contact's number.": "El número del contacto.",
     "A filter, such as city = 'Lima' AND tagged('vip').": "Un filtro, como city = 'Lima' AND tagged('vip').",
     "A name, an e-mail, or a phone in any spelling.": "Un nombre, un correo o un teléfono escrito de cualquier forma.",

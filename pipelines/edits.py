@@ -31,7 +31,7 @@ KEYS = ("phone", "email")
 FIELDS = (*NAMES, *KEYS, *TEXTS, "channel", "status")
 """What can be set of a contact by hand, beside custom fields and tags."""
 _SEARCHED = ("display_name", "phone", "email")
-_NEED_A_PHONE = ("whatsapp", "sms", "phone")
+NEED_A_PHONE = ("whatsapp", "sms", "phone")
 _PUT_BY_HAND = ("active", "inactive")
 Value = str | float | bool | None
 
@@ -49,7 +49,7 @@ def create_contact(store: Store, settings: Settings, form: ContactForm, asked: A
     """Make a contact; its number. Raises WrongField, also for a phone or e-mail that another one has."""
     with transaction(store) as connection:
         bulk.lock_keys(connection)
-        values = _values(settings, form.fields)
+        values = kept_values(settings, form.fields)
         if not values.get("phone") and not values.get("email"):
             raise WrongField(
                 "phone",
@@ -78,7 +78,7 @@ def edit_contact(
         contact = detail.contact
         is_same = version is None or contact["version"] == version
         require_version(is_same, f"contact {number}", f"el contacto {number}")
-        values = _values(settings, form.fields)
+        values = kept_values(settings, form.fields)
         _check_status(contact, values)
         changed = {name: value for name, value in values.items() if contact[name] != value}
         changed |= _matches(connection, changed, number)
@@ -152,7 +152,7 @@ _NOT_BLOCKED: dict[str, Any] = {"blocked_at": None, "blocked_reason": None}
 # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _values(settings: Settings, given: Mapping[str, str | None]) -> dict[str, Any]:
+def kept_values(settings: Settings, given: Mapping[str, str | None]) -> dict[str, Any]:
     """The fields as they are kept: in one form, or WrongField."""
     found: dict[str, Any] = {}
     for name, text in given.items():
@@ -233,7 +233,7 @@ def _check_status(contact: Mapping[str, Any], values: Mapping[str, Any]) -> None
 
 
 def _check_channel(contact: Mapping[str, Any]) -> None:
-    if contact.get("channel") in _NEED_A_PHONE and not contact.get("phone"):
+    if contact.get("channel") in NEED_A_PHONE and not contact.get("phone"):
         raise WrongField(
             "phone",
             "required",
@@ -272,7 +272,7 @@ def _set_custom(
             slot = slot_of(kind)
             stored = float(kept) if slot == "number" and kept is not None else kept
             contact_writes.set_value(connection, number, field_id, slot, stored)
-            diff[f"{CUSTOM}{key}"] = [_plain(had.get(key)), _plain(stored)]
+            diff[f"{CUSTOM}{key}"] = [plain(had.get(key)), plain(stored)]
     return diff
 
 
@@ -332,5 +332,5 @@ def _set_tags(connection: Connection, number: int, wanted: Sequence[str] | None)
     return {"tags": [gone, added]} if gone or added else {}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from pipelines.bulk_edits import EDIT, run_edit
 from pipelines.drops import heartbeat
 from pipelines.events import emit
 from pipelines.imports import Clock
-from pipelines.undo import check_can_be_undone, undo_batch
+from pipelines.undo import check_can_be_undone, check_is_not_edited, undo_batch
 from pipelines.uploads import REHEARSAL, rehearse_upload
 from schemas.errors import InputError
 from schemas.refusals import refusal
@@ -38,6 +39,7 @@ def ask_for_undo(store: Store, number: int, asked: Asked) -> Work:
         batch = batches.get_batch(connection, number)
         check_can_be_undone(batch)
         jobs.lock_jobs(connection)
+        check_is_not_edited(connection, number)
         standing = jobs.open_job(connection, UNDO, f"batch:{number}")
         if standing is not None:
             return standing
@@ -160,6 +162,10 @@ def _rehearse(engine: Engine, work: Work, settings: Settings, clock: Clock, prog
     return found
 
 
+def _edit(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    return run_edit(engine, int(work.object.removeprefix("batch:")), settings, clock, progress)
+
+
 _Do = Callable[[Engine, Work, Settings, Clock, Progress], dict[str, Any]]
-_DO: Mapping[str, _Do] = {UNDO: _undo, REHEARSAL: _rehearse}
+_DO: Mapping[str, _Do] = {UNDO: _undo, REHEARSAL: _rehearse, EDIT: _edit}
 """What each kind of job does; it tells how far it is, and gives what the job's `result` says."""

@@ -15,7 +15,7 @@ from pipelines.texts import search_text
 from schemas.errors import InputError
 from schemas.fields import CUSTOM, FieldType
 from schemas.reports import STATES, UndoReport
-from warehouse import audit, batches, bulk, roll, undo
+from warehouse import audit, batches, bulk, jobs, roll, undo
 from warehouse.audit import Asked
 from warehouse.batches import Batch
 from warehouse.engines import reading, transaction
@@ -33,12 +33,21 @@ _FORMS = {"phone": "phone_match", "email": "email_match"}
 
 def check_can_be_undone(batch: Batch) -> None:
     """Raise where there is nothing to take back: a finished import, or one that was given up or cancelled midway."""
-    if batch.state in ("done", "undoing") or (batch.state in ("rejected", "retried") and batch.rows_done):
+    if batch.state in ("done", "undoing", "editing") or (batch.state in ("rejected", "retried") and batch.rows_done):
         return
     raise InputError(
         f"Batch {batch.id} is {STATES[batch.state][0]}: only an import whose rows were taken can be taken back.",
         f"El lote {batch.id} está {STATES[batch.state][1]}: solo se deshace una importación cuyas filas se tomaron.",
     )
+
+
+def check_is_not_edited(connection: Connection, number: int) -> None:
+    """Raise where an edit of many contacts still goes on."""
+    if jobs.open_job(connection, "edit", f"batch:{number}") is not None:
+        raise InputError(
+            f"The edit of batch {number} is not finished. Wait for it, or stop its job first.",
+            f"La edición del lote {number} no ha terminado. Espere, o detenga antes su trabajo.",
+        )
 
 
 def undo_batch(
@@ -78,6 +87,7 @@ def undo_by_hand(engine: Engine, number: int, asked: Asked, clock: Clock) -> Und
     """Take a batch back at once, as somebody asks for it; the audit tells who."""
     with transaction(engine) as connection:
         check_can_be_undone(batches.get_batch(connection, number))
+        check_is_not_edited(connection, number)
         audit.add_entry(connection, asked, "batches:undo", f"batch:{number}")
     return undo_batch(engine, number, asked.actor, clock)
 
@@ -129,6 +139,8 @@ class _Undo:
     later: set[int]
     values: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     """The custom values of the contacts at hand, as they stand."""
+    tags: set[tuple[int, int]] = field(default_factory=set)
+    """The tags that they have, as pairs."""
     writes: undo.Writes = field(default_factory=undo.Writes)
 
     def flush(self, connection: Connection) -> None:
@@ -143,6 +155,7 @@ def _undo(connection: Connection, changes: list[Any], report: UndoReport, contex
     ids = [contact_id for _, contact_id, *_ in changes]
     contacts = undo.contacts_by_id(connection, ids)
     context.values.update(undo.values_of(connection, ids))
+    context.tags.update(undo.tags_of(connection, ids))
     for number, contact_id, operation, diff, newer in changes:
         contact = contacts.get(contact_id)
         if not contact or contact["deleted_at"] is not None:
@@ -217,6 +230,11 @@ def _restore(
                 back[name] = [new, old]
             elif _as_json(contact[name]) == old:
                 standing.add(name)
+        elif name == "tags":
+            moved = _restore_tags(contact["id"], (old, new), context, is_touched=name in touched)
+            back |= moved
+            if not moved and contact["id"] not in context.later:
+                standing.add(name)
         elif _restore_other(connection, contact["id"], name, diff, context):
             back[name] = [new, old]
         elif _is_back(connection, contact["id"], name, old, context):
@@ -279,8 +297,6 @@ def _restore_other(
 ) -> bool:
     """Put back what belongs to a contact beside its own row; whether there was something to put back."""
     old, new = diff[name]
-    if name == "tags":
-        return contact_id not in context.later and undo.drop_tags(connection, contact_id, new)
     if name == "note":
         return undo.drop_note(connection, contact_id, context.batch_id)
     if name.startswith(_CONSENT):
@@ -288,6 +304,17 @@ def _restore_other(
         said_again = new == "out" and contact_id in context.later
         return not said_again and undo.set_consent(connection, contact_id, channel, (old, new), _given(diff, channel))
     return _restore_value(contact_id, name.removeprefix(CUSTOM), (old, new), context)
+
+
+def _restore_tags(
+    contact_id: int, change: tuple[list[int], list[int]], context: _Undo, *, is_touched: bool
+) -> dict[str, list[Any]]:
+    """Take away the tags that came, and put back those that went where nobody changed the contact's tags since."""
+    old, new = change
+    gone = [] if contact_id in context.later else [tag for tag in new if (contact_id, tag) in context.tags]
+    back = [] if is_touched else [tag for tag in old if (contact_id, tag) not in context.tags]
+    context.writes.set_tags(contact_id, gone, back)
+    return {"tags": [gone, back]} if gone or back else {}
 
 
 def _given(diff: dict[str, list[Any]], channel: str) -> dict[str, Any]:

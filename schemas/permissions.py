@@ -16,6 +16,7 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "conversations:report": ("Report open conversations.", "Informar de las conversaciones abiertas."),
     "contacts:read": ("See contacts.", "Ver los contactos."),
     "contacts:write": ("Create and edit contacts.", "Crear y editar contactos."),
+    "contacts:edit_many": ("Edit many contacts at once.", "Editar muchos contactos a la vez."),
     "contacts:block": ("Block and unblock contacts.", "Bloquear y desbloquear contactos."),
     "segments:read": ("See segments and who is in them.", "Ver los segmentos y quién está en ellos."),
     "segments:write": ("Create and edit segments.", "Crear y editar segmentos."),
@@ -36,7 +37,8 @@ ROLES: dict[str, frozenset[str]] = {
     "supervisor": frozenset(
         {
             *("operators:read", "operators:sign_out", "licences:read", "roles:read", "conversations:report"),
-            *("contacts:read", "contacts:write", "contacts:block", "segments:read", "segments:write"),
+            *("contacts:read", "contacts:write", "contacts:edit_many", "contacts:block"),
+            *("segments:read", "segments:write"),
             *("batches:read", "batches:import", "batches:undo", "jobs:read", "jobs:cancel"),
         }
     ),

@@ -56,6 +56,7 @@ class ImportReport:
 BatchState = Literal[
     "waiting",
     "running",
+    "editing",
     "applied",
     "refused",
     "parked",
@@ -69,6 +70,7 @@ BatchState = Literal[
 STATES: dict[str, tuple[str, str]] = {
     "waiting": ("waiting", "en espera"),
     "running": ("running", "en curso"),
+    "editing": ("being edited", "editándose"),
     "applied": ("applied, its file is still to be moved", "aplicado, falta mover su archivo"),
     "refused": ("refused, its file is still to be moved", "rechazado, falta mover su archivo"),
     "parked": ("without a mapping, its file is still to be moved", "sin correspondencia, falta mover su archivo"),

@@ -40,6 +40,7 @@ class Batch:
     """A row of `batches`."""
 
     id: int
+    kind: str
     source: str
     profile: str
     profile_text: str | None
@@ -118,8 +119,8 @@ def get_batch(connection: Connection, number: int) -> Batch:
 def list_batches(
     connection: Connection, limit: int, before: int | None = None, *, state: str = "", file: str = ""
 ) -> list[Batch]:
-    """The newest batches first; from those before a number on, in this state, of a file whose name has this text."""
-    query = select(*_COLUMNS).order_by(batches.c.id.desc()).limit(limit)
+    """The newest files first; from those before a number on, in this state, whose name has this text."""
+    query = select(*_COLUMNS).where(batches.c.kind == "file").order_by(batches.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(batches.c.id < before)
     if state:

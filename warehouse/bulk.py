@@ -13,7 +13,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
-from sqlalchemy import Column, Connection, MetaData, Select, Table, bindparam, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    Select,
+    Table,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.selectable import CompoundSelect
 
@@ -321,6 +337,14 @@ def _arrow_type(kind: Any) -> pa.DataType:
         return STAMP
     python = kind.python_type
     return {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(python, pa.string())
+
+
+def is_among(connection: Connection, column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
+    """Whether a number is one of these, said so that the planner sees how many they are."""
+    if is_postgresql(connection):
+        return column == any_(literal(list(ids), ARRAY(BigInteger)))
+    listed = func.json_each(f"[{','.join(map(str, ids))}]").table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 def select_columns(table: Table, names: list[str]) -> Select[Any]:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
 
 from schemas.conditions import Clock, Condition
+from warehouse import bulk
 from warehouse.filter_sql import look_up, matching
-from warehouse.search import MANY, Sought, few, is_among, is_sought, sought_ids
+from warehouse.search import MANY, Sought, few, is_sought, sought_ids
 from warehouse.tables import contact_tags, contact_values, contacts, custom_fields, tags
 
 ORDERS: dict[str, ColumnElement[Any]] = {
@@ -79,10 +80,12 @@ def _next(connection: Connection, wanted: Wanted, clock: Clock, limit: int) -> l
         found = few(connection, wanted.sought)
         first = _first(found, wanted, limit)
         if first:
-            rows = _from(connection, base.where(is_among(connection, first)), wanted, limit)
+            rows = _from(connection, base.where(bulk.is_among(connection, contacts.c.id, first)), wanted, limit)
             if len(rows) == limit:
                 return rows
-        base = base.where(is_sought(wanted.sought) if found is None else is_among(connection, found))
+        base = base.where(
+            is_sought(wanted.sought) if found is None else bulk.is_among(connection, contacts.c.id, found)
+        )
     return _from(connection, base, wanted, limit)
 
 

@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ColumnElement,
     Connection,
     Engine,
     Select,
     and_,
-    any_,
     column,
     func,
     insert,
-    literal,
     or_,
     select,
     table,
@@ -79,14 +76,6 @@ def few(connection: Connection, sought: Sought) -> list[int] | None:
     """The ids of those who are found; None where they are many."""
     found = list(connection.execute(sought_ids(connection, sought).limit(MANY)).scalars())
     return found if len(found) < MANY else None
-
-
-def is_among(connection: Connection, ids: list[int]) -> ColumnElement[bool]:
-    """Whether a contact is one of these, so that the planner sees how few they are."""
-    if bulk.is_postgresql(connection):
-        return contacts.c.id == any_(literal(ids, ARRAY(BigInteger)))
-    listed = func.json_each(f"[{','.join(map(str, ids))}]").table_valued("value")
-    return contacts.c.id.in_(select(listed.c.value))
 
 
 def is_sought(sought: Sought) -> ColumnElement[bool]:

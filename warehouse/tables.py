@@ -238,6 +238,7 @@ batches = Table(
     "batches",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
+    Column("kind", String(8), nullable=False, server_default="file"),
     Column("source", Text, nullable=False),
     Column("profile", Text, nullable=False),
     Column("profile_version", Text),
@@ -268,7 +269,8 @@ batches = Table(
     Column("reject_file", Text),
     Column("cancelled_by", Text),
     Index("ix_batches_state_lease_until", "state", "lease_until"),
-    comment="One run of one file. The state and the lease say who works on it; Celery only wakes workers.",
+    comment="One run of one file, or (kind `edit`) one edit of many contacts. "
+    "The state and the lease say who works on it; Celery only wakes workers.",
 )
 
 batch_rows = Table(

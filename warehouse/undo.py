@@ -104,11 +104,11 @@ def drop_keys(connection: Connection, contact_id: int, keys: list[tuple[str, str
         connection.execute(delete(contact_keys).where(k.contact_id == contact_id, k.kind == kind, k.value == value))
 
 
-def drop_tags(connection: Connection, contact_id: int, tags: list[int]) -> bool:
-    """Take tags away; whether there were any."""
+def tags_of(connection: Connection, ids: list[int]) -> set[tuple[int, int]]:
+    """The tags of these contacts, as pairs."""
     t = contact_tags.c
-    gone = delete(contact_tags).where(t.contact_id == contact_id, t.tag_id.in_(tags)).returning(t.tag_id)
-    return bool(connection.execute(gone).all())
+    rows = connection.execute(select(t.contact_id, t.tag_id).where(t.contact_id.in_(ids)))
+    return {(int(contact), int(tag)) for contact, tag in rows}
 
 
 def drop_note(connection: Connection, contact_id: int, batch_id: int) -> bool:
@@ -220,6 +220,8 @@ class Writes:
     _contacts: dict[tuple[str, ...], list[dict[str, Any]]] = field(default_factory=dict)
     _gone: list[dict[str, Any]] = field(default_factory=list)
     _values: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _tags_gone: list[dict[str, int]] = field(default_factory=list)
+    _tags: list[dict[str, int]] = field(default_factory=list)
     _notes: list[tuple[int, dict[str, Any] | None]] = field(default_factory=list)
 
     def set_contact(self, contact_id: int, values: dict[str, Any]) -> None:
@@ -232,6 +234,10 @@ class Writes:
         if value is not None:
             row = {"contact_id": contact_id, "field_id": field_id, slot: value}
             self._values.setdefault(slot, []).append(row)
+
+    def set_tags(self, contact_id: int, gone: list[int], new: list[int]) -> None:
+        self._tags_gone += [{"contact": contact_id, "tag": tag} for tag in gone]
+        self._tags += [{"contact_id": contact_id, "tag_id": tag} for tag in new]
 
     def note(self, contact_id: int, diff: dict[str, Any] | None) -> None:
         """A line of the contact's history."""
@@ -249,12 +255,18 @@ class Writes:
             connection.execute(delete(contact_values).where(where), self._gone)
         for rows in self._values.values():
             connection.execute(contact_values.insert(), rows)
+        if self._tags_gone:
+            t = contact_tags.c
+            pair = (t.contact_id == bindparam("contact")) & (t.tag_id == bindparam("tag"))
+            connection.execute(delete(contact_tags).where(pair), self._tags_gone)
+        if self._tags:
+            connection.execute(contact_tags.insert(), self._tags)
         if self._notes:
             first = take_ids(connection, "contact_changes", len(self._notes))
             said = {**of_all, "operation": "undo"}
             lines = [{**said, "id": first + at, "contact_id": n, "diff": d} for at, (n, d) in enumerate(self._notes)]
             connection.execute(contact_changes.insert(), lines)
-        for gathered in (self._contacts, self._gone, self._values, self._notes):
+        for gathered in (self._contacts, self._gone, self._values, self._tags_gone, self._tags, self._notes):
             gathered.clear()
 
 

@@ -93,6 +93,17 @@ def check_origin(request: Request) -> None:
         )
 
 
+def require(caller: Caller, permission: str) -> None:
+    """Raise where the caller does not have this permission."""
+    if permission not in caller.permissions:
+        raise Refusal(
+            403,
+            "not_allowed",
+            f"You may not do this: it needs the permission {permission}.",
+            f"No puede hacer esto: hace falta el permiso {permission}.",
+        )
+
+
 @dataclass(frozen=True)
 class May:
     """A route's permission; None for one that everybody who is signed in may call."""
@@ -112,13 +123,8 @@ class May:
                 "Your password is temporary. Change it first (POST /api/me/password).",
                 "Su contraseña es temporal. Cámbiela primero (POST /api/me/password).",
             )
-        if self.permission is not None and self.permission not in caller.permissions:
-            raise Refusal(
-                403,
-                "not_allowed",
-                f"You may not do this: it needs the permission {self.permission}.",
-                f"No puede hacer esto: hace falta el permiso {self.permission}.",
-            )
+        if self.permission is not None:
+            require(caller, self.permission)
         return caller
 
     def _caller(self, desk: Desk, secret: str) -> Caller:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from admin.api.callers import AtDesk, Desk, May, asked_by
+from admin.api.callers import AtDesk, Desk, May, asked_by, require
 from admin.api.contact_models import (
     BlockBody,
+    BulkBody,
     ChangeModel,
     ContactChanges,
     ContactModel,
@@ -19,17 +20,19 @@ from admin.api.contact_models import (
     FilterBody,
     InteractionModel,
 )
-from admin.api.etags import MADE, VERSIONED, IfMatch, wanted_version, with_etag
+from admin.api.etags import MADE, VERSIONED, WATCHED, IfMatch, wanted_version, with_etag
+from admin.api.import_models import JobModel
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, Search, after, page
-from admin.api.problems import Refusal, problems
-from pipelines import contacts, edits
+from admin.api.problems import Refusal, language_of, problems
+from pipelines import bulk_edits, contacts, edits
 from pipelines.access import Caller
 from warehouse.contact_lists import MOST_COUNTED, ORDERS, Listed, Wanted
 
 router = APIRouter(prefix="/api", tags=["contacts"])
 Reader = Annotated[Caller, Depends(May("contacts:read"))]
 Writer = Annotated[Caller, Depends(May("contacts:write"))]
+Many = Annotated[Caller, Depends(May("contacts:edit_many"))]
 Blocker = Annotated[Caller, Depends(May("contacts:block"))]
 Filter = Annotated[
     str, Query(max_length=8_000, pattern=NO_NUL, description="A filter in CQL2 text, such as city = 'Lima'.")
@@ -129,6 +132,20 @@ def count(
     found = contacts.count_contacts(desk.store, desk.settings, wanted, desk.clock(), exactly=exactly)
     exact = exactly or found < MOST_COUNTED
     return CountModel(count=found if exact else MOST_COUNTED - 1, exact=exact)
+
+
+@router.post("/contact-edits", status_code=202, responses=WATCHED | problems(401, 403))
+def edit_many(body: BulkBody, caller: Many, request: Request, response: Response, desk: AtDesk) -> JobModel:
+    """Change all who match a filter, or who were picked: a job, and a batch that is undone as an import is.
+
+    What `GET /api/contact-count?exactly=true` says is sent as `expected`, so that nobody else is changed than was seen.
+    """
+    if body.action == "block":
+        require(caller, "contacts:block")
+    work = bulk_edits.ask_for_edit(desk.store, desk.settings, body.form(), asked_by(request, caller))
+    desk.wake_for_job(work.id)
+    response.headers["Location"] = f"/api/jobs/{work.id}"
+    return JobModel.of(work, language_of(request))
 
 
 @router.post("/contacts", status_code=201, responses=MADE | problems(401, 403))

@@ -78,3 +78,25 @@ def test_what_is_wrong_is_said_in_a_sentence(run: Run, tmp_path: Path, arguments
     done = run(tmp_path / "home", "contacts", *arguments, PADRON_LANGUAGE="es")
 
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_many_contacts_are_edited_after_a_question_and_the_edit_is_taken_back(run: Run, tmp_path: Path) -> None:
+    home, where = tmp_path / "home", {"PADRON_LANGUAGE": "es"}
+    people = tmp_path / "gente.csv"
+    people.write_text("correo,ciudad\na@example.org,Lima\nb@example.org,Lima\nc@example.org,Cali\n", "utf-8")
+    run(home, "import", str(people), **where)
+    asked = ("contacts", "edit-many", "--filter", "city = 'Lima'", "--add-tag", "callado")
+
+    refused = run(home, *asked, typed="n\n", **where)
+    done = run(home, *asked, "--set", "company=ACME", typed="y\n", **where)
+    counted = run(home, "contacts", "count", "--filter", "tagged('callado') AND company = 'ACME'", **where)
+    undone = run(home, "batches", "undo", "2", **where)
+    left = run(home, "contacts", "count", "--filter", "tagged('callado') OR company = 'ACME'", **where)
+    wrong = run(home, "contacts", "edit-many", "--filter", "city = 'Lima'", **where)
+
+    assert "Coinciden 2 contactos. ¿Cambiarlos?" in refused.stdout
+    assert [one.returncode for one in (refused, done, undone, wrong)] == [1, 0, 0, 2], done.stderr
+    assert "2 de 2 contactos cambiados; 0 quedan como estaban" in done.stdout
+    assert "padron batches undo 2" in done.stdout
+    assert (counted.stdout.strip(), left.stdout.strip()) == ("2", "0")
+    assert "Diga qué cambiar." in wrong.stderr

@@ -14,6 +14,7 @@ from starlette.routing import Match
 from admin.api.callers import Desk
 from admin.api.server import AdminServer
 from pipelines.imports import Clock
+from pipelines.jobs import run_job
 from pipelines.licences import LicenceForm, create_licence
 from pipelines.operators import create_operator
 from pipelines.passwords import Password
@@ -56,6 +57,13 @@ class Endpoint:
             answers = _DOCUMENT["paths"][found.path][method.lower()]["responses"]
             told = answers.get(str(answer.status_code), {}).get("headers", {})
             assert _TOLD.intersection(answer.headers) <= told.keys(), (method, path, answer.status_code)
+
+    def finish(self, answer: requests.Response, secret: str) -> dict[str, Any]:
+        """The job that was answered with, once a worker has done it."""
+        assert answer.status_code == 202, answer.text
+        run_job(self.store.engine, answer.json()["id"], Settings(home=self.store.folder), utc_now)
+        found: dict[str, Any] = self.call("GET", f"/api/jobs/{answer.json()['id']}", secret).json()
+        return found
 
     def operator(self, email: str, *roles: str, seats: int = 1, **values: Any) -> int:
         """An operator with these roles and a licence of their own."""

@@ -304,3 +304,44 @@ def test_tags_of_the_history_have_names(endpoint: Endpoint) -> None:
 
     history = endpoint.call("GET", "/api/contacts/1/history", secret).json()["items"]
     assert history[0]["diff"] == {"tags": [["VIP"], ["nuevo"]]}
+
+
+def test_many_are_edited_by_a_job_that_is_watched_and_taken_back(people: tuple[Endpoint, str]) -> None:
+    endpoint, secret = people
+    body = {"filter": "city = 'Lima'", "add_tags": ["limeño"], "fields": {"company": "ACME"}, "expected": 2}
+
+    wrong = endpoint.call("POST", "/api/contact-edits", secret, json={**body, "expected": 3})
+    asked = endpoint.call("POST", "/api/contact-edits", secret, json=body)
+    job = endpoint.finish(asked, secret)
+    found = names(endpoint.call("GET", "/api/contacts", secret, params={"filter": "tagged('limeño')"}))
+    undone = endpoint.finish(endpoint.call("POST", f"/api/batches/{job['result']['batch_id']}/undo", secret), secret)
+    left = names(endpoint.call("GET", "/api/contacts", secret, params={"filter": "tagged('limeño')"}))
+
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (409, "expected")
+    assert (job["kind"], job["result"]["changed"], found) == ("edit", 2, ["Luis", "Ána"])
+    assert (undone["result"]["restored"], left) == (2, [])
+
+
+def test_a_filter_in_json_tells_whom_to_edit_and_numbers_do_too(people: tuple[Endpoint, str]) -> None:
+    endpoint, secret = people
+    by_json = {"filter": {"op": "=", "args": [{"property": "city"}, "Lima"]}, "action": "archive"}
+
+    first = endpoint.finish(endpoint.call("POST", "/api/contact-edits", secret, json=by_json), secret)
+    second = endpoint.finish(
+        endpoint.call("POST", "/api/contact-edits", secret, json={"ids": [1, 2], "action": "restore"}), secret
+    )
+
+    assert (first["result"]["changed"], second["result"]["changed"], second["result"]["skipped"]) == (2, 1, 0)
+
+
+def test_who_may_not_block_does_not_block_many(endpoint: Endpoint) -> None:
+    admin = endpoint.someone("administrator")
+    role = {"permissions": ["contacts:read", "contacts:edit_many"]}
+    assert endpoint.call("PUT", "/api/roles/editor", admin, json=role).status_code == 200
+    secret = endpoint.someone("editor")
+
+    answer = endpoint.call(
+        "POST", "/api/contact-edits", secret, json={"ids": [1], "action": "block", "reason": "porque sí"}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
