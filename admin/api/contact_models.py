@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from admin.api.models import NO_NUL, Body, Name, Text, among, whole
+from admin.api.models import NO_NUL, Body, Name, Number, Text, among, whole
 from pipelines.bulk_edits import ACTIONS, BulkForm, text_of
 from pipelines.edits import ContactForm
 from warehouse.contact_details import Change, Detail, Happening
@@ -228,18 +228,21 @@ class ContactChanges(Body):
         return ContactForm(fields, self.custom, self.tags)
 
 
+_ACTIONS = ("", *ACTIONS)
+
+
 class BulkBody(Body):
     """Whom to change, by a filter (CQL2 text or JSON) or by numbers, and what; null empties a field."""
 
     filter: Annotated[str, Field(max_length=8_000, pattern=NO_NUL)] | dict[str, Any] = ""
-    ids: Annotated[list[Annotated[int, Field(ge=1, lt=2**62), BeforeValidator(whole)]], Field(max_length=10_000)] = []
+    ids: Annotated[list[Number], Field(max_length=10_000)] = []
     fields: Annotated[dict[Text, LongText | None], Field(max_length=20)] = {}
     custom: Annotated[dict[str, Value], Field(max_length=500), AfterValidator(_keys)] = {}
     add_tags: Annotated[list[Name], Field(max_length=200)] = []
     remove_tags: Annotated[list[Name], Field(max_length=200)] = []
-    action: Annotated[str, among("", *ACTIONS)] = ""
+    action: Annotated[str, among(*_ACTIONS), WithJsonSchema({"type": "string", "enum": list(_ACTIONS)})] = ""
     reason: Name | None = None
-    expected: Annotated[int, Field(ge=0, lt=2**62), BeforeValidator(whole)] | None = None
+    expected: Annotated[int, Field(ge=0, le=1_000_000_000), BeforeValidator(whole)] | None = None
 
     def form(self) -> BulkForm:
         given = self.model_dump(exclude={"filter"})
