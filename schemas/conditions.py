@@ -14,6 +14,7 @@ Fold = Literal["exact", "folded"]
 
 
 _TICK = timedelta(microseconds=1)
+_COUNTED = ("sent", "received", "replied", "last_interaction_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,12 @@ def parts_of(condition: Condition) -> tuple[Condition, ...]:
             return (part,)
         case _:
             return ()
+
+
+def follows_happenings(condition: Condition) -> bool:
+    """Whether what happens with a contact moves it: interactions, or the counters that follow them."""
+    asked = getattr(condition, "field", None)
+    return isinstance(condition, Happened) or (asked is not None and not asked.custom and asked.key in _COUNTED)
 
 
 def leaves(condition: Condition) -> list[Condition]:

@@ -18,6 +18,7 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "contacts:write": ("Create and edit contacts.", "Crear y editar contactos."),
     "contacts:edit_many": ("Edit many contacts at once.", "Editar muchos contactos a la vez."),
     "contacts:block": ("Block and unblock contacts.", "Bloquear y desbloquear contactos."),
+    "interactions:write": ("Tell what happened with contacts.", "Informar de lo ocurrido con los contactos."),
     "segments:read": ("See segments and who is in them.", "Ver los segmentos y quién está en ellos."),
     "segments:write": ("Create and edit segments.", "Crear y editar segmentos."),
     "batches:read": ("See imports and their reports.", "Ver las importaciones y sus informes."),

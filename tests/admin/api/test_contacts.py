@@ -345,3 +345,25 @@ def test_who_may_not_block_does_not_block_many(endpoint: Endpoint) -> None:
     )
 
     assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+
+
+def test_what_happened_is_told_once_and_shown_with_the_contact(people: tuple[Endpoint, str]) -> None:
+    endpoint, _ = people
+    secret = endpoint.someone("administrator")
+    item = {"id": "m1", "kind": "received", "at": "2026-11-01T10:00:00Z", "phone": "+57 300 111 2233", "text": "hola"}
+    body = {"source": "chat", "items": [item, {**item, "id": "m2", "phone": "999"}]}
+
+    first = endpoint.call("POST", "/api/interactions", secret, json=body, headers={"Accept-Language": "es"})
+    again = endpoint.call("POST", "/api/interactions", secret, json=body)
+    shown = endpoint.call("GET", "/api/contacts/1", secret).json()
+    listed = endpoint.call("GET", "/api/contacts/1/interactions", secret).json()["items"]
+
+    refused = {
+        "index": 1,
+        "code": "no_such_contact",
+        "message": "Ningún contacto tiene ese número, teléfono, correo o id.",
+    }
+    assert first.json() == {"taken": 1, "known": 0, "refused": [refused]}
+    assert (again.json()["taken"], again.json()["known"]) == (0, 1)
+    assert (shown["statistics"]["received"], shown["last_interaction_at"]) == (1, "2026-11-01T10:00:00Z")
+    assert [(one["external_id"], one["text"]) for one in listed] == [("m1", "hola")]

@@ -51,6 +51,7 @@ TABLE = {
     "GET /api/contacts": "contacts:read",
     "POST /api/contacts": "contacts:write",
     "POST /api/contact-search": "contacts:read",
+    "POST /api/interactions": "interactions:write",
     "POST /api/contact-edits": "contacts:edit_many",
     "GET /api/contact-count": "contacts:read",
     "GET /api/contacts/{number}": "contacts:read",

@@ -1,0 +1,139 @@
+"""What happened with contacts, as chat platforms tell it: messages, replies, clicks; each is told once, however often.
+
+A reply is told as `replied`, beside the message itself as `received`: what a reply is, the platform knows.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from pipelines.emails import normalise_email
+from pipelines.spellings import phone_form
+from schemas.fields import CHANNELS
+from schemas.sentences import Sentence
+from schemas.settings import Settings
+from warehouse import bulk, happenings, segments
+from warehouse.audit import Asked
+from warehouse.engines import Store, transaction
+
+_KIND = re.compile(r"[a-z][a-z_]{0,39}")
+_FIRST, _FUTURE = datetime(2000, 1, 1, tzinfo=UTC), timedelta(days=1)
+"""Clocks differ; what lies farther ahead is a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that happened, with the contact as the teller knows it: by number, phone, e-mail or the source's id."""
+
+    id: str
+    kind: str
+    at: datetime
+    contact: int | None = None
+    phone: str | None = None
+    email: str | None = None
+    external_id: str | None = None
+    channel: str | None = None
+    ref: str | None = None
+    actor: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was not taken: its place among what was told, and why."""
+
+    index: int
+    code: str
+    sentence: Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How much was new, how much was known already, and what was refused."""
+
+    taken: int
+    known: int
+    refused: Sequence[Refused]
+
+
+def take_happenings(store: Store, settings: Settings, source: str, told: Sequence[Told], asked: Asked) -> Taken:
+    """Note what a source tells; what is told again changes nothing, and what cannot be taken keeps no other back."""
+    with transaction(store) as connection:
+        bulk.lock_keys(connection)  # imports write the same contacts, in another order
+        owners = _owners(connection, settings, source, told)
+        refused = [one for at, item in enumerate(told) if (one := _refused(at, item, owners[at], asked))]
+        wrong = {one.index for one in refused}
+        rows = [_row(source, item, owners[at]) for at, item in enumerate(told) if at not in wrong]
+        new = happenings.add_happenings(connection, rows)
+        happenings.count_happenings(connection, new)
+    return Taken(len(new), len(rows) - len(new), refused)
+
+
+def _row(source: str, item: Told, contact: int | None) -> dict[str, object]:
+    said = {"kind": item.kind, "ref": item.ref, "at": item.at, "channel": item.channel, "actor": item.actor}
+    return {**said, "contact_id": contact, "source": source, "external_id": item.id, "text": item.text}
+
+
+def _owners(connection: Connection, settings: Settings, source: str, told: Sequence[Told]) -> list[int | None]:
+    """The contact of each, None where nobody is meant or known."""
+    living = segments.living_among(connection, [item.contact for item in told if item.contact is not None])
+    keys = [_key(settings, source, item) for item in told]
+    owners = {
+        kind: happenings.owners_of(connection, kind, (value for one, value in filter(None, keys) if one == kind))
+        for kind in {key[0] for key in keys if key}
+    }
+    found: list[int | None] = []
+    for item, key in zip(told, keys, strict=True):
+        if item.contact is not None:
+            found.append(item.contact if item.contact in living else None)
+        else:
+            found.append(owners[key[0]].get(key[1]) if key else None)
+    return found
+
+
+def _key(settings: Settings, source: str, item: Told) -> tuple[str, str] | None:
+    """The key by which somebody is meant, where no number says it."""
+    if item.contact is not None:
+        return None
+    if item.external_id:
+        return "external_id", f"{source}:{item.external_id}"
+    phone = phone_form(item.phone, settings.default_country or None) if item.phone else None
+    if phone:
+        return "phone", phone
+    email = normalise_email(item.email) if item.email else None
+    return ("email", email) if email else None
+
+
+def _refused(at: int, item: Told, contact: int | None, asked: Asked) -> Refused | None:
+    if not _KIND.fullmatch(item.kind):
+        return _refuse(
+            at,
+            "wrong_kind",
+            f"«{item.kind}» is no kind: small letters and _, such as received.",
+            f"«{item.kind}» no es un tipo: minúsculas y _, como received.",
+        )
+    if item.channel is not None and item.channel not in CHANNELS:
+        listed = ", ".join(CHANNELS)
+        return _refuse(at, "unknown_channel", f"The channel is one of {listed}.", f"El canal es uno de {listed}.")
+    if not _FIRST <= item.at <= asked.at + _FUTURE:
+        return _refuse(
+            at,
+            "wrong_time",
+            "The time lies before 2000, or has not come yet.",
+            "La fecha es anterior a 2000, o aún no ha llegado.",
+        )
+    if contact is None:
+        return _refuse(
+            at,
+            "no_such_contact",
+            "No contact has this number, phone, e-mail or id.",
+            "Ningún contacto tiene ese número, teléfono, correo o id.",
+        )
+    return None
+
+
+def _refuse(at: int, code: str, english: str, spanish: str) -> Refused:
+    return Refused(at, code, Sentence(english, spanish))
