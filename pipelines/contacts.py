@@ -45,6 +45,8 @@ def read_search(text: str, country: str | None) -> Sought | None:
 
     >>> read_search("  Núñez ANA ", None).parts, read_search("+57 (300) 111", None).parts
     (('nunez', 'ana'), ('57300111',))
+    >>> read_search("00", None).parts
+    ('00',)
     """
     if not text.strip():
         return None
@@ -56,10 +58,10 @@ def read_search(text: str, country: str | None) -> Sought | None:
 
 
 def _phone_sought(text: str, country: str | None) -> Sought:
-    digits = re.sub(r"\D", "", text)
-    digits = digits.removeprefix(_PREFIX) if text.strip().startswith(_PREFIX) else digits
+    typed = re.sub(r"\D", "", text)
+    digits = typed.removeprefix(_PREFIX) if text.strip().startswith(_PREFIX) else typed
     form = phone_form(text, country) if len(digits) >= _FEWEST_DIGITS else None
-    local = digits.lstrip("0") or digits
+    local = digits.lstrip("0") or typed
     return Sought((local,), (("phone", form),) if form else ())
 
 

@@ -60,6 +60,10 @@ class Sought:
     parts: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
 
+    def __post_init__(self) -> None:
+        if "" in self.parts:
+            raise ValueError("a part of a search has a sign at least")
+
 
 def sought_ids(connection: Connection, sought: Sought) -> Select[Any]:
     """The ids of those who are found, maybe of the dead too."""

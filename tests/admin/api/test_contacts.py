@@ -48,6 +48,12 @@ _FOUND: list[tuple[dict[str, str], list[str]]] = [
     ({"search": "example", "filter": "city = 'Bogotá'"}, ["Eva"]),
     ({"search": "100%"}, []),
     ({"search": "_"}, []),
+    ({"search": "00"}, []),
+    ({"search": "0057300 111"}, ["Luis", "Ána"]),
+    ({"search": "nu an"}, []),
+    ({"search": "an nu"}, ["Ána"]),
+    ({"search": "\U0010ffff"}, []),
+    ({"search": "\ud7ff"}, []),
 ]
 
 
