@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from pipelines.belongings import slot_of
-from pipelines.contacts import clock_of, read_filter
+from pipelines.contacts import clock_of, count_contacts, read_filter
 from pipelines.edits import NEED_A_PHONE, Value, custom_value, kept_values, plain
 from pipelines.history import as_diff
 from pipelines.imports import Clock
@@ -22,7 +22,7 @@ from schemas.fields import CUSTOM
 from schemas.filters import of_json
 from schemas.operators import WrongField
 from schemas.settings import Settings
-from warehouse import audit, batches, bulk, bulk_edits, contact_lists, contact_writes, jobs, roll, segments
+from warehouse import audit, batches, bulk, bulk_edits, contact_writes, jobs, roll, segments
 from warehouse.audit import Asked
 from warehouse.bulk_edits import Edits
 from warehouse.contact_lists import Wanted
@@ -39,7 +39,7 @@ ACTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "restore": ("active", ("archived",)),
 }
 """The status that each gives, and to whom."""
-_BY_HAND = ("active", "inactive")
+_BY_HAND, _BLOCK = ("active", "inactive"), ("blocked_at", "blocked_reason")
 _AT_ONCE = 10_000
 Progress = Callable[[int, int], None]
 
@@ -91,9 +91,8 @@ def ask_for_edit(store: Store, settings: Settings, form: BulkForm, asked: Asked)
         )
     with transaction(store) as connection:
         said = {"source": "hand", "profile": "-", "profile_text": json.dumps(asdict(form), ensure_ascii=False)}
-        values = {**said, "kind": EDIT, "file": "", "path": "", "actor": asked.actor}
+        values = {**said, "kind": EDIT, "state": "editing", "file": "", "path": "", "actor": asked.actor}
         number = batches.add_batch(connection, values, asked.at)
-        batches.set_batch(connection, number or 0, {"state": "editing"})
         audit.add_entry(connection, asked, "contacts:edit_many", f"batch:{number}", None, _told(form, count))
         job = {"kind": EDIT, "object": f"batch:{number}", "actor": asked.actor, "address": asked.address}
         return jobs.add_job(connection, {**job, "created_at": asked.at, "total": count})
@@ -101,11 +100,11 @@ def ask_for_edit(store: Store, settings: Settings, form: BulkForm, asked: Asked)
 
 def count_matching(store: Store, settings: Settings, form: BulkForm, asked: Asked) -> int:
     """How many contacts an edit is about."""
-    with reading(store) as connection:
-        if form.ids:
-            return len(segments.living_among(connection, form.ids))
+    if form.filter_text:
         wanted = Wanted(read_filter(store, settings, form.filter_text))
-        return contact_lists.count_contacts(connection, wanted, clock_of(settings, asked.at))
+        return count_contacts(store, settings, wanted, asked.at, exactly=True)
+    with reading(store) as connection:
+        return len(segments.living_among(connection, form.ids))
 
 
 def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
@@ -141,10 +140,10 @@ def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, prog
 def _edit(connection: Connection, plan: _Plan, ids: Sequence[int], now: Any) -> tuple[Edits, int]:
     """What becomes of a part of the contacts, and how many of them are left as they are."""
     edits, skipped = Edits(), 0
-    phone = ("phone",) if "channel" in plan.fields else ()
+    more = (*(("phone",) if "channel" in plan.fields else ()), *(_BLOCK if plan.action == "block" else ()))
     had = bulk_edits.tags_now(connection, ids, [*plan.add, *plan.remove])
     values = bulk_edits.values_now(connection, ids, [one for one, _, _ in plan.custom.values()])
-    for contact in bulk_edits.contacts_now(connection, ids, [*plan.fields, *phone]):
+    for contact in bulk_edits.contacts_now(connection, ids, [*plan.fields, *more]):
         if not _is_possible(plan, contact):
             skipped += 1
             continue
@@ -164,7 +163,9 @@ def _edit(connection: Connection, plan: _Plan, ids: Sequence[int], now: Any) -> 
                     edits.values_new.setdefault(slot, []).append((number, field_id, value))
         if diff:
             edits.diffs.append((number, as_diff(diff)))
-            edits.contacts.append({"id": number, "version": contact["version"] + 1, "applied": None, **_set(plan, now)})
+            edits.contacts.append(
+                {"id": number, "version": contact["version"] + 1, "applied": None, **_set(plan, contact, now)}
+            )
     return edits, skipped
 
 
@@ -182,13 +183,14 @@ def _fields(plan: _Plan, contact: Mapping[str, Any]) -> dict[str, Any]:
     return {name: [contact[name], value] for name, value in wanted.items() if contact[name] != value}
 
 
-def _set(plan: _Plan, now: Any) -> dict[str, Any]:
-    """The columns that everybody who changes gets."""
+def _set(plan: _Plan, contact: Mapping[str, Any], now: Any) -> dict[str, Any]:
+    """The columns of one who changes; who is blocked already keeps when and why."""
     found = dict(plan.fields)
     if plan.action:
         found["status"] = ACTIONS[plan.action][0]
     if plan.action == "block":
-        found |= {"blocked_at": now, "blocked_reason": plan.reason}
+        new = {"blocked_at": now, "blocked_reason": plan.reason}
+        found |= {name: contact[name] for name in _BLOCK} if contact["status"] == "blocked" else new
     return found
 
 

@@ -82,14 +82,14 @@ def _batch(row: Row[Any]) -> Batch:
 
 
 def add_batch(connection: Connection, values: Mapping[str, Any], now: datetime) -> int | None:
-    """Add a waiting batch; None if its file was claimed already."""
+    """Add a batch, waiting unless its state is given; None if its file was claimed already."""
     claim = values.get("claim")
     if claim is not None:
         bulk.lock_keys(connection)
         if connection.execute(select(batches.c.id).where(batches.c.claim == claim)).first():
             return None
     number = bulk.take_ids(connection, "batches", 1)
-    connection.execute(insert(batches).values(id=number, state="waiting", created_at=now, **values))
+    connection.execute(insert(batches).values(id=number, created_at=now, **{"state": "waiting", **values}))
     return number
 
 

@@ -102,7 +102,9 @@ def history_of(connection: Connection, number: int, limit: int = _FEW, before: i
     """The changes of a contact, the newest first; from those before a change on."""
     c, b = contact_changes.c, batches.c
     query: Select[Any] = (
-        select(c.id, c.at, c.actor, c.operation, c.batch_id, c.row, b.file, b.source, c.diff)
+        select(
+            c.id, c.at, c.actor, c.operation, c.batch_id, c.row, func.nullif(b.file, "").label("file"), b.source, c.diff
+        )
         .join_from(contact_changes, batches, b.id == c.batch_id, isouter=True)
         .where(c.contact_id == number)
         .order_by(c.id.desc())

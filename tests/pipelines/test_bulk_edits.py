@@ -118,6 +118,24 @@ def test_a_block_of_many_has_its_reason_and_is_lifted_by_undo(people: Roll) -> N
     assert (report.lifted, people.rows("SELECT DISTINCT status, blocked_at FROM contacts")) == (3, [("active", None)])
 
 
+def test_who_is_blocked_already_keeps_when_and_why(people: Roll) -> None:
+    block_contact(people.engine, 1, "insulta", asked())
+    before = people.one("SELECT blocked_at, blocked_reason FROM contacts WHERE id = 1")
+
+    done = edit(people, action="block", reason="campaña ajena", add_tags=["fuera"])
+
+    assert done["changed"] == 3
+    assert people.one("SELECT blocked_at, blocked_reason FROM contacts WHERE id = 1") == before
+    assert everything(people)["Ana"]["tags"] == ["fuera", "viejo", "vip"]
+
+
+def test_a_value_from_an_edit_of_many_names_who_made_it_and_no_file(people: Roll) -> None:
+    edit(people, fields={"company": "ACME"})
+
+    origin = find_contact(people.engine, 1).origins["company"]
+    assert (origin.actor, origin.file, origin.batch_id) == ("test", None, 2)
+
+
 def test_what_was_edited_later_stays_and_is_listed(people: Roll) -> None:
     done = edit(people, fields={"city": "Quito"}, add_tags=["nuevo"], remove_tags=["vip"])
     edit_contact(people.engine, SETTINGS, 1, ContactForm({"city": "Loja"}), asked())
