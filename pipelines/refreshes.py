@@ -20,7 +20,7 @@ from pipelines.drops import heartbeat
 from pipelines.events import emit
 from pipelines.filters import Catalogue, understand
 from pipelines.segments import asked_for
-from schemas.conditions import Clock, Condition, During, Happened, InSegment, OptedOut, follows_happenings, leaves
+from schemas.conditions import Clock, Condition, During, Happened, InSegment, OptedOut, follows_interactions, leaves
 from schemas.cql2 import as_text, parse
 from schemas.errors import PadronError
 from schemas.filters import Node, Op
@@ -164,7 +164,7 @@ class _Refresh:
             return None  # days begin elsewhere, phones are read otherwise, or somebody's word counts for others too
         then = Clock(before.as_of, clock.zone)
         queries: list[Select[Any]] = [segments.changed_since(before.watermark)]
-        if any(follows_happenings(leaf) for leaf in found):
+        if any(follows_interactions(leaf) for leaf in found):
             queries.append(segments.happened_since(before.interaction_watermark))
         names = look_up(connection, condition)
         for leaf in found:

@@ -226,8 +226,8 @@ def parts_of(condition: Condition) -> tuple[Condition, ...]:
             return ()
 
 
-def follows_happenings(condition: Condition) -> bool:
-    """Whether what happens with a contact moves it: interactions, or the counters that follow them."""
+def follows_interactions(condition: Condition) -> bool:
+    """Whether what happens with a contact moves it: messages and clicks, or the counters that follow them."""
     asked = getattr(condition, "field", None)
     return isinstance(condition, Happened) or (asked is not None and not asked.custom and asked.key in _COUNTED)
 

@@ -10,7 +10,7 @@ from admin.api.contact_models import LongText
 from admin.api.models import Body, Moment, Name, Number, Text
 from admin.api.problems import language_of, problems
 from pipelines.access import Caller
-from pipelines.happenings import Taken, Told, take_happenings
+from pipelines.interactions import Taken, Told, take_interactions
 
 router = APIRouter(prefix="/api", tags=["contacts"])
 Teller = Annotated[Caller, Depends(May("interactions:write"))]
@@ -66,5 +66,5 @@ class TakenModel(BaseModel):
 def take(body: ToldBody, caller: Teller, request: Request, desk: AtDesk) -> TakenModel:
     """Tell what happened with contacts. What was told before (by `source` and `id`) is known, and changes nothing."""
     told = [Told(**item.model_dump()) for item in body.items]
-    found = take_happenings(desk.store, desk.settings, body.source, told, asked_by(request, caller))
+    found = take_interactions(desk.store, desk.settings, body.source, told, asked_by(request, caller))
     return TakenModel.of(found, language_of(request))

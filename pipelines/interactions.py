@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from pipelines.emails import normalise_email
+from pipelines.keys import KEYS
 from pipelines.spellings import phone_form
 from schemas.fields import CHANNELS
 from schemas.sentences import Sentence
 from schemas.settings import Settings
-from warehouse import bulk, happenings, segments
+from warehouse import bulk, interactions, matches, segments
 from warehouse.audit import Asked
 from warehouse.engines import Store, transaction
 
@@ -59,7 +62,7 @@ class Taken:
     refused: Sequence[Refused]
 
 
-def take_happenings(store: Store, settings: Settings, source: str, told: Sequence[Told], asked: Asked) -> Taken:
+def take_interactions(store: Store, settings: Settings, source: str, told: Sequence[Told], asked: Asked) -> Taken:
     """Note what a source tells; what is told again changes nothing, and what cannot be taken keeps no other back."""
     with transaction(store) as connection:
         bulk.lock_keys(connection)  # imports write the same contacts, in another order
@@ -67,8 +70,8 @@ def take_happenings(store: Store, settings: Settings, source: str, told: Sequenc
         refused = [one for at, item in enumerate(told) if (one := _refused(at, item, owners[at], asked))]
         wrong = {one.index for one in refused}
         rows = [_row(source, item, owners[at]) for at, item in enumerate(told) if at not in wrong]
-        new = happenings.add_happenings(connection, rows)
-        happenings.count_happenings(connection, new)
+        new = interactions.add_interactions(connection, rows)
+        interactions.count_interactions(connection, new)
     return Taken(len(new), len(rows) - len(new), refused)
 
 
@@ -80,18 +83,12 @@ def _row(source: str, item: Told, contact: int | None) -> dict[str, object]:
 def _owners(connection: Connection, settings: Settings, source: str, told: Sequence[Told]) -> list[int | None]:
     """The contact of each, None where nobody is meant or known."""
     living = segments.living_among(connection, [item.contact for item in told if item.contact is not None])
-    keys = [_key(settings, source, item) for item in told]
-    owners = {
-        kind: happenings.owners_of(connection, kind, (value for one, value in filter(None, keys) if one == kind))
-        for kind in {key[0] for key in keys if key}
-    }
-    found: list[int | None] = []
-    for item, key in zip(told, keys, strict=True):
-        if item.contact is not None:
-            found.append(item.contact if item.contact in living else None)
-        else:
-            found.append(owners[key[0]].get(key[1]) if key else None)
-    return found
+    keyed = [(at, *key) for at, item in enumerate(told) if (key := _key(settings, source, item))]
+    keys = pa.Table.from_pylist([dict(zip(KEYS.names, one, strict=True)) for one in keyed], schema=KEYS)
+    found = matches.find_matches(connection, keys)
+    owned = found.filter(pc.equal(found["role"], "owner"))
+    owners = dict(zip(owned["row"].to_pylist(), owned["contact_id"].to_pylist(), strict=True))
+    return [item.contact if item.contact in living else owners.get(at) for at, item in enumerate(told)]
 
 
 def _key(settings: Settings, source: str, item: Told) -> tuple[str, str] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.happenings import Told, take_happenings
+from pipelines.interactions import Told, take_interactions
 from pipelines.refreshes import refresh_segment
 from pipelines.segments import SegmentForm, create_segment
 from schemas.settings import Settings
@@ -34,7 +34,7 @@ def told(id_: str, kind: str = "received", ago: timedelta = timedelta(hours=1), 
 def take(
     store: Roll, *items: Told, now: datetime = NOW, source: str = "chat"
 ) -> tuple[int, int, list[tuple[int, str]]]:
-    found = take_happenings(store.engine, SETTINGS, source, items, Asked("test", now))
+    found = take_interactions(store.engine, SETTINGS, source, items, Asked("test", now))
     return found.taken, found.known, [(one.index, one.code) for one in found.refused]
 
 

@@ -1,37 +1,21 @@
 """Writing what happened with contacts: each once by its source and id, with the counters that follow."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, or_, select, update
+from sqlalchemy import Connection, bindparam, case, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from warehouse import bulk
-from warehouse.matches import OWN
 from warehouse.segment_tables import interactions
-from warehouse.tables import contact_keys, contacts
+from warehouse.tables import contacts
 
 COUNTED = ("sent", "received", "replied")
 """Kinds that a contact has a counter for."""
 _CHUNK = 500
 
 
-def owners_of(connection: Connection, kind: str, values: Iterable[str]) -> dict[str, int]:
-    """The living contacts that own these keys of one kind."""
-    found: dict[str, int] = {}
-    k, wanted = contact_keys.c, sorted(set(values))
-    for start in range(0, len(wanted), _CHUNK):
-        part = wanted[start : start + _CHUNK]
-        held = select(k.value, k.contact_id).join_from(contact_keys, contacts, contacts.c.id == k.contact_id)
-        held = held.where(k.kind == kind, k.value.in_(part), k.role == "owner", contacts.c.deleted_at.is_(None))
-        found.update({str(value): int(contact) for value, contact in connection.execute(held)})
-        if kind in OWN:
-            own = select(OWN[kind], contacts.c.id).where(OWN[kind].in_(part), contacts.c.deleted_at.is_(None))
-            found.update({str(value): int(contact) for value, contact in connection.execute(own)})
-    return found
-
-
-def add_happenings(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def add_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Note what happened, but for what is known by its source and id; what was new."""
     if not rows:
         return []
@@ -45,7 +29,7 @@ def add_happenings(connection: Connection, rows: Sequence[Mapping[str, Any]]) ->
     return [row for row in numbered if row["id"] in new]
 
 
-def count_happenings(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def count_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Let the counters and the last interaction of the contacts follow."""
     changes: dict[int, dict[str, Any]] = {}
     for row in rows:
