@@ -24,13 +24,13 @@ from schemas.operators import WrongField
 from schemas.settings import Settings
 from warehouse import audit, batches, bulk, bulk_edits, contact_writes, jobs, roll, segments
 from warehouse.audit import Asked
+from warehouse.batches import EDIT
 from warehouse.bulk_edits import Edits
 from warehouse.contact_lists import Wanted
 from warehouse.engines import Store, reading, transaction
 from warehouse.filter_sql import look_up, matching
 from warehouse.jobs import Work
 
-EDIT = "edit"
 FIELDS = ("company", "address", "city", "country", "language", "channel", "status")
 """What many contacts can be given at once, beside custom fields and tags."""
 ACTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from pipelines.bulk_edits import EDIT, run_edit
+from pipelines.bulk_edits import run_edit
 from pipelines.drops import heartbeat
 from pipelines.events import emit
 from pipelines.imports import Clock
@@ -19,7 +19,7 @@ from schemas.refusals import refusal
 from schemas.settings import Settings
 from warehouse import audit, batches, jobs
 from warehouse.audit import Asked
-from warehouse.batches import Batch, LeaseLost
+from warehouse.batches import EDIT, Batch, LeaseLost
 from warehouse.engines import UNREACHABLE, Store, reading, transaction
 from warehouse.jobs import Work
 

@@ -43,7 +43,7 @@ def check_can_be_undone(batch: Batch) -> None:
 
 def check_is_not_edited(connection: Connection, number: int) -> None:
     """Raise where an edit of many contacts still goes on."""
-    if jobs.open_job(connection, "edit", f"batch:{number}") is not None:
+    if jobs.open_job(connection, batches.EDIT, f"batch:{number}") is not None:
         raise InputError(
             f"The edit of batch {number} is not finished. Wait for it, or stop its job first.",
             f"La edición del lote {number} no ha terminado. Espere, o detenga antes su trabajo.",

@@ -25,6 +25,8 @@ FILING: dict[str, FileStatus] = {"applied": "imported", "refused": "rejected", "
 
 UNFINISHED = ("waiting", "running", *FILING)
 COUNTS = (*OUTCOMES, "warnings")
+FILE, EDIT = "file", "edit"
+"""What a batch is: one run of one file, or one edit of many contacts."""
 
 
 class NoSuchBatch(InputError):
@@ -120,7 +122,7 @@ def list_batches(
     connection: Connection, limit: int, before: int | None = None, *, state: str = "", file: str = ""
 ) -> list[Batch]:
     """The newest files first; from those before a number on, in this state, whose name has this text."""
-    query = select(*_COLUMNS).where(batches.c.kind == "file").order_by(batches.c.id.desc()).limit(limit)
+    query = select(*_COLUMNS).where(batches.c.kind == FILE).order_by(batches.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(batches.c.id < before)
     if state:

@@ -50,7 +50,7 @@ class Listed:
 
 def list_contacts(connection: Connection, wanted: Wanted, clock: Clock, limit: int) -> list[Listed]:
     """The next contacts of a list."""
-    rows = _near(connection, wanted, limit) if wanted.sought and wanted.condition is None else []
+    rows = _near(connection, wanted, limit)
     if len(rows) < limit:
         rows = _next(connection, wanted, clock, limit)
     listed = [dict(row._mapping) for row in rows]
@@ -65,7 +65,8 @@ def list_contacts(connection: Connection, wanted: Wanted, clock: Clock, limit: i
 
 def _near(connection: Connection, wanted: Wanted, limit: int) -> list[Any]:
     """Those who are found among the next few thousand of the order: what many have is found there at once."""
-    if wanted.sought is None or (wanted.after is not None and wanted.after[0] is None):
+    is_past_values = wanted.after is not None and wanted.after[0] is None
+    if wanted.sought is None or wanted.condition is not None or is_past_values:
         return []
     order = ORDERS[wanted.order]
     living = select(contacts.c.id).where(contacts.c.deleted_at.is_(None))

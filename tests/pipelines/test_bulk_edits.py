@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.bulk_edits import EDIT, BulkForm, ask_for_edit
+from pipelines.bulk_edits import BulkForm, ask_for_edit
 from pipelines.contacts import find_contact
 from pipelines.edits import ContactForm, block_contact, edit_contact
 from pipelines.imports import Clock
@@ -18,6 +18,7 @@ from schemas.settings import Settings
 from tests.conftest import Roll, utc_now
 from warehouse import batches
 from warehouse.audit import Asked
+from warehouse.batches import EDIT
 from warehouse.engines import reading
 
 SETTINGS = Settings(default_country="CO")
