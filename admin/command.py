@@ -9,10 +9,12 @@ from typer.main import get_command
 from admin import (
     batch_commands,
     contact_commands,
+    field_commands,
     import_commands,
     job_commands,
     licence_commands,
     operator_commands,
+    person_commands,
     role_commands,
     run_commands,
     segment_commands,
@@ -41,7 +43,11 @@ app.command("watch")(run_commands.watch)
 app.command("admin")(run_commands.admin)
 app.command("migrate")(run_commands.migrate)
 app.command("settings")(run_commands.settings)
+app.command("hygiene")(person_commands.hygiene_report)
+app.command("retention")(person_commands.retain)
 app.add_typer(contact_commands.app, name="contacts")
+app.add_typer(field_commands.field_app, name="fields")
+app.add_typer(field_commands.tag_app, name="tags")
 app.add_typer(segment_commands.app, name="segments")
 app.add_typer(batch_commands.app, name="batches")
 app.add_typer(job_commands.jobs, name="jobs")

@@ -195,7 +195,7 @@ def edit_many(
     set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE.")] = None,
     add_tag: Annotated[list[str] | None, typer.Option(help="A tag to add.")] = None,
     remove_tag: Annotated[list[str] | None, typer.Option(help="A tag to take away.")] = None,
-    action: Annotated[str, typer.Option(help="block, archive or restore.")] = "",
+    action: Annotated[str, typer.Option(help="block, archive, restore or delete.")] = "",
     reason: Annotated[str | None, typer.Option(help="Why they are blocked.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -218,10 +218,11 @@ def edit_many(
     if not yes and not typer.confirm(say(words, "how_many_match", count=f"{count:,}")):
         raise typer.Exit(1)
     work = bulk_edits.ask_for_edit(store, settings, replace(form, expected=count), asked)
-    _tell_of_edit(run_job(store, work.id, settings, utc_now), words)
+    tell_of_edit(run_job(store, work.id, settings, utc_now), words)
 
 
-def _tell_of_edit(work: Work | None, words: str) -> None:
+def result_of(work: Work | None) -> dict[str, Any]:
+    """What a job that was done here says, or its error."""
     if work is None:
         raise InputError(
             "A worker does it already. See how far it is with: padron jobs list",
@@ -229,8 +230,14 @@ def _tell_of_edit(work: Work | None, words: str) -> None:
         )
     if work.result is None:
         raise InputError(work.message_en or work.state, work.message_es or work.state)
-    counts = {name: f"{work.result[name]:,}" for name in ("changed", "matched", "skipped")}
-    console.print(say(words, "many_changed", id=work.result["batch_id"], **counts), soft_wrap=True)
+    return dict(work.result)
+
+
+def tell_of_edit(work: Work | None, words: str) -> None:
+    """Say how many an edit of many changed."""
+    found = result_of(work)
+    counts = {name: f"{found[name]:,}" for name in ("changed", "matched", "skipped")}
+    console.print(say(words, "many_changed", id=found["batch_id"], **counts), soft_wrap=True)
 
 
 @app.command()

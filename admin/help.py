@@ -18,9 +18,84 @@ SPANISH = {
     "A contact's number, instead of a filter.": "El número de un contacto, en lugar de un filtro.",
     "A tag to add.": "Una etiqueta que poner.",
     "A tag to take away.": "Una etiqueta que quitar.",
-    "block, archive or restore.": "block (bloquear), archive (archivar) o restore (restaurar).",
+    "block, archive, restore or delete.": "block (bloquear), archive (archivar), restore (restaurar) o delete "
+    "(eliminar).",
     "Why they are blocked.": "Por qué se bloquean.",
     "Do not ask.": "No preguntar.",
+    "Write the report as a page (HTML) there.": "Escribe ahí el informe como página (HTML).",
+    "The state of the roll: what contacts lack, who cannot be reached, tags that are nearly the same, by source.": (
+        "El estado del padrón: qué les falta a los contactos, a quién no se llega, etiquetas casi iguales, por origen."
+    ),
+    "in (always), out (never), or free (as the filter says).": "in (siempre), out (nunca) o free (lo que diga el "
+    "filtro).",
+    "Let a contact be always in a segment, never, or as its filter says.": (
+        "Deja un contacto siempre en un segmento, nunca, o como diga su filtro."
+    ),
+    "Why a contact is in a segment or not: each part of the filter, and whether it holds.": (
+        "Por qué un contacto está en un segmento o no: cada parte del filtro, y si se cumple."
+    ),
+    "Write a chart (SVG) there instead.": "Escribe ahí un gráfico (SVG) en su lugar.",
+    "How many were in a segment at the end of each day on which somebody joined or left.": (
+        "Cuántos había en un segmento al final de cada día en que alguien entró o salió."
+    ),
+    "What applying the files in the home folder's segments/ would change.": (
+        "Qué cambiaría al aplicar los archivos de segments/ de la carpeta home."
+    ),
+    "Let the segments be as the files in the home folder's segments/ say; those made by hand stay.": (
+        "Deja los segmentos como dicen los archivos de segments/ de la carpeta home; los hechos a mano quedan."
+    ),
+    "For good, instead of into the archive.": "Para siempre, en vez de archivarlo.",
+    "Archive a contact, or take it off the roll for good; who may not be written to stays so.": (
+        "Archiva un contacto, o lo saca del padrón para siempre; a quien no se le puede escribir, sigue sin poderse."
+    ),
+    "Leave no trace of a person, in tables or in files that Padrón keeps; no file brings them back.": (
+        "No deja rastro de una persona, ni en tablas ni en los archivos que guarda Padrón; ningún archivo la devuelve."
+    ),
+    "A phone, an e-mail, or an id as source:id.": "Un teléfono, un correo o un id como origen:id.",
+    "Let somebody come back who was erased, and asks to.": "Deja volver a quien fue borrado y lo pide.",
+    "The folder to write to.": "La carpeta donde escribir.",
+    "Everything that is held on one person, as JSON and as a page that the person can read.": (
+        "Todo lo que se guarda de una persona, en JSON y como página que la persona puede leer."
+    ),
+    "whatsapp, email, sms … or all.": "whatsapp, email, sms … o all (todos).",
+    "in or out.": "in (sí) u out (no).",
+    "Where the person said so.": "Dónde lo dijo la persona.",
+    "For what.": "Para qué.",
+    "Keep what a person said to being written to.": "Guarda lo que una persona dijo sobre recibir mensajes.",
+    "What the note says.": "Lo que dice la nota.",
+    "Write a note on a contact.": "Escribe una nota sobre un contacto.",
+    "Only count what would go.": "Solo contar lo que se iría.",
+    "Let go what the settings say is too old: interactions, files, contacts with whom nothing happens.": (
+        "Deja ir lo que los ajustes dicen que es demasiado antiguo: interacciones, archivos, contactos sin actividad."
+    ),
+    "Custom fields: list, create, rename, convert, archive, restore.": "Campos propios: listar, crear, renombrar, "
+    "convertir, archivar, restaurar.",
+    "Tags: list, rename, colour, merge, find near-duplicates, delete.": "Etiquetas: listar, renombrar, dar color, "
+    "unir, hallar casi iguales, eliminar.",
+    "The field's key.": "La clave del campo.",
+    "The tag's number.": "El número de la etiqueta.",
+    "Every custom field.": "Todos los campos propios.",
+    "text, long_text, number, boolean, date or datetime.": "text, long_text, number, boolean, date o datetime.",
+    "How people call it.": "Cómo lo llama la gente.",
+    "Define a field before a file brings it.": "Define un campo antes de que lo traiga un archivo.",
+    "Call a field otherwise; its key stays, as files and filters name it so.": (
+        "Llama a un campo de otro modo; su clave queda, pues archivos y filtros lo nombran así."
+    ),
+    "Put a field away with its values.": "Guarda un campo con sus valores en el archivo.",
+    "Take a field out of the archive.": "Saca un campo del archivo.",
+    "The type it is to have.": "El tipo que tendrá.",
+    "Give a field another type, if every value fits it.": "Da otro tipo a un campo, si le valen todos los valores.",
+    "Every tag, with how many contacts have it.": "Todas las etiquetas, con cuántos contactos las tienen.",
+    "Groups of tags that may be one, such as VIP and Vips.": "Grupos de etiquetas que pueden ser una, como VIP y Vips.",
+    "How it is written.": "Cómo se escribe.",
+    "Write a tag otherwise.": "Escribe una etiqueta de otro modo.",
+    "As #1d4ed8; empty takes it away.": "Como #1d4ed8; vacío lo quita.",
+    "Give a tag a colour.": "Da un color a una etiqueta.",
+    "The number of the tag that they get instead.": "El número de la etiqueta que reciben en su lugar.",
+    "Let whoever has a tag have another instead; it can be taken back.": (
+        "Da otra etiqueta en su lugar a quien tiene una; se puede deshacer."
+    ),
+    "Take a tag away that no contact has.": "Elimina una etiqueta que no tiene ningún contacto.",
     "The contact's number.": "El número del contacto.",
     "A filter, such as city = 'Lima' AND tagged('vip').": "Un filtro, como city = 'Lima' AND tagged('vip').",
     "A name, an e-mail, or a phone in any spelling.": "Un nombre, un correo o un teléfono escrito de cualquier forma.",
@@ -44,14 +119,16 @@ SPANISH = {
     "Take a block back.": "Quita un bloqueo.",
     "Put a contact away.": "Archiva un contacto.",
     "Take a contact out of the archive.": "Saca un contacto del archivo.",
-    "Segments: create, list, edit, refresh, members, events, delete.": (
-        "Segmentos: crear, listar, editar, recalcular, miembros, entradas, borrar."
+    "Segments: create, list, edit, refresh, members, events, growth, files.": (
+        "Segmentos: crear, listar, editar, recalcular, miembros, entradas, evolución, archivos."
     ),
     "The segment's number.": "El número del segmento.",
     "Who is in, such as city = 'Lima' AND sent(ago('30d')) = 0.": (
         "Quién entra, como city = 'Lima' AND sent(ago('30d')) = 0."
     ),
-    "How often it is refreshed: 15min, 2h, 1d, or at 06:30.": "Cada cuánto se recalcula: 15min, 2h, 1d, o at 06:30.",
+    "How often it is refreshed: 15min, 2h, 1d, at 06:30, or cron 0 7 * * MON-FRI.": (
+        "Cada cuánto se recalcula: 15min, 2h, 1d, a las 06:30, o cron 0 7 * * MON-FRI."
+    ),
     "What the segment is called.": "Cómo se llama el segmento.",
     "dynamic, static or snapshot.": "dynamic (con filtro), static (lista) o snapshot (foto fija).",
     "A contact of a static one; may be repeated.": "Un contacto de uno estático; puede repetirse.",

@@ -23,6 +23,7 @@ from pipelines.byhand import Run, check_options, import_by_hand, new_lease, prev
 from pipelines.clean import with_defaults
 from pipelines.countries import region_named
 from pipelines.imports import Job, known_fields
+from pipelines.suppression import suppressed_in
 from pipelines.template import write_template
 from scheduler.logs import set_up_logs
 from scheduler.tasks import utc_now
@@ -160,7 +161,7 @@ def _run(settings: Settings, job: Job, *, dry_run: bool, quiet: bool) -> Run:
             elapsed = bar.tasks[0].elapsed or 0.001
             bar.update(task, completed=rows, said=f"{rows:,} · {rows / elapsed:,.0f}/s · ✗ {rejected:,}")
 
-        job = replace(job, progress=progress)
+        job = replace(job, progress=progress, suppressed=suppressed_in(store, settings))
         if dry_run:
             with TemporaryDirectory(prefix="padron-") as scratch:
                 return rehearse(store, job, lease, by_hand(), Path(scratch))

@@ -1,7 +1,10 @@
 """`padron segments …`: named filters and lists, who is in them, who joined and left."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich import box
@@ -9,23 +12,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin import charts
 from admin.operator_commands import asked_now
 from admin.words import say
-from pipelines import refreshes, segments
+from pipelines import refreshes, segment_files, segments
+from pipelines.segment_files import Step
 from pipelines.segments import SegmentForm
 from scheduler.tasks import utc_now
+from schemas.errors import InputError
 from schemas.settings import read_settings
 from warehouse import segments as stored
 from warehouse.engines import reading
 from warehouse.store import open_store
 
-app = typer.Typer(help="Segments: create, list, edit, refresh, members, events, delete.", no_args_is_help=True)
+app = typer.Typer(help="Segments: create, list, edit, refresh, members, events, growth, files.", no_args_is_help=True)
 console = Console()
 Number = Annotated[int, typer.Argument(help="The segment's number.")]
 Text = Annotated[
     str | None, typer.Option("--filter", help="Who is in, such as city = 'Lima' AND sent(ago('30d')) = 0.")
 ]
-Schedule = Annotated[str | None, typer.Option(help="How often it is refreshed: 15min, 2h, 1d, or at 06:30.")]
+Schedule = Annotated[
+    str | None, typer.Option(help="How often it is refreshed: 15min, 2h, 1d, at 06:30, or cron 0 7 * * MON-FRI.")
+]
 
 
 @app.command()
@@ -129,6 +137,79 @@ def events(number: Number, limit: Annotated[int, typer.Option(min=1, max=10_000,
         for one in stored.events_of(connection, number, limit):
             said = {"contact": one.contact_id, "joined": one.joined, "at": one.at.isoformat(), "run": one.run_id}
             print(json.dumps(said))
+
+
+@app.command()
+def pin(
+    number: Number,
+    contact: Annotated[int, typer.Argument(help="The contact's number.")],
+    how: Annotated[str, typer.Argument(help="in (always), out (never), or free (as the filter says).")],
+) -> None:
+    """Let a contact be always in a segment, never, or as its filter says."""
+    settings = read_settings()
+    choices = {"in": True, "out": False, "free": None}
+    if how not in choices:
+        raise InputError("Write in, out or free.", "Escriba in, out o free.")
+    segments.pin(open_store(settings.store_url), number, contact, asked_now(), is_in=choices[how])
+    console.print(say(settings.language, "segment_saved", id=number))
+
+
+@app.command()
+def why(number: Number, contact: Annotated[int, typer.Argument(help="The contact's number.")]) -> None:
+    """Why a contact is in a segment or not: each part of the filter, and whether it holds."""
+    settings = read_settings()
+    for part, holds in refreshes.explain(open_store(settings.store_url), number, contact, settings, utc_now()):
+        console.print(f"{'✓' if holds else '✗'} {escape(part)}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def growth(
+    number: Number,
+    chart: Annotated[Path | None, typer.Option(help="Write a chart (SVG) there instead.")] = None,
+) -> None:
+    """How many were in a segment at the end of each day on which somebody joined or left."""
+    settings = read_settings()
+    name, points = refreshes.growth_of(open_store(settings.store_url), number, settings)
+    if chart is not None:
+        chart.write_text(charts.line(points, name), "utf-8")
+        console.print(str(chart), highlight=False, soft_wrap=True)
+        return
+    for at, size in points:
+        print(f"{at.astimezone(ZoneInfo(settings.time_zone)):%Y-%m-%d} {size}")
+
+
+@app.command("plan")
+def show_plan() -> None:
+    """What applying the files in the home folder's segments/ would change."""
+    settings = read_settings()
+    steps = segment_files.plan(open_store(settings.store_url), settings)
+    _show_steps(steps, settings.language)
+
+
+@app.command("apply")
+def apply_files(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Let the segments be as the files in the home folder's segments/ say; those made by hand stay."""
+    settings = read_settings()
+    store, words = open_store(settings.store_url), settings.language
+    steps = segment_files.plan(store, settings)
+    _show_steps(steps, words)
+    if not steps:
+        return
+    if not yes and not typer.confirm(say(words, "sure_to_apply", count=len(steps))):
+        raise typer.Exit(1)
+    segment_files.apply_plan(store, settings, steps, asked_now())
+    refreshes.refresh_due(store, settings, utc_now)
+    console.print(say(words, "applied", count=len(steps)))
+
+
+def _show_steps(steps: Sequence[Step], words: str) -> None:
+    if not steps:
+        console.print(say(words, "nothing_to_do"))
+    marks = {"create": "+", "edit": "~", "delete": "-"}
+    for step in steps:
+        console.print(f"{marks[step.action]} {escape(step.name)}", highlight=False, soft_wrap=True)
+        for name, (before, after) in (step.changes or {}).items():
+            console.print(escape(f"    {name}: {before} → {after}"), highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -5,6 +5,7 @@ The scan is the truth; file-system events only make it come sooner. Links, hidde
 
 import errno
 import fcntl
+import hashlib
 import itertools
 import json
 import os
@@ -186,3 +187,9 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -36,16 +36,19 @@ _FOLDER_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
 """The type of each key of a [[folder]], with an example."""
 
 
+_BUILT_IN = {"default": Profile(), "interactions": Profile("interactions", takes="interactions")}
+
+
 def profiles_folder(home: Path) -> Path:
     return home / "profiles"
 
 
 def read_profile(home: Path, name: str) -> Profile:
-    """The profile of this name; `default` exists without a file."""
+    """The profile of this name; `default` and `interactions` exist without a file."""
     path = _path(home, name)
     if not path.exists():
-        if name == "default":
-            return Profile()
+        if name in _BUILT_IN:
+            return _BUILT_IN[name]
         known = ", ".join(profile_names(home))
         raise ProfileError(
             name,
@@ -156,4 +159,4 @@ def _not_toml(path: Path, error: Exception) -> tuple[str, str]:
 
 
 def profile_names(home: Path) -> Iterable[str]:
-    return sorted({"default", *(item.stem for item in profiles_folder(home).glob("*.toml"))})
+    return sorted({*_BUILT_IN, *(item.stem for item in profiles_folder(home).glob("*.toml"))})

@@ -14,7 +14,7 @@ from pipelines.context import Context
 from pipelines.fold import is_same
 from pipelines.merge import Diffs, as_json, clears, pick
 from pipelines.words import tag_form
-from schemas.consents import EVERY_CHANNEL
+from schemas.consents import EVERY_CHANNEL, MARKETING
 from schemas.fields import CUSTOM, FieldType
 from schemas.frames import CleanFrame
 from schemas.profiles import Duplicates
@@ -262,7 +262,7 @@ def _consent_rows(said: list[Said], ids: Longs, context: Context) -> pa.Table:
     columns = {
         "contact_id": ids[[item.at for item in said]],
         "channel": [item.channel for item in said],
-        "purpose": ["marketing"] * len(said),
+        "purpose": [MARKETING] * len(said),
         "state": [item.state for item in said],
         "at": pa.array([item.since for item in said], pa.timestamp("us", "UTC")),
         "source": [context.source] * len(said),

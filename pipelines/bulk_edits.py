@@ -7,6 +7,7 @@ by WhatsApp has a phone. Done again after a crash, it changes only those that it
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -22,7 +23,7 @@ from schemas.fields import CUSTOM
 from schemas.filters import of_json
 from schemas.operators import WrongField
 from schemas.settings import Settings
-from warehouse import audit, batches, bulk, bulk_edits, contact_writes, jobs, roll, segments
+from warehouse import audit, batches, bulk, bulk_edits, contact_writes, jobs, removals, roll, segments
 from warehouse.audit import Asked
 from warehouse.batches import EDIT
 from warehouse.bulk_edits import Edits
@@ -39,6 +40,8 @@ ACTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "restore": ("active", ("archived",)),
 }
 """The status that each gives, and to whom."""
+DELETE = "delete"
+"""Takes contacts off the roll for good, which no undo brings back."""
 _BY_HAND, _BLOCK = ("active", "inactive"), ("blocked_at", "blocked_reason")
 _AT_ONCE = 10_000
 Progress = Callable[[int, int], None]
@@ -126,7 +129,11 @@ def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, prog
         progress(start, len(ids))
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
-            edits, left = _edit(connection, plan, ids[start : start + _AT_ONCE], clock())
+            part = ids[start : start + _AT_ONCE]
+            if plan.action == DELETE:
+                _delete(connection, part, number, batch.actor, clock())
+                continue
+            edits, left = _edit(connection, plan, part, clock())
             edits.write(connection, number, batch.actor, clock())
         skipped += left
     progress(len(ids), len(ids))
@@ -135,6 +142,13 @@ def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, prog
         batches.set_batch(connection, number, {**counts, "state": "done", "finished_at": clock()})
         changed = batches.get_batch(connection, number).updated
     return {"batch_id": number, "matched": len(ids), "changed": changed, "skipped": skipped}
+
+
+def _delete(connection: Connection, ids: Sequence[int], number: int, actor: str, now: datetime) -> None:
+    living = sorted(segments.living_among(connection, ids))
+    removals.keep_opt_outs(connection, living, now)
+    removals.remove(connection, living, actor, now, batch=number)
+    bulk_edits.count_changed(connection, number, len(living))
 
 
 def _edit(connection: Connection, plan: _Plan, ids: Sequence[int], now: Any) -> tuple[Edits, int]:
@@ -210,8 +224,10 @@ def check(form: BulkForm) -> None:
         raise WrongField("fields", "required", "Say what to change.", "Diga qué cambiar.")
     if form.action == "block" and not (form.reason or "").strip():
         raise WrongField("reason", "required", "A block has a reason.", "Un bloqueo tiene un motivo.")
-    if form.action and form.action not in ACTIONS:
-        raise _unknown("action", form.action, tuple(ACTIONS))
+    if form.action and form.action not in (*ACTIONS, DELETE):
+        raise _unknown("action", form.action, (*ACTIONS, DELETE))
+    if form.action == DELETE and (form.fields or form.custom or form.add_tags or form.remove_tags):
+        raise WrongField("action", "invalid", "Who is deleted is not edited.", "A quien se elimina no se le edita.")
     for name in form.fields:
         if name not in FIELDS:
             raise _unknown(name, name, FIELDS)
@@ -248,7 +264,7 @@ def _plan(connection: Connection, settings: Settings, form: BulkForm, tags: Mapp
 
 
 def _told(form: BulkForm, count: int) -> dict[str, Any]:
-    """What the audit says of an edit: whom and what, without the values of people."""
-    whom = {"filter": form.filter_text} if form.filter_text else {"picked": len(form.ids)}
+    """What the audit says of an edit: what and of how many; the batch keeps whom, and forgets it with who is erased."""
+    whom = {} if form.filter_text else {"picked": len(form.ids)}
     what = {name: getattr(form, name) for name in ("fields", "custom", "add_tags", "remove_tags", "action", "reason")}
     return {**whom, **{name: value for name, value in what.items() if value}, "count": count}

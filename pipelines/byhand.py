@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.folders import plain_name
+from connectors.folders import file_sha256, plain_name
 from connectors.profiles import render_profile
 from connectors.rowreports import first_lines
 from connectors.sources import open_source
 from pipelines.drops import end_batch, heartbeat
-from pipelines.imports import Job, Lease, file_sha256, import_batch, known_fields
+from pipelines.imports import Job, Lease, import_batch, known_fields
+from pipelines.interaction_files import kind_of, take_of
 from pipelines.mapping import Proposal, map_columns, propose, source_of
 from schemas.errors import InputError
 from schemas.fields import IGNORE
@@ -51,7 +52,7 @@ def import_by_hand(store: Store, job: Job, lease: Lease, actor: str) -> Run:
     """Import a file; a run of the same file and profile that was cut off is gone on with."""
     batch = _claim(store, job, lease, actor)
     with heartbeat(store, lease.seconds, lambda connection: lease.hold(connection, batch.id)):
-        report, values = import_batch(store, batch, job, lease)
+        report, values = import_batch(store, batch, job, lease, take_of(job.profile))
         state = "done" if report.status == "imported" else report.status
         with transaction(store) as connection:
             lease.hold(connection, batch.id)
@@ -65,7 +66,7 @@ def rehearse(store: Any, job: Job, lease: Lease, actor: str, scratch: Path) -> R
     job = replace(job, report_path=scratch / "report.csv")
     with rehearsing(store) as rehearsal:
         batch = _claim(rehearsal, job, lease, actor)
-        report, values = import_batch(rehearsal, batch, job, lease)
+        report, values = import_batch(rehearsal, batch, job, lease, take_of(job.profile))
         contacts = _first_contacts(rehearsal, batch.id)
     said = first_lines(Path(report.reject_file), _SHOWN) if report.reject_file else []
     return Run(replace(report, reject_file=None, batch_id=None), values, contacts, said)
@@ -79,6 +80,7 @@ def _claim(store: Store, job: Job, lease: Lease, actor: str) -> Batch:
         number = batches.unfinished_of(connection, digest, text, path)
         if number is None:
             values = {
+                "kind": kind_of(job.profile),
                 "source": job.profile.source_name,
                 "profile": job.profile.name,
                 "profile_version": job.profile.version,

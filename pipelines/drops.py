@@ -15,10 +15,13 @@ from sqlalchemy import Connection, Engine
 from connectors import folders
 from connectors.folders import Watch
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
+from connectors.scrub import NO_TRACES, scrub
 from connectors.workbooks import Limits
 from pipelines.clean import with_defaults
 from pipelines.events import emit
-from pipelines.imports import Clock, Job, Lease, file_sha256, import_batch, report_so_far
+from pipelines.imports import Clock, Job, Lease, import_batch, report_so_far
+from pipelines.interaction_files import kind_of, take_of
+from pipelines.suppression import ERASED, suppressed_in
 from schemas.errors import InputError
 from schemas.profiles import Profile
 from schemas.refusals import refusal
@@ -51,11 +54,13 @@ def claim_ready(engine: Engine, watch: Watch, settings: Settings, clock: Clock, 
 
 def _add(engine: Engine, folder: DropFolder, path: Path, name: str, settings: Settings, clock: Clock) -> int | None:
     text, problem = _profile_text(folder, settings)
+    profile = parse_profile(text, folder.profile)
     with transaction(engine) as connection:
         number = batches.add_batch(
             connection,
             {
-                "source": parse_profile(text, folder.profile).source_name,
+                "kind": kind_of(profile),
+                "source": profile.source_name,
                 "profile": folder.profile,
                 "profile_text": text,
                 "folder": str(folder.path),
@@ -89,7 +94,7 @@ def import_drop(engine: Engine, number: int, settings: Settings, clock: Clock) -
     try:
         with heartbeat(engine, lease.seconds, lambda connection: lease.hold(connection, batch.id)):
             report = _outcome(engine, batch, settings, lease)
-            _file(engine, batch, report, lease)
+            _file(engine, batch, report, settings, lease)
             return report
     except LeaseLost:
         return None
@@ -125,20 +130,13 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     if batch.attempts > settings.max_attempts:
         values = {"name": batch.file, "attempts": settings.max_attempts, "batch": batch.id}
         return report_so_far(engine, batch.id, "rejected", refusal("given_up", **values), language)
-    job = Job(
-        path,
-        batch.file,
-        parse_profile(batch.profile_text or "", batch.profile),
-        folders.report_of(path),
-        language=language,
-        shown_path=str(Path(batch.folder or ".") / "rejected" / batch.file),
-        limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
-        most_bytes=settings.max_file_bytes,
-    )
+    job = _job(engine, batch, path, settings, language)
     with transaction(engine) as connection:
         lease.hold(connection, batch.id)
-        batches.set_batch(connection, batch.id, {"sha256": file_sha256(path), "size_bytes": path.stat().st_size})
-    report = import_batch(engine, batch, job, lease)[0]
+        batches.set_batch(
+            connection, batch.id, {"sha256": folders.file_sha256(path), "size_bytes": path.stat().st_size}
+        )
+    report = import_batch(engine, batch, job, lease, take_of(job.profile))[0]
     with reading(engine) as connection:
         stopped = batches.get_batch(connection, batch.id).cancelled_by is not None
     if report.status == "rejected" and stopped:
@@ -148,12 +146,26 @@ def _outcome(engine: Engine, batch: Batch, settings: Settings, lease: Lease) -> 
     return replace(report, sentence=report.sentence + refusal("parked", batch=batch.id))
 
 
+def _job(engine: Engine, batch: Batch, path: Path, settings: Settings, language: str | None) -> Job:
+    return Job(
+        path,
+        batch.file,
+        parse_profile(batch.profile_text or "", batch.profile),
+        folders.report_of(path),
+        language=language,
+        shown_path=str(Path(batch.folder or ".") / "rejected" / batch.file),
+        limits=Limits(settings.excel_memory_bytes, settings.excel_seconds),
+        most_bytes=settings.max_file_bytes,
+        suppressed=suppressed_in(engine, settings),
+    )
+
+
 def _working(batch: Batch) -> Path:
     """Where the claimed file stands while it is worked on."""
     return Path(batch.folder or ".") / "working" / str(batch.claim)
 
 
-def _file(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> None:
+def _file(engine: Engine, batch: Batch, report: ImportReport, settings: Settings, lease: Lease) -> None:
     """Say in the store where the file will go, move it with its report, then close the batch."""
     working, target = _working(batch), Path(batch.path)
     place = Path(batch.folder or ".") / ("done" if report.status == "imported" else "rejected")
@@ -172,10 +184,22 @@ def _file(engine: Engine, batch: Batch, report: ImportReport, lease: Lease) -> N
         }
         batches.set_batch(connection, batch.id, {"state": intent, **values})
     folders.finish_file(working, target, report.as_json())
+    target = _without_erased(engine, batch, target, settings)
     state = "done" if report.status == "imported" else report.status
     with transaction(engine) as connection:
         lease.hold(connection, batch.id)
-        end_batch(connection, batch.id, state, lease.clock(), {})
+        end_batch(connection, batch.id, state, lease.clock(), {"path": str(target)})
+
+
+def _without_erased(engine: Engine, batch: Batch, path: Path, settings: Settings) -> Path:
+    """Take the rows of erased people out of a file that was imported; where it stands then."""
+    with reading(engine) as connection:
+        rows = batches.outcome_rows(connection, batch.id, (ERASED,))["row"].to_pylist()
+    if not rows:
+        return path
+    profile = parse_profile(batch.profile_text or "", batch.profile)
+    limits = Limits(settings.excel_memory_bytes, settings.excel_seconds)
+    return scrub(path, profile, path.name, rows, NO_TRACES, limits)[0]
 
 
 def end_batch(connection: Connection, number: int, state: str, now: datetime, values: Mapping[str, Any]) -> None:
@@ -235,6 +259,7 @@ def retry_batch(store: Store, number: int, profile: Profile, asked: Asked) -> in
         claim = f"{uuid.uuid4().hex}__{batch.file}"
         working = Path(batch.folder or "") / "working" / claim
         values = {
+            "kind": kind_of(profile),
             "source": profile.source_name,
             "profile": profile.name,
             "profile_text": render_profile(profile),

@@ -14,6 +14,7 @@ from pipelines.emails import normalise_email
 from pipelines.keys import key_form
 from pipelines.numbers import normalise_booleans, normalise_numbers
 from pipelines.phones import normalise_phone
+from pipelines.suppression import Suppressed, read_suppressed, require_not_erased
 from pipelines.texts import normalise_names, normalise_texts, search_text
 from pipelines.versions import require_version
 from pipelines.words import tag_form
@@ -58,7 +59,7 @@ def create_contact(store: Store, settings: Settings, form: ContactForm, asked: A
                 "Un contacto tiene teléfono o correo, para distinguirlo de los demás.",
             )
         values |= {"status": values.get("status") or "active", "created_at": asked.at}
-        values |= _matches(connection, values, None)
+        values |= _matches(connection, values, None, read_suppressed(connection, settings))
         _check_channel(values)
         number = contact_writes.add_contact(connection, {**values, **_composed({}, values)})
         _set_custom(connection, settings.time_zone, number, form.custom, {})
@@ -81,7 +82,7 @@ def edit_contact(
         values = kept_values(settings, form.fields)
         _check_status(contact, values)
         changed = {name: value for name, value in values.items() if contact[name] != value}
-        changed |= _matches(connection, changed, number)
+        changed |= _matches(connection, changed, number, read_suppressed(connection, settings))
         if changed.keys() & {"channel", "phone"}:
             _check_channel({**contact, **changed})
         if any(kind in changed for kind in KEYS):
@@ -204,13 +205,17 @@ def _joined(contact: Mapping[str, Any]) -> str | None:
     return " ".join(part for part in parts if part) or None
 
 
-def _matches(connection: Connection, values: Mapping[str, Any], number: int | None) -> dict[str, Any]:
-    """The match forms of new phones and e-mails, which nobody else may own."""
+def _matches(
+    connection: Connection, values: Mapping[str, Any], number: int | None, suppressed: Suppressed
+) -> dict[str, Any]:
+    """The match forms of new phones and e-mails, which nobody else may own, nor have had who was erased."""
     found: dict[str, Any] = {}
     for kind in KEYS:
         if kind not in values:
             continue
         form = key_form(kind, values[kind]) if values[kind] else None
+        if form:
+            require_not_erased(suppressed, kind, form)
         owner = contact_writes.owner_of(connection, kind, form) if form else None
         if owner is not None and owner[0] != number:
             named = f"{owner[0]} ({owner[1]})" if owner[1] else str(owner[0])

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from schemas.events import OF_CONTACTS
 from warehouse import webhooks
 from warehouse.engines import Store, reading, transaction
+from warehouse.removals import DELETED, ERASED
 from warehouse.webhooks import Webhook
 
 _AT_ONCE = 500
@@ -68,7 +69,7 @@ def _said(changes: Iterable[Any]) -> Iterable[tuple[str, dict[str, Any]]]:
             "actor": change.actor,
             "at": change.at.isoformat(),
         }
-        gone = change.operation == "undo" and change.diff is None
+        gone = change.operation in (DELETED, ERASED) or (change.operation == "undo" and change.diff is None)
         if change.operation == "create" or gone:
             yield ("contact.deleted" if gone else "contact.created"), data
             if change.born_blocked and not gone:

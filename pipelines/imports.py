@@ -4,7 +4,6 @@ Stage the whole file, then apply it slice by slice; each slice is one short tran
 outcomes and the batch's progress, so that a run that was cut off goes on where it stopped.
 """
 
-import hashlib
 import shlex
 import time
 from array import array
@@ -34,6 +33,7 @@ from pipelines.mapping import ColumnMap, map_columns, require_keys, source_of
 from pipelines.match import row_hashes
 from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
 from pipelines.stage import Progress, Staged, stage_file
+from pipelines.suppression import NOBODY, Suppressed
 from schemas import memory
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
@@ -70,6 +70,7 @@ class Job:
     most_bytes: int = 20_000_000_000
     keep_values: bool = False
     shown_path: str = ""
+    suppressed: Suppressed = NOBODY
     progress: Progress = lambda rows, rejected: None
 
 
@@ -102,7 +103,12 @@ class Lease:
         return batches.hold_lease(connection, batch_id, self.token, until)
 
 
-def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[ImportReport, list[dict[str, str]]]:
+Take = Callable[[Store, Batch, Job, Lease, Path], Tally]
+
+
+def import_batch(
+    store: Store, batch: Batch, job: Job, lease: Lease, take: Take | None = None
+) -> tuple[ImportReport, list[dict[str, str]]]:
     """Import the file of a claimed batch, or finish what an earlier worker began; also gives kept values.
 
     A file that cannot be read is a report with status `rejected` or `needs_mapping`, not an exception.
@@ -112,7 +118,7 @@ def import_batch(store: Store, batch: Batch, job: Job, lease: Lease) -> tuple[Im
     report = ImportReport(job.name, "imported", language=language, batch_id=batch.id)
     try:
         with TemporaryDirectory(prefix="padron-stage-") as scratch:
-            tally = _run(store, batch, job, lease, Path(scratch))
+            tally = (take or _run)(store, batch, job, lease, Path(scratch))
     except Cancelled as error:
         so_far = report_so_far(store, batch.id, "rejected", error.sentence, report.language)
         return replace(so_far, seconds=time.monotonic() - started), []
@@ -160,6 +166,7 @@ def _run(store: Store, batch: Batch, job: Job, lease: Lease, scratch: Path) -> T
                 report,
                 progress=_stopping(store, batch, job),
                 keep_values=job.keep_values,
+                suppressed=job.suppressed,
             )
             memory.give_back()
             if isinstance(store, Rehearsal):
@@ -383,12 +390,6 @@ class _Sizes:
     def took(self, rows: int, seconds: float) -> None:
         wanted = int(rows * _SLICE_SECONDS / max(seconds, 0.001))
         self.rows = min(max(wanted, rows // 2, _SMALLEST), rows * 2, _LARGEST)
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of the file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def known_fields(store: Store) -> dict[str, FieldType]:

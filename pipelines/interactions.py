@@ -4,7 +4,7 @@ A reply is told as `replied`, beside the message itself as `received`: what a re
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,8 @@ from warehouse.audit import Asked
 from warehouse.engines import Store, transaction
 
 _KIND = re.compile(r"[a-z][a-z_]{0,39}")
+REFUSALS = ("wrong_kind", "unknown_channel", "wrong_time", "no_such_contact")
+"""The codes of what is not taken."""
 _FIRST, _FUTURE = datetime(2000, 1, 1, tzinfo=UTC), timedelta(days=1)
 """Clocks differ; what lies farther ahead is a mistake."""
 
@@ -62,17 +64,33 @@ class Taken:
     refused: Sequence[Refused]
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What became of each that was told, by its place: the contact, whether it was new, why it was refused."""
+
+    owners: Sequence[int | None]
+    new: frozenset[int]
+    refused: Mapping[int, Refused]
+
+
 def take_interactions(store: Store, settings: Settings, source: str, told: Sequence[Told], asked: Asked) -> Taken:
     """Note what a source tells; what is told again changes nothing, and what cannot be taken keeps no other back."""
     with transaction(store) as connection:
         bulk.lock_keys(connection)  # imports write the same contacts, in another order
-        owners = _owners(connection, settings, source, told)
-        refused = [one for at, item in enumerate(told) if (one := _refused(at, item, owners[at], asked))]
-        wrong = {one.index for one in refused}
-        rows = [_row(source, item, owners[at]) for at, item in enumerate(told) if at not in wrong]
-        new = interactions.add_interactions(connection, rows)
-        interactions.count_interactions(connection, new)
-    return Taken(len(new), len(rows) - len(new), refused)
+        noted = note_all(connection, settings.default_country or None, source, told, asked.at)
+    known = len(told) - len(noted.refused) - len(noted.new)
+    return Taken(len(noted.new), known, list(noted.refused.values()))
+
+
+def note_all(connection: Connection, country: str | None, source: str, told: Sequence[Told], now: datetime) -> Noted:
+    """Note what a source tells, in the caller's transaction, which holds the keys."""
+    owners = _owners(connection, country, source, told)
+    refused = {at: one for at, item in enumerate(told) if (one := _refused(at, item, owners[at], now))}
+    taken = [at for at in range(len(told)) if at not in refused]
+    rows = [_row(source, told[at], owners[at]) for at in taken]
+    new = interactions.add_interactions(connection, rows)
+    interactions.count_interactions(connection, [rows[place] for place in new])
+    return Noted(owners, frozenset(taken[place] for place in new), refused)
 
 
 def _row(source: str, item: Told, contact: int | None) -> dict[str, object]:
@@ -80,10 +98,10 @@ def _row(source: str, item: Told, contact: int | None) -> dict[str, object]:
     return {**said, "contact_id": contact, "source": source, "external_id": item.id, "text": item.text}
 
 
-def _owners(connection: Connection, settings: Settings, source: str, told: Sequence[Told]) -> list[int | None]:
+def _owners(connection: Connection, country: str | None, source: str, told: Sequence[Told]) -> list[int | None]:
     """The contact of each, None where nobody is meant or known."""
     living = segments.living_among(connection, [item.contact for item in told if item.contact is not None])
-    keyed = [(at, *key) for at, item in enumerate(told) if (key := _key(settings, source, item))]
+    keyed = [(at, *key) for at, item in enumerate(told) if (key := _key(country, source, item))]
     keys = pa.Table.from_pylist([dict(zip(KEYS.names, one, strict=True)) for one in keyed], schema=KEYS)
     found = matches.find_matches(connection, keys)
     owned = found.filter(pc.equal(found["role"], "owner"))
@@ -91,20 +109,20 @@ def _owners(connection: Connection, settings: Settings, source: str, told: Seque
     return [item.contact if item.contact in living else owners.get(at) for at, item in enumerate(told)]
 
 
-def _key(settings: Settings, source: str, item: Told) -> tuple[str, str] | None:
+def _key(country: str | None, source: str, item: Told) -> tuple[str, str] | None:
     """The key by which somebody is meant, where no number says it."""
     if item.contact is not None:
         return None
     if item.external_id:
         return "external_id", f"{source}:{item.external_id}"
-    phone = phone_form(item.phone, settings.default_country or None) if item.phone else None
+    phone = phone_form(item.phone, country) if item.phone else None
     if phone:
         return "phone", phone
     email = normalise_email(item.email) if item.email else None
     return ("email", email) if email else None
 
 
-def _refused(at: int, item: Told, contact: int | None, asked: Asked) -> Refused | None:
+def _refused(at: int, item: Told, contact: int | None, now: datetime) -> Refused | None:
     if not _KIND.fullmatch(item.kind):
         return _refuse(
             at,
@@ -115,7 +133,7 @@ def _refused(at: int, item: Told, contact: int | None, asked: Asked) -> Refused 
     if item.channel is not None and item.channel not in CHANNELS:
         listed = ", ".join(CHANNELS)
         return _refuse(at, "unknown_channel", f"The channel is one of {listed}.", f"El canal es uno de {listed}.")
-    if not _FIRST <= item.at <= asked.at + _FUTURE:
+    if not _FIRST <= item.at <= now + _FUTURE:
         return _refuse(
             at,
             "wrong_time",

@@ -11,7 +11,10 @@ from sqlalchemy import Engine
 from pipelines.bulk_edits import run_edit
 from pipelines.drops import heartbeat
 from pipelines.events import emit
+from pipelines.fields import CONVERSION, require_type, run_conversion
 from pipelines.imports import Clock
+from pipelines.removals import ERASURE, run_erasure
+from pipelines.retention import RETENTION, RETENTION_REHEARSAL, run_retention
 from pipelines.undo import check_can_be_undone, check_is_not_edited, undo_batch
 from pipelines.uploads import REHEARSAL, rehearse_upload
 from schemas.errors import InputError
@@ -166,6 +169,27 @@ def _edit(engine: Engine, work: Work, settings: Settings, clock: Clock, progress
     return run_edit(engine, int(work.object.removeprefix("batch:")), settings, clock, progress)
 
 
+def _erase(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    return run_erasure(engine, int(work.object.removeprefix("contact:")), work.actor, settings, clock, progress)
+
+
+def _convert(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    _, key, wanted = work.object.split(":")
+    return run_conversion(engine, key, require_type(wanted), settings, clock, progress)
+
+
+def _retain(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    return run_retention(engine, work.actor, settings, clock, progress, is_rehearsal=work.kind == RETENTION_REHEARSAL)
+
+
 _Do = Callable[[Engine, Work, Settings, Clock, Progress], dict[str, Any]]
-_DO: Mapping[str, _Do] = {UNDO: _undo, REHEARSAL: _rehearse, EDIT: _edit}
+_DO: Mapping[str, _Do] = {
+    UNDO: _undo,
+    REHEARSAL: _rehearse,
+    EDIT: _edit,
+    ERASURE: _erase,
+    CONVERSION: _convert,
+    RETENTION: _retain,
+    RETENTION_REHEARSAL: _retain,
+}
 """What each kind of job does; it tells how far it is, and gives what the job's `result` says."""

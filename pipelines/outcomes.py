@@ -21,16 +21,6 @@ from warehouse.engines import Store, reading
 
 _MERGE_CODES = ("already_exists", "not_found", "key_shared", "keys_disagree", "names_disagree", "stays_blocked")
 _AT_A_TIME = 500_000
-_OUTCOMES = pa.schema(
-    [
-        ("batch_id", pa.int64()),
-        ("row", pa.int64()),
-        ("contact_id", pa.int64()),
-        ("outcome", pa.string()),
-        ("into_row", pa.int64()),
-        ("code", pa.string()),
-    ]
-)
 
 
 def write_outcomes(
@@ -64,9 +54,9 @@ def _outcome_table(columns: Mapping[str, object], batch_id: int) -> pa.Table:
     filled: dict[str, object] = {"batch_id": np.full(count, batch_id), **columns}
     arrays = [
         pa.nulls(count, item.type) if item.name not in filled else _array(filled[item.name], item.type)
-        for item in _OUTCOMES
+        for item in batches.OUTCOMES
     ]
-    return pa.Table.from_arrays(arrays, schema=_OUTCOMES)
+    return pa.Table.from_arrays(arrays, schema=batches.OUTCOMES)
 
 
 def _array(values: object, kind: pa.DataType) -> pa.Array:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Select
 from sqlalchemy.exc import DBAPIError
@@ -28,7 +29,7 @@ from schemas.settings import Settings
 from schemas.spans import next_time
 from warehouse import bulk, contact_details, roll, segments
 from warehouse.batches import LeaseLost
-from warehouse.engines import UNREACHABLE, reading, transaction
+from warehouse.engines import UNREACHABLE, Store, reading, transaction
 from warehouse.filter_sql import look_up, matching, moved_between
 from warehouse.segments import CANDIDATES, Run, Segment
 
@@ -105,6 +106,16 @@ def _note_failure(
         said = {"error_en": english, "error_es": spanish}
         row = {"id": run, "segment_id": segment.id, "at": now, "took_ms": took, **counts, **said}
         return segments.add_run(connection, row)
+
+
+def growth_of(store: Store, number: int, settings: Settings) -> tuple[str, list[tuple[datetime, int]]]:
+    """The name of a segment, and its size at the end of each day, in the installation's zone, on which it moved."""
+    zone = ZoneInfo(settings.time_zone)
+    with reading(store) as connection:
+        name = segments.get_segment(connection, number).name
+        points = segments.growth_of(connection, number)
+    days = {at.astimezone(zone).date(): (at, size) for at, size in points}
+    return name, list(days.values())
 
 
 def _place(settings: Settings) -> str:

@@ -1,6 +1,10 @@
 """Secrets that have to be read again: encrypted with a key from outside the store."""
 
+import base64
+import hashlib
+import hmac
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -32,19 +36,29 @@ def decrypt(settings: Settings, text: str) -> str:
         ) from error
 
 
+def hash_keys(settings: Settings, purpose: str) -> tuple[bytes, ...]:
+    """A key for hashes of this purpose for each key there is, the newest first."""
+    keys = (base64.urlsafe_b64decode(one) for one in _texts(settings))
+    return tuple(hmac.digest(key, f"padron {purpose}".encode(), hashlib.sha256) for key in keys)
+
+
 def _where(settings: Settings) -> str:
     return "PADRON_SECRET_KEY" if settings.secret_key.get_secret_value() else str(settings.home / _FILE)
 
 
 def _keys(settings: Settings) -> MultiFernet:
-    text = settings.secret_key.get_secret_value() or _kept_key(settings.home / _FILE)
     try:
-        return MultiFernet([Fernet(key.strip()) for key in text.split(",") if key.strip()])
+        return MultiFernet([Fernet(key) for key in _texts(settings)])
     except ValueError as error:
         raise WrongKey(
             f"{_where(settings)} holds no key: it is empty or damaged. Put back the one that secrets were made with.",
             f"{_where(settings)} no tiene ninguna clave: está vacía o dañada. Ponga la clave con que se cifraron.",
         ) from error
+
+
+def _texts(settings: Settings) -> Sequence[str]:
+    text = settings.secret_key.get_secret_value() or _kept_key(settings.home / _FILE)
+    return [key.strip() for key in text.split(",") if key.strip()]
 
 
 def _kept_key(path: Path) -> str:

@@ -1,6 +1,6 @@
 """Segments: a named filter, list or picture of one moment; defined, changed, pinned, taken away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from pipelines.words import tag_form
 from schemas.conditions import InSegment, leaves
 from schemas.cql2 import as_text, parse
 from schemas.errors import InputError
-from schemas.filters import Literal, Op, children
+from schemas.filters import Literal, Node, Op, Property, children
 from schemas.operators import WrongField, plain_name
 from schemas.settings import Settings
 from schemas.spans import read_schedule
@@ -44,7 +44,7 @@ class SegmentForm:
 # ── defining ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def create_segment(store: Store, settings: Settings, form: SegmentForm, asked: Asked) -> int:
+def create_segment(store: Store, settings: Settings, form: SegmentForm, asked: Asked, *, origin: str = "hand") -> int:
     """Make a segment, to be refreshed at once; its number. Raises WrongField or WrongFilter."""
     name = _name(form.name)
     if form.kind not in KINDS:
@@ -63,6 +63,7 @@ def create_segment(store: Store, settings: Settings, form: SegmentForm, asked: A
             "filter_text": text,
             "schedule": _schedule(form),
             "next_at": asked.at if text else None,
+            "origin": origin,
             "created_by": asked.actor,
             "created_at": asked.at,
         }
@@ -82,7 +83,8 @@ def edit_segment(
         before = segments.get_segment(connection, number)
         require_version(version in (None, before.version), f"segment {number}", f"el segmento {number}")
         names = ("name", "filter_text", "schedule", "description")
-        form = SegmentForm(kind=before.kind, **{**{one: getattr(before, one) for one in names}, **changes})
+        given = {one: changes.get(one, getattr(before, one)) for one in names}
+        form = SegmentForm(kind=before.kind, **given)
         known, name = segments.all_segments(connection), _name(form.name)
         _check_free(known, name, number)
         if tag_form(name) != before.form:
@@ -92,6 +94,7 @@ def edit_segment(
         text = _filter(connection, settings, form.filter_text, before.kind, known, before)
         values: dict[str, Any] = {"name": name, "form": tag_form(name), "description": form.description}
         values |= {"filter_text": text, "schedule": _schedule(form), "version": before.version + 1}
+        values["origin"] = changes.get("origin", before.origin)
         if text != before.filter_text:
             values |= {"filter_version": before.filter_version + 1, "next_at": asked.at, "failures": 0}
         elif values["schedule"] != before.schedule:
@@ -212,14 +215,39 @@ def _check_unused(known: Sequence[Segment], segment: Segment) -> None:
 
 def asked_for(segment: Segment) -> set[str]:
     """The forms of the segments that a segment's filter names."""
-    waiting, found = [parse(segment.filter_text)] if segment.filter_text else [], set[str]()
+    return forms_asked_for(segment.filter_text)
+
+
+def forms_asked_for(filter_text: str | None) -> set[str]:
+    """The forms of the segments that a filter names."""
+    return _said_to(filter_text, lambda node: isinstance(node, Op) and node.name.lower() == "in_segment")
+
+
+def filter_as_kept(filter_text: str) -> str:
+    """A filter as it is stored; raises WrongFilter."""
+    return as_text(parse(filter_text))
+
+
+def tags_asked_for(segment: Segment) -> set[str]:
+    """The forms of the tags that a segment's filter may name: every text of a part about tags."""
+
+    def is_about_tags(node: Node) -> bool:
+        named = any(isinstance(one, Property) and one.name.lower() == "tags" for one in children(node))
+        return isinstance(node, Op) and (node.name.lower() == "tagged" or named)
+
+    return _said_to(segment.filter_text, is_about_tags)
+
+
+def _said_to(filter_text: str | None, is_meant: Callable[[Node], bool]) -> set[str]:
+    """The forms of the texts in those parts of a filter that are meant, however deep."""
+    waiting = [(parse(filter_text), False)] if filter_text else []
+    found: set[str] = set()
     while waiting:
-        node = waiting.pop()
-        waiting.extend(children(node))
-        if isinstance(node, Op) and node.name.lower() == "in_segment":
-            found |= {
-                tag_form(one.value) for one in node.args if isinstance(one, Literal) and isinstance(one.value, str)
-            }
+        node, is_inside = waiting.pop()
+        is_inside = is_inside or is_meant(node)
+        waiting.extend((one, is_inside) for one in children(node))
+        if is_inside and isinstance(node, Literal) and isinstance(node.value, str):
+            found.add(tag_form(node.value))
     return found
 
 

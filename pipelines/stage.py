@@ -25,6 +25,7 @@ from pipelines.keys import KEY_COLUMNS, KINDS, key_hashes, keys_of
 from pipelines.mapping import ColumnMap, source_of
 from pipelines.match import row_hashes
 from pipelines.names import IS_RECORD, RECORD
+from pipelines.suppression import NOBODY, Suppressed, without_erased
 from pipelines.suspects import Suspects
 from pipelines.texts import fold
 from schemas import memory
@@ -102,8 +103,9 @@ def stage_file(
     *,
     progress: Progress = lambda rows, rejected: None,
     keep_values: bool = False,
+    suppressed: Suppressed = NOBODY,
 ) -> Staged:
-    """Stage every row of an open file; raises what its reader raises."""
+    """Stage every row of an open file; raises what its reader raises. Rows of people who were erased are refused."""
     memory.use_little()
     staged = Staged(folder / "clean.arrow")
     suspects = Suspects(folder)
@@ -116,7 +118,7 @@ def stage_file(
         pa.OSFile(str(staged.path), "wb") as file,
         pa.ipc.new_file(file, clean_schema(mapping.custom)) as writer,
     ):
-        for raw, cleaned in _cleaned(opened, mapping, profile):
+        for raw, cleaned in _cleaned(opened, mapping, profile, suppressed):
             report.add(raw, cleaned.notes, cleaned.rejected)
             staged.rows_read += raw.num_rows
             rejected.append(cleaned.rejected)
@@ -154,17 +156,24 @@ def _loses(raw: RawFrame, at: int, before: list[int]) -> bool:
     return bool(pc.any(lost).as_py())
 
 
-def _cleaned(opened: Opened, mapping: ColumnMap, profile: Profile) -> Iterator[tuple[RawFrame, Cleaned]]:
+def _cleaned(
+    opened: Opened, mapping: ColumnMap, profile: Profile, suppressed: Suppressed
+) -> Iterator[tuple[RawFrame, Cleaned]]:
     """Each block with what is left of it, in order; two are cleaned at a time, and one more is read."""
+    source = source_of(mapping, profile)
+
+    def clean(raw: RawFrame) -> tuple[RawFrame, Cleaned]:
+        cleaned = clean_block(raw, mapping, profile)
+        return without_erased(raw, cleaned, suppressed, source) if suppressed.hashes else (raw, cleaned)
+
     with ThreadPoolExecutor(_CLEANERS, "clean") as pool:
-        waiting: deque[tuple[RawFrame, Future[Cleaned]]] = deque()
-        for raw in opened.source.blocks():
-            waiting.append((raw, pool.submit(clean_block, raw, mapping, profile)))
+        waiting: deque[Future[tuple[RawFrame, Cleaned]]] = deque()
+        for block in opened.source.blocks():
+            waiting.append(pool.submit(clean, block))
             if len(waiting) > _CLEANERS:
-                first, cleaned = waiting.popleft()
-                yield first, cleaned.result()
-        for last, cleaned in waiting:
-            yield last, cleaned.result()
+                yield waiting.popleft().result()
+        for last in waiting:
+            yield last.result()
 
 
 def _last_codes(notes: pa.Table, rejected: Longs) -> npt.NDArray[np.int16]:

@@ -33,6 +33,16 @@ _FORMS = {"phone": "phone_match", "email": "email_match"}
 
 def check_can_be_undone(batch: Batch) -> None:
     """Raise where there is nothing to take back: a finished import, or one that was given up or cancelled midway."""
+    if batch.kind == batches.ACTIVITY:
+        raise InputError(
+            f"Batch {batch.id} brought interactions: what happened is not taken back.",
+            f"El lote {batch.id} trajo interacciones: lo ocurrido no se deshace.",
+        )
+    if batch.kind == batches.EDIT and '"action": "delete"' in (batch.profile_text or ""):
+        raise InputError(
+            f"Batch {batch.id} deleted contacts for good: that cannot be taken back.",
+            f"El lote {batch.id} eliminó contactos para siempre: eso no se deshace.",
+        )
     if batch.state in ("done", "undoing", "editing") or (batch.state in ("rejected", "retried") and batch.rows_done):
         return
     raise InputError(

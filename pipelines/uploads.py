@@ -12,15 +12,16 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from connectors.folders import make_places, plain_name
+from connectors.folders import file_sha256, make_places, plain_name
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
 from connectors.workbooks import Limits
 from pipelines.byhand import check_options, new_lease, preview, rehearse
 from pipelines.clean import with_defaults
-from pipelines.imports import Clock, Job, file_sha256
+from pipelines.imports import Clock, Job
 from pipelines.mapping import KEY_TARGETS, Proposal
 from pipelines.passwords import digest, is_same, new_secret
 from pipelines.stage import Progress
+from pipelines.suppression import suppressed_in
 from pipelines.versions import version_of
 from schemas.errors import InputError, TransientError
 from schemas.headers import header_form
@@ -108,6 +109,11 @@ def keep_upload(store: Store, settings: Settings, path: Path, name: str, options
     try:
         base = options.over(with_defaults(read_profile(settings.home, options.profile), settings))
         job = _job(settings, path, shown_name, base)
+        if base.takes != "contacts":
+            raise InputError(
+                "Interactions are sent to POST /api/interactions, or dropped in a folder.",
+                "Las interacciones se envían a POST /api/interactions, o se dejan en una carpeta.",
+            )
         with _one_of_few():
             check_options(job, sheet=bool(options.sheet), text=bool(options.encoding or options.delimiter))
             proposals, proposed = preview(store, job)
@@ -167,7 +173,7 @@ def rehearse_upload(
     if _as_mapped(upload) != object_:
         raise _not_as_shown(number)
     job = _job(settings, Path(upload.path), upload.name, parse_profile(upload.profile_text, "default"))
-    job = replace(job, progress=progress)
+    job = replace(job, progress=progress, suppressed=suppressed_in(store, settings))
     try:
         with TemporaryDirectory(prefix="padron-") as scratch:
             run = rehearse(store, job, new_lease(settings.lease_seconds, clock), actor, Path(scratch))

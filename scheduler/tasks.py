@@ -14,6 +14,7 @@ from pipelines.drops import import_drop
 from pipelines.events import make_contact_events
 from pipelines.jobs import run_job
 from pipelines.refreshes import are_due, refresh_due
+from pipelines.retention import retain_daily
 from pipelines.states import let_silent_be_offline
 from pipelines.tries import WINDOW
 from pipelines.uploads import drop_old_uploads
@@ -145,6 +146,7 @@ def refresh(engine: Engine, settings: Settings) -> None:
 def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
     """Find batches and jobs that nobody works on, which are to be woken; tidy up what is over."""
     quiet = timedelta(seconds=max(settings.sweep_seconds * 1.5, 3.0))
+    retain_daily(engine, settings, utc_now())
     with transaction(engine) as connection:
         now = utc_now()
         found = batches.to_wake(connection, now, quiet, _WAKE_AT_ONCE)

@@ -11,6 +11,8 @@ ConsentKind = Literal["opt_in", "opt_out"]
 Said = Literal["in", "out", "unclear"]
 """`unclear` cells are opt-outs in columns of opt-outs, and nothing in others."""
 EVERY_CHANNEL = "all"
+MARKETING = "marketing"
+"""The purpose that files, and what is said of opt-outs, are about; people may keep others."""
 DATA_CONSENT = "data_consent"
 REACHED_BY = {"email": ("email",), "phone": ("phone", "sms", "whatsapp")}
 """The channels on which a key of each kind is written to."""

@@ -18,6 +18,15 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "contacts:write": ("Create and edit contacts.", "Crear y editar contactos."),
     "contacts:edit_many": ("Edit many contacts at once.", "Editar muchos contactos a la vez."),
     "contacts:block": ("Block and unblock contacts.", "Bloquear y desbloquear contactos."),
+    "contacts:delete": ("Delete contacts for good.", "Eliminar contactos para siempre."),
+    "contacts:erase": (
+        "Erase people without a trace, and let them come back.",
+        "Borrar personas sin dejar rastro, y permitir que vuelvan.",
+    ),
+    "contacts:export": ("See everything that is held of a person.", "Ver todo lo que se guarda de una persona."),
+    "fields:read": ("See custom fields and tags.", "Ver los campos propios y las etiquetas."),
+    "fields:write": ("Define custom fields and tags.", "Definir los campos propios y las etiquetas."),
+    "retention:run": ("Let what is too old go.", "Dejar ir lo que es demasiado antiguo."),
     "interactions:write": ("Tell what happened with contacts.", "Informar de lo ocurrido con los contactos."),
     "segments:read": ("See segments and who is in them.", "Ver los segmentos y quién está en ellos."),
     "segments:write": ("Create and edit segments.", "Crear y editar segmentos."),
@@ -39,11 +48,11 @@ ROLES: dict[str, frozenset[str]] = {
         {
             *("operators:read", "operators:sign_out", "licences:read", "roles:read", "conversations:report"),
             *("contacts:read", "contacts:write", "contacts:edit_many", "contacts:block"),
-            *("segments:read", "segments:write"),
+            *("fields:read", "fields:write", "segments:read", "segments:write"),
             *("batches:read", "batches:import", "batches:undo", "jobs:read", "jobs:cancel"),
         }
     ),
-    "agent": frozenset({"batches:read", "contacts:read", "contacts:write", "segments:read"}),
+    "agent": frozenset({"batches:read", "contacts:read", "contacts:write", "fields:read", "segments:read"}),
     "auditor": _READS,
 }
 """The built-in roles, with what each may do."""

@@ -22,9 +22,11 @@ Names = Literal["must_agree", "ignore"]
 DateOrder = Literal["dmy", "mdy", "ymd"]
 InvalidCells = Literal["report", "reject"]
 Phones = Literal["possible", "valid"]
+Takes = Literal["contacts", "interactions"]
 MatchKey = Literal["external_id", "phone", "email"]
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
+    "takes": get_args(Takes),
     "mode": get_args(Mode),
     "duplicates": get_args(Duplicates),
     "blank": get_args(Blank),
@@ -61,6 +63,7 @@ class Profile:
 
     name: str = "default"
     source: str = ""
+    takes: Takes = "contacts"
     columns: Mapping[str, str] = field(default_factory=dict)
     custom_fields: Mapping[str, FieldType] = field(default_factory=dict)
     unmapped: Literal["ignore", "custom"] = "ignore"

@@ -69,6 +69,11 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Un perfil puede decir qué son; esto propone uno y lo guarda: "
         "padron import {path} --preview --save-profile NOMBRE.",
     ),
+    "interaction_columns": (
+        "{name} lacks columns that interactions have: {missing} (its columns: {columns}). Name them so in its header.",
+        "A {name} le faltan columnas que tienen las interacciones: {missing} (sus columnas: {columns}). Nómbrelas así "
+        "en el encabezado.",
+    ),
     "json_encoding": (
         "{name} is not UTF-8 text. JSON lines are always UTF-8.",
         "{name} no es texto UTF-8. Las líneas JSON son siempre UTF-8.",

@@ -217,6 +217,34 @@ class Settings(BaseSettings):
         description="How long a file that was sent over HTTP waits to be confirmed.",
         json_schema_extra={"es": "Cuánto espera un archivo enviado por HTTP a que lo confirmen."},
     )
+    keep_interactions_days: float = Field(
+        0.0,
+        ge=0,
+        le=36_500,
+        description="How long interactions are kept; 0 keeps them. Counters stay; filters look at what is kept.",
+        json_schema_extra={
+            "es": "Cuánto se guardan las interacciones; 0 las guarda siempre. Los contadores quedan; los filtros miran "
+            "lo guardado."
+        },
+    )
+    keep_files_days: float = Field(
+        0.0,
+        ge=0,
+        le=36_500,
+        description="How long imported files and their reports are kept; 0 keeps them.",
+        json_schema_extra={"es": "Cuánto se guardan los archivos importados y sus informes; 0 los guarda siempre."},
+    )
+    keep_inactive_days: float = Field(
+        0.0,
+        ge=0,
+        le=36_500,
+        description="How long contacts are kept with whom nothing happens and whom nobody changes; 0 keeps them. "
+        "Their opt-outs stay.",
+        json_schema_extra={
+            "es": "Cuánto se guardan contactos con los que no pasa nada y que nadie cambia; 0 los guarda siempre. Sus "
+            "bajas quedan."
+        },
+    )
     session_idle_minutes: float = Field(
         15.0,
         gt=0,

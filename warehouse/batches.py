@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Row, and_, case, func, insert, literal, or_, select, update
 
 from schemas.errors import InputError
-from schemas.reports import OUTCOMES, FileStatus
+from schemas.reports import OUTCOMES as COUNTED
+from schemas.reports import FileStatus
 from schemas.sentences import Sentence
 from warehouse import bulk
 from warehouse.tables import UtcTime, batch_rows, batches
@@ -24,9 +25,21 @@ FILING: dict[str, FileStatus] = {"applied": "imported", "refused": "rejected", "
 """States in which only the file has still to be moved."""
 
 UNFINISHED = ("waiting", "running", *FILING)
-COUNTS = (*OUTCOMES, "warnings")
-FILE, EDIT = "file", "edit"
-"""What a batch is: one run of one file, or one edit of many contacts."""
+COUNTS = (*COUNTED, "warnings")
+FILE, ACTIVITY, EDIT = "file", "activity", "edit"
+"""What a batch is: one run of one file, of contacts or of interactions, or one edit of many contacts."""
+FILES = (FILE, ACTIVITY)
+OUTCOMES = pa.schema(
+    [
+        ("batch_id", pa.int64()),
+        ("row", pa.int64()),
+        ("contact_id", pa.int64()),
+        ("outcome", pa.string()),
+        ("into_row", pa.int64()),
+        ("code", pa.string()),
+    ]
+)
+"""What became of rows, as `insert_outcomes` takes it."""
 
 
 class NoSuchBatch(InputError):
@@ -122,7 +135,7 @@ def list_batches(
     connection: Connection, limit: int, before: int | None = None, *, state: str = "", file: str = ""
 ) -> list[Batch]:
     """The newest files first; from those before a number on, in this state, whose name has this text."""
-    query = select(*_COLUMNS).where(batches.c.kind == FILE).order_by(batches.c.id.desc()).limit(limit)
+    query = select(*_COLUMNS).where(batches.c.kind.in_(FILES)).order_by(batches.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(batches.c.id < before)
     if state:
@@ -130,6 +143,22 @@ def list_batches(
     if file:
         query = query.where(batches.c.file.icontains(file, autoescape=True))
     return [_batch(row) for row in connection.execute(query)]
+
+
+def files_kept(connection: Connection) -> list[Batch]:
+    """The finished batches of files, of all time."""
+    query = (
+        select(*_COLUMNS).where(batches.c.kind.in_(FILES), batches.c.finished_at.is_not(None)).order_by(batches.c.id)
+    )
+    return [_batch(row) for row in connection.execute(query)]
+
+
+def files_before(connection: Connection, before: datetime) -> list[Batch]:
+    """The batches that ended before a time and of which Padrón still keeps a file or a report."""
+    c = batches.c
+    ours = or_(c.folder.is_not(None), c.reject_file.is_not(None))
+    where = (c.kind.in_(FILES), c.finished_at < before, c.dropped_at.is_(None), ours)
+    return [_batch(row) for row in connection.execute(select(*_COLUMNS).where(*where).order_by(c.id))]
 
 
 def unfinished_of(connection: Connection, sha256: str, profile_text: str, path: str) -> int | None:
@@ -240,7 +269,7 @@ def count_running(connection: Connection, now: datetime) -> int:
 
 
 def insert_outcomes(connection: Connection, rows: pa.Table) -> None:
-    """Write outcomes (batch_id, row, contact_id, outcome, into_row, code)."""
+    """Write outcomes (OUTCOMES)."""
     plain = pc.and_(pc.is_null(rows["into_row"]), pc.is_null(rows["code"]))
     for part in (plain, pc.invert(plain)):
         bulk.insert_rows(connection, batch_rows, rows.filter(part))

@@ -68,8 +68,13 @@ class Edits:
         numbers = {"id": range(first, first + count), "contact_id": [contact for contact, _ in self.diffs]}
         diffs = {"diff": [diff for _, diff in self.diffs]}
         bulk.insert_rows(connection, contact_changes, _typed(contact_changes, {**numbers, **said, **diffs}))
-        counted = batches.c.updated + count
-        connection.execute(update(batches).where(batches.c.id == batch).values(updated=counted))
+        count_changed(connection, batch, count)
+
+
+def count_changed(connection: Connection, batch: int, count: int) -> None:
+    """Count contacts that an edit changed."""
+    counted = batches.c.updated + count
+    connection.execute(update(batches).where(batches.c.id == batch).values(updated=counted))
 
 
 def _update(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,8 +11,8 @@ from schemas.errors import InputError
 from warehouse.contact_lists import tags_of, values_of
 from warehouse.contact_writes import tag_names
 from warehouse.opted_out import opted_out_channels
-from warehouse.segment_tables import interactions, segment_members, segments
-from warehouse.tables import batches, consents, contact_changes, contact_keys, contacts, notes
+from warehouse.segment_tables import interactions, segment_events, segment_members, segments
+from warehouse.tables import batch_rows, batches, consents, contact_changes, contact_keys, contacts, notes
 
 _MANY, _FEW = 500, 50
 
@@ -144,6 +144,21 @@ def interactions_of(
         at = select(i.at).where(i.id == before).scalar_subquery()
         query = query.where((i.at < at) | ((i.at == at) & (i.id < before)))
     return [Happening(**row._mapping) for row in connection.execute(query)]
+
+
+def file_rows_of(connection: Connection, number: int) -> list[dict[str, Any]]:
+    """The rows of files that went to a contact, the oldest first."""
+    r, b = batch_rows.c, batches.c
+    query = select(r.batch_id, b.file, b.source, r.row, r.outcome, b.created_at.label("at"))
+    query = query.join_from(batch_rows, batches, b.id == r.batch_id).where(r.contact_id == number)
+    return [dict(one._mapping) for one in connection.execute(query.order_by(r.batch_id, r.row))]
+
+
+def moves_of(connection: Connection, number: int) -> list[dict[str, Any]]:
+    """The segments that a contact joined and left, the oldest first."""
+    e = segment_events.c
+    query = select(segments.c.name, e.joined, e.at).join_from(segment_events, segments, segments.c.id == e.segment_id)
+    return [dict(one._mapping) for one in connection.execute(query.where(e.contact_id == number).order_by(e.id))]
 
 
 def _rows(connection: Connection, table: Any, number: int, *names: str) -> list[dict[str, Any]]:

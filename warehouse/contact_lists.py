@@ -172,14 +172,16 @@ def tags_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     return found
 
 
-def values_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def values_of(connection: Connection, ids: Sequence[int], *, with_archived: bool = False) -> dict[int, dict[str, Any]]:
+    """The custom values of contacts, by contact and key; of archived fields only if asked for."""
     v, f = contact_values.c, custom_fields.c
     query = (
         select(v.contact_id, f.key, f.type, v.text, v.number, v.at, v.long_text)
         .join_from(contact_values, custom_fields, f.id == v.field_id)
-        .where(v.contact_id.in_(ids), f.archived_at.is_(None))
+        .where(v.contact_id.in_(ids))
         .order_by(f.id)
     )
+    query = query if with_archived else query.where(f.archived_at.is_(None))
     found: dict[int, dict[str, Any]] = {}
     for contact, key, kind, text, number, at, long_text in connection.execute(query):
         value = next((one for one in (text, number, at, long_text) if one is not None), None)

@@ -5,11 +5,23 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select, update
 
+from schemas.consents import EVERY_CHANNEL
 from schemas.fields import FieldType
 from warehouse import bulk, roll
 from warehouse.audit import Asked
 from warehouse.matches import OWN
-from warehouse.tables import contact_changes, contact_keys, contact_tags, contact_values, contacts, custom_fields, tags
+from warehouse.tables import (
+    consents,
+    contact_changes,
+    contact_keys,
+    contact_tags,
+    contact_values,
+    contacts,
+    custom_fields,
+    notes,
+    opted_out_addresses,
+    tags,
+)
 
 
 def owner_of(connection: Connection, kind: str, value: str) -> tuple[int, str | None] | None:
@@ -79,6 +91,42 @@ def set_tags(connection: Connection, number: int, wanted: Mapping[str, str]) -> 
 def tag_names(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
     query = select(tags.c.id, tags.c.name).where(tags.c.id.in_(list(numbers)))
     return {int(number): str(name) for number, name in connection.execute(query)}
+
+
+def consent_of(connection: Connection, number: int, channel: str, purpose: str) -> str | None:
+    c = consents.c
+    where = (c.contact_id == number, c.channel == channel, c.purpose == purpose)
+    return connection.execute(select(c.state).where(*where)).scalar()
+
+
+def set_consent(connection: Connection, number: int, channel: str, purpose: str, values: Mapping[str, Any]) -> None:
+    """Put what a person said in the place of what they said before."""
+    c = consents.c
+    where = (c.contact_id == number, c.channel == channel, c.purpose == purpose)
+    connection.execute(delete(consents).where(*where))
+    connection.execute(insert(consents).values(contact_id=number, channel=channel, purpose=purpose, **values))
+
+
+def lift_opt_outs(connection: Connection, addresses: Iterable[tuple[str, str]], channel: str) -> None:
+    """Forget what was kept of these phones and e-mails: that of a channel, or everything for `all`."""
+    a = opted_out_addresses.c
+    for kind, value in addresses:
+        gone = delete(opted_out_addresses).where(a.kind == kind, a.value == value)
+        connection.execute(gone if channel == EVERY_CHANNEL else gone.where(a.channel == channel))
+
+
+def add_note(connection: Connection, number: int, text: str, asked: Asked) -> int:
+    note = bulk.take_ids(connection, "notes", 1)
+    values = {"contact_id": number, "text": text, "actor": asked.actor, "at": asked.at}
+    connection.execute(insert(notes).values(id=note, **values))
+    return note
+
+
+def drop_note(connection: Connection, number: int, note: int) -> str | None:
+    """Take a note of a contact away; what it said, None where there is no such note."""
+    n = notes.c
+    gone = delete(notes).where(n.contact_id == number, n.id == note).returning(n.text)
+    return connection.execute(gone).scalar()
 
 
 def add_change(

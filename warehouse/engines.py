@@ -243,6 +243,27 @@ def sorting(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
+def overwriting(connection: Connection) -> Iterator[None]:
+    """Let SQLite write zeros over what is deleted; what PostgreSQL deletes goes with its next vacuum."""
+    if connection.dialect.name == "postgresql":
+        yield
+        return
+    connection.exec_driver_sql("PRAGMA secure_delete=ON")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("PRAGMA secure_delete=OFF")
+
+
+def empty_log(engine: Engine) -> None:
+    """Move SQLite's write-ahead log into the database, where nobody reads an older state, and leave it empty."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(sqlite_write=False) as connection:
+            driver = connection.connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+
+
+@contextmanager
 def rehearsing(engine: Engine) -> Iterator[Store]:
     """A store that takes everything and keeps nothing: a copy on SQLite, a transaction rolled back on PostgreSQL."""
     if engine.dialect.name == "postgresql":

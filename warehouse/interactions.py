@@ -15,8 +15,8 @@ COUNTED = ("sent", "received", "replied")
 _CHUNK = 500
 
 
-def add_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Note what happened, but for what is known by its source and id; what was new."""
+def add_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Note what happened, but for what is known by its source and id; the places of what was new."""
     if not rows:
         return []
     first = bulk.take_ids(connection, "interactions", len(rows))
@@ -26,7 +26,7 @@ def add_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) 
     for start in range(0, len(numbered), _CHUNK):
         statement = insert(interactions).values(numbered[start : start + _CHUNK]).on_conflict_do_nothing()
         new |= set(connection.execute(statement.returning(interactions.c.id)).scalars())
-    return [row for row in numbered if row["id"] in new]
+    return sorted(number - first for number in new)
 
 
 def count_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 import pyarrow as pa
 from sqlalchemy import Connection, Select, func, insert, select
 
+from schemas.consents import MARKETING
 from schemas.fields import FieldType
 from warehouse import bulk
 from warehouse.matches import keep_ids, slice_ids
@@ -113,7 +114,8 @@ def slice_notes(connection: Connection) -> pa.Table:
 def slice_consents(connection: Connection) -> pa.Table:
     names = ["channel", "state", "at", "source", "batch_id"]
     schema = pa.schema([("position", pa.int64()), *bulk.schema_of(consents, names)])
-    return bulk.fetch_rows(connection, _of_slice(consents, *names), schema)
+    query = _of_slice(consents, *names).where(consents.c.purpose == MARKETING)
+    return bulk.fetch_rows(connection, query, schema)
 
 
 def _of_slice(table: pa.Table, *names: str) -> Select[tuple[object, ...]]:

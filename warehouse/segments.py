@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     delete,
     except_,
     exists,
@@ -330,6 +331,18 @@ def runs_of(connection: Connection, number: int, limit: int, before: int | None 
     )
     query = query if before is None else query.where(r.id < before)
     return [Run(**row._mapping) for row in connection.execute(query)]
+
+
+def growth_of(connection: Connection, number: int) -> list[tuple[datetime, int]]:
+    """The size of a segment after each moment at which somebody joined or left."""
+    e = segment_events.c
+    came = func.sum(case((e.joined, 1), else_=-1))
+    query = select(e.at, came).where(e.segment_id == number).group_by(e.at).order_by(e.at)
+    size, found = 0, []
+    for at, moved in connection.execute(query):
+        size += int(moved)
+        found.append((at, size))
+    return found
 
 
 def events_of(connection: Connection, number: int, limit: int, before: int | None = None) -> list[Event]:

@@ -170,6 +170,7 @@ tags = Table(
     Column("id", Id, primary_key=True, autoincrement=False),
     Column("form", Key, nullable=False, unique=True),
     Column("name", Text, nullable=False),
+    Column("colour", String(7)),
     comment="A tag as first written, and the form in which tags are the same.",
 )
 
@@ -215,6 +216,16 @@ opted_out_addresses = Table(
     Column("batch_id", BigInteger, primary_key=True, autoincrement=False, index=True),
     Column("at", UtcTime, nullable=False),
     comment="Phones and e-mails that rows opted out which were not taken, or skipped.",
+    sqlite_with_rowid=False,
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("hash", Key, primary_key=True),
+    Column("kind", Key, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    comment="Keyed hashes of the keys of erased people, whom no file, CRM or restored backup brings back.",
     sqlite_with_rowid=False,
 )
 
@@ -268,8 +279,9 @@ batches = Table(
     ),
     Column("reject_file", Text),
     Column("cancelled_by", Text),
+    Column("dropped_at", UtcTime),
     Index("ix_batches_state_lease_until", "state", "lease_until"),
-    comment="One run of one file, or (kind `edit`) one edit of many contacts. "
+    comment="One run of one file of contacts, or (kind `activity`) of interactions, or (`edit`) one edit of many. "
     "The state and the lease say who works on it; Celery only wakes workers.",
 )
 

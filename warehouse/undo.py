@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, union, update
 
+from schemas.consents import MARKETING
 from schemas.fields import FieldType
 from warehouse.batches import Batch
 from warehouse.bulk import take_ids
@@ -136,7 +137,7 @@ def set_consent(
     """Put a consent back as it was given, unless it is no longer as the change left it."""
     c = consents.c
     old, new = change
-    where = (c.contact_id == contact_id) & (c.channel == channel) & (c.state == new)
+    where = (c.contact_id == contact_id) & (c.channel == channel) & (c.purpose == MARKETING) & (c.state == new)
     back = update(consents).where(where).values(state=old, **given)
     statement = delete(consents).where(where) if old is None else back
     return connection.execute(statement.returning(c.channel)).first() is not None
@@ -144,7 +145,8 @@ def set_consent(
 
 def consent_of(connection: Connection, contact_id: int, channel: str) -> str | None:
     c = consents.c
-    return connection.execute(select(c.state).where(c.contact_id == contact_id, c.channel == channel)).scalar()
+    query = select(c.state).where(c.contact_id == contact_id, c.channel == channel, c.purpose == MARKETING)
+    return connection.execute(query).scalar()
 
 
 def drop_opted_out(connection: Connection, batch_id: int) -> int:

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from admin.api.models import NO_NUL, Body, Name, Number, Text, among, whole
-from pipelines.bulk_edits import ACTIONS, BulkForm, text_of
+from admin.api.models import NO_NUL, Body, Moment, Name, Number, Text, among, whole
+from pipelines.bulk_edits import ACTIONS, DELETE, BulkForm, text_of
+from pipelines.consents import STATES, ConsentForm
 from pipelines.edits import ContactForm
+from schemas.consents import MARKETING
 from warehouse.contact_details import Change, Detail, Happening
 from warehouse.contact_lists import Listed
 
@@ -228,7 +230,7 @@ class ContactChanges(Body):
         return ContactForm(fields, self.custom, self.tags)
 
 
-_ACTIONS = ("", *ACTIONS)
+_ACTIONS = ("", *ACTIONS, DELETE)
 
 
 class BulkBody(Body):
@@ -247,6 +249,24 @@ class BulkBody(Body):
     def form(self) -> BulkForm:
         given = self.model_dump(exclude={"filter"})
         return BulkForm(filter_text=text_of(self.filter) if self.filter else "", **given)
+
+
+class ConsentBody(Body):
+    """What a person said: `in` or `out`, where, and when if not just now; for marketing unless another is named."""
+
+    state: Annotated[str, among(*STATES), WithJsonSchema({"type": "string", "enum": list(STATES)})]
+    source: Name
+    purpose: Text = MARKETING
+    at: Moment | None = None
+
+    def form(self, channel: str) -> ConsentForm:
+        return ConsentForm(channel, **self.model_dump())
+
+
+class NoteBody(Body):
+    """What a note says."""
+
+    text: LongText
 
 
 class BlockBody(Body):

@@ -6,27 +6,30 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from admin.api.callers import AtDesk, Desk, May, asked_by, require
+from admin.api.callers import AtDesk, Desk, IdempotencyKey, May, asked_by, once_of, require
 from admin.api.contact_models import (
     BlockBody,
     BulkBody,
     ChangeModel,
+    ConsentBody,
     ContactChanges,
     ContactModel,
     CountModel,
     DetailModel,
     FilterBody,
     InteractionModel,
+    NoteBody,
 )
-from admin.api.etags import MADE, VERSIONED, WATCHED, IfMatch, wanted_version, with_etag
+from admin.api.etags import MADE, MADE_HERE, VERSIONED, WATCHED, IfMatch, wanted_version, with_etag
 from admin.api.import_models import JobModel
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, Search, after, page
 from admin.api.problems import Refusal, language_of, problems
-from pipelines import bulk_edits, contacts, edits
+from pipelines import bulk_edits, consents, contacts, edits, notes
 from pipelines.access import Caller
+from pipelines.once import create_once
 from warehouse.contact_lists import MOST_COUNTED, ORDERS, Listed, Wanted
 
 router = APIRouter(prefix="/api", tags=["contacts"])
@@ -40,6 +43,7 @@ Filter = Annotated[
 Sort = Annotated[
     str, Query(max_length=40, pattern=NO_NUL, description=f"One of {', '.join(ORDERS)}; with - before it, downwards.")
 ]
+Channel = Annotated[str, Path(min_length=1, max_length=20, pattern=NO_NUL, description="A channel, or all.")]
 ListCursor = Annotated[str | None, Query(max_length=2_000, description="The `next` of the part before.")]
 
 
@@ -140,18 +144,31 @@ def edit_many(body: BulkBody, caller: Many, request: Request, response: Response
 
     What `GET /api/contact-count?exactly=true` says is sent as `expected`, so that nobody else is changed than was seen.
     """
-    if body.action == "block":
-        require(caller, "contacts:block")
+    if body.action in ("block", "delete"):
+        require(caller, f"contacts:{body.action}")
     work = bulk_edits.ask_for_edit(desk.store, desk.settings, body.form(), asked_by(request, caller))
     desk.wake_for_job(work.id)
     response.headers["Location"] = f"/api/jobs/{work.id}"
     return JobModel.of(work, language_of(request))
 
 
-@router.post("/contacts", status_code=201, responses=MADE | problems(401, 403))
-def create(body: ContactChanges, caller: Writer, request: Request, response: Response, desk: AtDesk) -> DetailModel:
+@router.post("/contacts", status_code=201, responses=MADE | problems(401, 403, 404))
+def create(
+    body: ContactChanges,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    key: IdempotencyKey = None,
+) -> DetailModel:
     """Make a contact by hand; a phone or e-mail that another one has is refused, and named."""
-    number = edits.create_contact(desk.store, desk.settings, body.form(), asked_by(request, caller))
+    number = create_once(
+        desk.store,
+        asked_by(request, caller),
+        once_of(key, request, body),
+        lambda asked: edits.create_contact(desk.store, desk.settings, body.form(), asked),
+        lambda number: number,
+    )
     response.headers["Location"] = f"/api/contacts/{number}"
     return _shown(desk, number, response)
 
@@ -200,6 +217,31 @@ def interactions(
     """What happened with the contact, the newest first."""
     found = contacts.interactions_of(desk.store, number, limit + 1, after(cursor) or None)
     return page(found, limit, lambda one: one.id, InteractionModel.of)
+
+
+@router.put("/contacts/{number}/consents/{channel}", status_code=204, responses=problems(401, 403, 404))
+def put_consent(
+    number: Number, channel: Channel, body: ConsentBody, caller: Writer, request: Request, desk: AtDesk
+) -> Response:
+    """Keep what the person said to being written to, with where they said it; files and CRMs never lower it."""
+    consents.set_consent(desk.store, number, body.form(channel), asked_by(request, caller))
+    return Response(status_code=204)
+
+
+@router.post("/contacts/{number}/notes", status_code=201, responses=MADE_HERE | problems(401, 403, 404))
+def add_note(
+    number: Number, body: NoteBody, caller: Writer, request: Request, response: Response, desk: AtDesk
+) -> DetailModel:
+    """Write a note on a contact."""
+    notes.add_note(desk.store, number, body.text, asked_by(request, caller))
+    return _shown(desk, number, response)
+
+
+@router.delete("/contacts/{number}/notes/{note}", status_code=204, responses=problems(401, 403, 404))
+def drop_note(number: Number, note: Number, caller: Writer, request: Request, desk: AtDesk) -> Response:
+    """Take a note away; the history keeps what it said."""
+    notes.drop_note(desk.store, number, note, asked_by(request, caller))
+    return Response(status_code=204)
 
 
 @router.post("/contacts/{number}/block", status_code=204, responses=problems(401, 403, 404))

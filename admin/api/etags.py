@@ -16,6 +16,7 @@ Answers = dict[int | str, dict[str, Any]]
 _VERSION, _MADE = "The version, for `If-Match`.", "The address of what was made."
 VERSIONED: Answers = {200: _headers(ETag=_VERSION)}
 MADE: Answers = {201: _headers(ETag=_VERSION, Location=_MADE)}
+MADE_HERE: Answers = {201: _headers(ETag=_VERSION)}
 WATCHED: Answers = {202: _headers(Location="The address of what is to be watched.")}
 SIGNED_OUT: Answers = {204: _headers(**{"Set-Cookie": "Takes the session's cookie away."})}
 SIGNED_IN: Answers = {201: _headers(**{"Set-Cookie": "The session's cookie, where one was asked for."})}

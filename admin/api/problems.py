@@ -19,11 +19,13 @@ from pipelines.byhand import WrongOption
 from pipelines.drops import NotRetried
 from pipelines.licences import WrongDays
 from pipelines.new_passwords import LinkUsed, WrongPassword
+from pipelines.notes import NoSuchNote
 from pipelines.once import KeyReused
 from pipelines.operators import EmailTaken, LastAdministrator, NotYours
 from pipelines.roles import RoleInUse
 from pipelines.segments import SegmentInUse
 from pipelines.states import StateInUse
+from pipelines.tags import TagInUse
 from pipelines.tries import TooManyTries
 from pipelines.uploads import NoKeys, NotAsShown
 from pipelines.versions import VersionDiffers
@@ -35,6 +37,7 @@ from schemas.refusals import Refused
 from warehouse.batches import NoSuchBatch
 from warehouse.contact_details import NoSuchContact
 from warehouse.engines import UNREACHABLE
+from warehouse.fields import NoSuchField, NoSuchTag
 from warehouse.jobs import NoSuchJob
 from warehouse.licences import NoSuchLicence
 from warehouse.operators import NoSuchOperator, NoSuchRole
@@ -51,6 +54,10 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (EmailTaken, 409, "email_taken"),
     (WrongField, 409, "wrong_field"),
     (NoSuchContact, 404, "no_such_contact"),
+    (NoSuchNote, 404, "no_such_note"),
+    (NoSuchField, 404, "no_such_field"),
+    (NoSuchTag, 404, "no_such_tag"),
+    (TagInUse, 409, "tag_in_use"),
     (NoSuchSegment, 404, "no_such_segment"),
     (SegmentInUse, 409, "segment_in_use"),
     (WrongFilter, 409, "wrong_filter"),

@@ -2,14 +2,17 @@
 
 import base64
 import binascii
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import WithJsonSchema
+from starlette.responses import JSONResponse
 
-from admin.api.callers import AtDesk, May, asked_by
+from admin import charts
+from admin.api.callers import AtDesk, IdempotencyKey, May, asked_by, once_of
 from admin.api.contact_models import ContactModel
 from admin.api.etags import MADE, VERSIONED, WATCHED, IfMatch, wanted_version, with_etag
-from admin.api.models import Page
+from admin.api.models import Page, among
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import Refusal, language_of, problems
 from admin.api.segment_models import (
@@ -27,6 +30,7 @@ from admin.api.segment_models import (
 )
 from pipelines import contacts, refreshes, segments
 from pipelines.access import Caller
+from pipelines.once import create_once
 from warehouse import segments as stored
 from warehouse.contact_lists import MOST_COUNTED, Wanted
 from warehouse.engines import reading
@@ -36,6 +40,21 @@ Reader = Annotated[Caller, Depends(May("segments:read"))]
 Writer = Annotated[Caller, Depends(May("segments:write"))]
 Previewer = Annotated[Caller, Depends(May("contacts:read"))]
 _SAMPLE = 10
+_FORMS = ("json", "svg")
+_POINTS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"at": {"type": "string", "format": "date-time"}, "size": {"type": "integer"}},
+        "required": ["at", "size"],
+    },
+}
+_GROWTH: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The size after each day.",
+        "content": {"application/json": {"schema": _POINTS}, "image/svg+xml": {"schema": {"type": "string"}}},
+    }
+}
 
 
 @router.get("/segments", responses=problems(401, 403))
@@ -49,10 +68,23 @@ def find(
     return page(found, limit, lambda one: one.id, lambda one: SegmentModel.of(one, language_of(request)))
 
 
-@router.post("/segments", status_code=201, responses=MADE | problems(401, 403))
-def create(body: SegmentBody, caller: Writer, request: Request, response: Response, desk: AtDesk) -> SegmentModel:
+@router.post("/segments", status_code=201, responses=MADE | problems(401, 403, 404))
+def create(
+    body: SegmentBody,
+    caller: Writer,
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    key: IdempotencyKey = None,
+) -> SegmentModel:
     """Make a segment; one with a filter is filled by a worker, as soon as one can."""
-    number = segments.create_segment(desk.store, desk.settings, body.form(), asked_by(request, caller))
+    number = create_once(
+        desk.store,
+        asked_by(request, caller),
+        once_of(key, request, body),
+        lambda asked: segments.create_segment(desk.store, desk.settings, body.form(), asked),
+        lambda number: number,
+    )
     response.headers["Location"] = f"/api/segments/{number}"
     return show(number, caller, request, response, desk)
 
@@ -134,6 +166,26 @@ def runs(
         stored.get_segment(connection, number)
         found = stored.runs_of(connection, number, limit + 1, after(cursor) or None)
     return page(found, limit, lambda one: one.id, lambda one: RunModel.of(one, language_of(request)))
+
+
+@router.get("/segments/{number}/growth", response_class=Response, responses=_GROWTH | problems(401, 403, 404))
+def growth(
+    number: Number,
+    caller: Reader,
+    request: Request,
+    desk: AtDesk,
+    form: Annotated[
+        str,
+        Query(alias="as", description="json, or svg: a chart."),
+        among(*_FORMS),
+        WithJsonSchema({"type": "string", "enum": list(_FORMS)}),
+    ] = "json",
+) -> Response:
+    """How many were in a segment at the end of each day on which somebody joined or left."""
+    name, points = refreshes.growth_of(desk.store, number, desk.settings)
+    if form == "json":
+        return JSONResponse([{"at": at.isoformat(), "size": size} for at, size in points])
+    return Response(charts.line(points, name), media_type="image/svg+xml")
 
 
 @router.get("/segments/{number}/events", responses=problems(401, 403, 404))

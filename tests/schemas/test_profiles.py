@@ -23,6 +23,7 @@ FULL = Profile(
     source="crm",
     columns={"Móvil": "phone", "Plan": "custom.plan"},
     custom_fields={"plan": "text"},
+    takes="interactions",
     unmapped="custom",
     tags=("vip", "2026"),
     tag_separator=";",
@@ -106,7 +107,7 @@ def test_a_wrong_profile_is_refused_with_what_it_may_be(document: dict[str, Any]
 def test_a_missing_profile_names_those_that_are_there(tmp_path: Path) -> None:
     save_profile(tmp_path, FULL)
 
-    with pytest.raises(ProfileError, match="'shap': there is no such profile.*Known: default, shop"):
+    with pytest.raises(ProfileError, match="'shap': there is no such profile.*Known: default, interactions, shop"):
         read_profile(tmp_path, "shap")
 
     assert read_profile(tmp_path, "default") == Profile()

@@ -62,6 +62,25 @@ TABLE = {
     "POST /api/contacts/{number}/unblock": "contacts:block",
     "POST /api/contacts/{number}/archive": "contacts:write",
     "POST /api/contacts/{number}/restore": "contacts:write",
+    "DELETE /api/contacts/{number}": "contacts:write",
+    "POST /api/contacts/{number}/erase": "contacts:erase",
+    "POST /api/contacts/{number}/subject": "contacts:export",
+    "PUT /api/contacts/{number}/consents/{channel}": "contacts:write",
+    "POST /api/contacts/{number}/notes": "contacts:write",
+    "DELETE /api/contacts/{number}/notes/{note}": "contacts:write",
+    "POST /api/readmissions": "contacts:erase",
+    "POST /api/retention-runs": "retention:run",
+    "GET /api/hygiene": "contacts:read",
+    "GET /api/segments/{number}/growth": "segments:read",
+    "GET /api/fields": "fields:read",
+    "POST /api/fields": "fields:write",
+    "PATCH /api/fields/{key}": "fields:write",
+    "POST /api/fields/{key}/convert": "fields:write",
+    "GET /api/tags": "fields:read",
+    "GET /api/near-tags": "fields:read",
+    "PATCH /api/tags/{number}": "fields:write",
+    "DELETE /api/tags/{number}": "fields:write",
+    "POST /api/tags/{number}/merge": "contacts:edit_many",
     "GET /api/segments": "segments:read",
     "POST /api/segments": "segments:write",
     "POST /api/segment-preview": "contacts:read",
@@ -140,7 +159,9 @@ def test_each_role_may_call_what_the_table_says_and_nothing_else(endpoint: Endpo
         method, path = name.split(" ")
         answer = endpoint.call(
             method,
-            path.format(number=999_999, name="none", delivery=999_999, contact=999_999),
+            path.format(
+                number=999_999, name="none", delivery=999_999, contact=999_999, note=999_999, channel="none", key="none"
+            ),
             secret,
             json={"no": "such field"},
         )
@@ -160,7 +181,7 @@ def test_nothing_is_changed_by_get(endpoint: Endpoint) -> None:
     before = {name: endpoint.store.rows(f"SELECT * FROM {name}") for (name,) in names}
 
     for route in (name for name in {*TABLE, *ONESELF, *PUBLIC} if name.startswith("GET ")):
-        path = route.removeprefix("GET ").format(number=1, name="none", delivery=1, contact=1)
+        path = route.removeprefix("GET ").format(number=1, name="none", delivery=1, contact=1, key="none")
         assert endpoint.call("GET", path, secret).status_code < 500, route
 
     assert {name: endpoint.store.rows(f"SELECT * FROM {name}") for (name,) in names} == before

@@ -1,0 +1,182 @@
+"""Custom fields and tags as they are defined: their names and types, and how many contacts have them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
+
+from schemas.errors import InputError
+from schemas.fields import FieldType
+from warehouse import bulk
+from warehouse.tables import contact_changes, contact_tags, contact_values, contacts, custom_fields, tags
+
+SLOTS = ("text", "number", "at", "long_text")
+"""The columns of `contact_values`, one of which a value stands in."""
+
+
+HIDDEN = "\x1d"
+"""Begins the keys of fields that nobody sees."""
+_CHUNK = 10_000
+
+
+class NoSuchField(InputError):
+    """There is no custom field with this key."""
+
+
+class NoSuchTag(InputError):
+    """There is no tag with this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A row of `custom_fields`."""
+
+    id: int
+    key: str
+    label: str
+    type: FieldType
+    created_at: datetime
+    archived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A row of `tags`, with how many living contacts have it."""
+
+    id: int
+    name: str
+    form: str
+    colour: str | None
+    contacts: int
+
+
+_COLUMNS = tuple(custom_fields.c[name] for name in CustomField.__slots__)
+
+
+def all_fields(connection: Connection) -> list[CustomField]:
+    """Every custom field, archived ones too, by key; not those that a conversion works on."""
+    query = select(*_COLUMNS).order_by(custom_fields.c.key)
+    found = [CustomField(**row._mapping) for row in connection.execute(query)]
+    return [one for one in found if not one.key.startswith(HIDDEN)]
+
+
+def get_field(connection: Connection, key: str) -> CustomField:
+    row = connection.execute(select(*_COLUMNS).where(custom_fields.c.key == key)).first()
+    if row is None:
+        raise NoSuchField(f"There is no custom field «{key}».", f"No hay ningún campo propio «{key}».")
+    return CustomField(**row._mapping)
+
+
+def add_field(connection: Connection, values: Mapping[str, Any]) -> int:
+    number = bulk.take_ids(connection, "custom_fields", 1)
+    connection.execute(insert(custom_fields).values(id=number, **values))
+    return number
+
+
+def set_field(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
+    connection.execute(update(custom_fields).where(custom_fields.c.id == number).values(**values))
+
+
+def field_with_key(connection: Connection, key: str) -> int | None:
+    return connection.execute(select(custom_fields.c.id).where(custom_fields.c.key == key)).scalar()
+
+
+def drop_some_values(connection: Connection, number: int) -> int:
+    """Take some thousand values of a field away; how many."""
+    v = contact_values.c
+    some = select(v.contact_id).where(v.field_id == number).limit(_CHUNK)
+    return connection.execute(delete(contact_values).where(v.field_id == number, v.contact_id.in_(some))).rowcount
+
+
+def drop_field(connection: Connection, number: int) -> None:
+    """Take a field away that has no values."""
+    connection.execute(delete(custom_fields).where(custom_fields.c.id == number))
+
+
+# ── converting ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def values_after(connection: Connection, field: int, slot: str, after: int, limit: int) -> pa.Table:
+    """contact_id and value of a field, by contact from one on."""
+    v = contact_values.c
+    query = select(v.contact_id, v[slot]).where(v.field_id == field, v[slot].is_not(None), v.contact_id > after)
+    return bulk.fetch_rows(connection, query.order_by(v.contact_id).limit(limit), _schema(slot))
+
+
+def values_among(connection: Connection, field: int, slot: str, ids: Sequence[int]) -> pa.Table:
+    """contact_id and value of a field, of these contacts."""
+    v = contact_values.c
+    among = bulk.is_among(connection, v.contact_id, ids)
+    query = select(v.contact_id, v[slot]).where(v.field_id == field, v[slot].is_not(None), among)
+    return bulk.fetch_rows(connection, query.order_by(v.contact_id), _schema(slot))
+
+
+def _schema(slot: str) -> pa.Schema:
+    return bulk.schema_of(contact_values, ["contact_id", slot])
+
+
+def put_values(connection: Connection, field: int, slot: str, contacts_: pa.Array, values: pa.Array) -> None:
+    """Write values of a field that these contacts do not have yet."""
+    numbers = pa.array([field] * len(contacts_), pa.int64())
+    table = pa.table({"contact_id": contacts_, "field_id": numbers, slot: values})
+    bulk.insert_rows(connection, contact_values, table.filter(values.is_valid()))
+
+
+def drop_values(connection: Connection, field: int, ids: Sequence[int]) -> None:
+    v = contact_values.c
+    connection.execute(delete(contact_values).where(v.field_id == field, bulk.is_among(connection, v.contact_id, ids)))
+
+
+def changed_since(connection: Connection, change: int) -> list[int]:
+    """The contacts that were changed after a change."""
+    query = select(contact_changes.c.contact_id).where(contact_changes.c.id > change).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
+# ── tags ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tags(*where: Any) -> Select[Any]:
+    t = contact_tags.c
+    counted = (
+        select(t.tag_id, func.count().label("contacts"))
+        .join_from(contact_tags, contacts, contacts.c.id == t.contact_id)
+        .where(contacts.c.deleted_at.is_(None))
+        .group_by(t.tag_id)
+        .subquery()
+    )
+    columns = (tags.c.id, tags.c.name, tags.c.form, tags.c.colour)
+    query = select(*columns, func.coalesce(counted.c.contacts, 0).label("contacts"))
+    return query.join_from(tags, counted, counted.c.tag_id == tags.c.id, isouter=True).where(*where)
+
+
+def all_tags(connection: Connection) -> list[Tag]:
+    """Every tag, by form."""
+    return [Tag(**row._mapping) for row in connection.execute(_tags().order_by(tags.c.form))]
+
+
+def get_tag(connection: Connection, number: int) -> Tag:
+    row = connection.execute(select(tags).where(tags.c.id == number)).first()
+    if row is None:
+        raise NoSuchTag(f"There is no tag {number}.", f"No hay ninguna etiqueta {number}.")
+    t = contact_tags.c
+    query = select(func.count()).join_from(contact_tags, contacts, contacts.c.id == t.contact_id)
+    count = connection.execute(query.where(t.tag_id == number, contacts.c.deleted_at.is_(None))).scalar_one()
+    return Tag(row.id, row.name, row.form, row.colour, int(count))
+
+
+def tag_of_form(connection: Connection, form: str) -> int | None:
+    return connection.execute(select(tags.c.id).where(tags.c.form == form)).scalar()
+
+
+def set_tag(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
+    connection.execute(update(tags).where(tags.c.id == number).values(**values))
+
+
+def drop_tag(connection: Connection, number: int) -> None:
+    """Take away a tag that no living contact has."""
+    connection.execute(delete(contact_tags).where(contact_tags.c.tag_id == number))
+    connection.execute(delete(tags).where(tags.c.id == number))

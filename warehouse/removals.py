@@ -1,0 +1,210 @@
+"""Taking contacts off the roll for good.
+
+Of those who are deleted, opt-outs and blocks stay with their addresses. Of those who are erased nothing stays but
+keyed hashes of the keys that were theirs alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, literal, or_, select, union_all, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from schemas.consents import EVERY_CHANNEL, REACHED_BY
+from warehouse import bulk, segments
+from warehouse.batches import EDIT
+from warehouse.matches import OWN
+from warehouse.segment_tables import interactions, segment_members, segment_pins
+from warehouse.segment_tables import segments as all_segments
+from warehouse.tables import (
+    batch_rows,
+    batches,
+    candidate_pairs,
+    consents,
+    contact_changes,
+    contact_keys,
+    contact_tags,
+    contact_values,
+    contacts,
+    notes,
+    opted_out_addresses,
+    suppressions,
+)
+
+DELETED, ERASED = "delete", "erase"
+"""The operations in the history that take a contact away."""
+BY_HAND = 0
+"""The batch of an address that a deletion keeps opted out."""
+_CHUNK = 500
+_BELONGING = (contact_keys, contact_values, contact_tags, notes, consents, interactions, segment_pins)
+_EMPTY: dict[str, Any] = {
+    **{column.name: None for column in contacts.columns if column.nullable},
+    **dict.fromkeys(("sent", "received", "replied"), 0),
+    "status": "archived",
+}
+
+
+def remove(
+    connection: Connection,
+    ids: Sequence[int],
+    actor: str,
+    at: datetime,
+    *,
+    operation: str = DELETED,
+    batch: int | None = None,
+) -> None:
+    """Take these living contacts off the roll, with all that belongs to them; the history says so, and segments follow.
+
+    Callers hold the keys (`bulk.lock_keys`).
+    """
+    if not ids:
+        return
+    _leave_segments(connection, ids, at)
+    for table in _BELONGING:
+        connection.execute(delete(table).where(bulk.is_among(connection, table.c.contact_id, ids)))
+    for column in (candidate_pairs.c.contact_a, candidate_pairs.c.contact_b):
+        connection.execute(delete(candidate_pairs).where(bulk.is_among(connection, column, ids)))
+    gone = update(contacts).where(bulk.is_among(connection, contacts.c.id, ids))
+    connection.execute(gone.values(**{**_EMPTY, "deleted_at": at}, version=contacts.c.version + 1))
+    first = bulk.take_ids(connection, "contact_changes", len(ids))
+    said = {"actor": actor, "at": at, "operation": operation, "batch_id": batch}
+    rows = [{"id": first + place, "contact_id": number, **said} for place, number in enumerate(ids)]
+    connection.execute(insert(contact_changes), rows)
+
+
+def _leave_segments(connection: Connection, ids: Sequence[int], at: datetime) -> None:
+    m = segment_members.c
+    query = select(m.segment_id, m.contact_id).where(bulk.is_among(connection, m.contact_id, ids))
+    left: dict[int, list[int]] = {}
+    for segment, contact in connection.execute(query.order_by(m.segment_id, m.contact_id)):
+        left.setdefault(segment, []).append(contact)
+    for segment, members in left.items():
+        segments.move_members(connection, segment, [], members, at, None)
+
+
+# ── deleted ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def keep_opt_outs(connection: Connection, ids: Sequence[int], at: datetime) -> None:
+    """Keep of these contacts' addresses that nobody may write there: their opt-outs, and everything if blocked."""
+    c = consents.c
+    out = select(c.contact_id, c.channel).where(bulk.is_among(connection, c.contact_id, ids), c.state == "out")
+    said = [(int(contact), str(channel)) for contact, channel in connection.execute(out)]
+    blocked = select(contacts.c.id).where(bulk.is_among(connection, contacts.c.id, ids), contacts.c.status == "blocked")
+    said += [(int(contact), EVERY_CHANNEL) for contact in connection.execute(blocked).scalars()]
+    addresses = addresses_of(connection, sorted({contact for contact, _ in said}))
+    rows = {
+        (kind, value, channel): {"kind": kind, "value": value, "channel": channel, "batch_id": BY_HAND, "at": at}
+        for contact, channel in said
+        for kind, value in addresses.get(contact, ())
+    }
+    write = postgresql.insert if bulk.is_postgresql(connection) else sqlite.insert
+    listed = [rows[key] for key in sorted(rows)]
+    for start in range(0, len(listed), _CHUNK):
+        part = listed[start : start + _CHUNK]
+        connection.execute(write(opted_out_addresses).values(part).on_conflict_do_nothing())
+
+
+def addresses_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """Every phone and e-mail that these contacts own."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for contact, kind, value in connection.execute(_keys_of(connection, ids)):
+        if kind in REACHED_BY:
+            found.setdefault(contact, []).append((kind, value))
+    return found
+
+
+def _keys_of(connection: Connection, ids: Sequence[int]) -> Select[Any]:
+    """contact, kind, value of every key that these contacts own."""
+    k = contact_keys.c
+    own = [
+        select(contacts.c.id, literal(kind), column).where(
+            bulk.is_among(connection, contacts.c.id, ids), column.is_not(None)
+        )
+        for kind, column in OWN.items()
+    ]
+    further = select(k.contact_id, k.kind, k.value).where(
+        bulk.is_among(connection, k.contact_id, ids), k.role == "owner"
+    )
+    return select(union_all(*own, further).subquery())
+
+
+# ── erased ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def keys_held(connection: Connection, number: int) -> list[tuple[str, str, str | None]]:
+    """kind, value and spelling of every key of a contact, shared ones too."""
+    k, c = contact_keys.c, contacts.c
+    own = [(kind, column, c[kind]) for kind, column in OWN.items()]
+    parts = [select(literal(kind), column, written).where(c.id == number) for kind, column, written in own]
+    query = union_all(*parts, select(k.kind, k.value, k.written).where(k.contact_id == number))
+    return [(str(kind), str(value), written) for kind, value, written in connection.execute(query) if value]
+
+
+def is_held_by_others(connection: Connection, number: int, kind: str, value: str) -> bool:
+    """Whether a living contact but this one has this key too."""
+    k = contact_keys.c
+    holders = select(k.contact_id).where(k.kind == kind, k.value == value, k.contact_id != number)
+    has: ColumnElement[bool] = contacts.c.id.in_(holders)
+    if kind in OWN:
+        has = or_(has, (OWN[kind] == value) & (contacts.c.id != number))
+    query = select(contacts.c.id).where(has, contacts.c.deleted_at.is_(None)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def forget_history(connection: Connection, number: int) -> None:
+    """Drop what the history says of a contact; call it before `remove`, whose line stays."""
+    connection.execute(delete(contact_changes).where(contact_changes.c.contact_id == number))
+
+
+def forget_addresses(connection: Connection, keys: Iterable[tuple[str, str]]) -> None:
+    """Drop what is kept of addresses that were opted out."""
+    a = opted_out_addresses.c
+    for kind, value in keys:
+        connection.execute(delete(opted_out_addresses).where(a.kind == kind, a.value == value))
+
+
+def forget_edits_that_name(connection: Connection, texts: Iterable[str]) -> None:
+    """Drop what finished edits of many asked for, where it names one of these texts."""
+    b = batches.c
+    asked = func.lower(b.profile_text)
+    named = or_(*(asked.contains(text.lower(), autoescape=True) for text in texts))
+    done = update(batches).where(b.kind == EDIT, b.state != "editing", named)
+    connection.execute(done.values(profile_text="{}"))
+
+
+def segments_that_name(connection: Connection, texts: Iterable[str]) -> list[str]:
+    """The names of the segments whose filters name one of these texts."""
+    s = all_segments.c
+    asked = func.lower(s.filter_text)
+    named = or_(*(asked.contains(text.lower(), autoescape=True) for text in texts))
+    return list(connection.execute(select(s.name).where(s.archived_at.is_(None), named).order_by(s.name)).scalars())
+
+
+def suppress(connection: Connection, hashes: Mapping[str, str], at: datetime) -> None:
+    """Keep these hashes (of a key, with its kind)."""
+    write = postgresql.insert if bulk.is_postgresql(connection) else sqlite.insert
+    rows = [{"hash": one, "kind": kind, "at": at} for one, kind in hashes.items()]
+    if rows:
+        connection.execute(write(suppressions).values(rows).on_conflict_do_nothing())
+
+
+def suppressed(connection: Connection) -> frozenset[str]:
+    """All hashes that are kept."""
+    return frozenset(connection.execute(select(suppressions.c.hash)).scalars())
+
+
+def unsuppress(connection: Connection, hashes: Sequence[str]) -> bool:
+    """Let those come back whom these hashes stand for; whether there was one."""
+    gone = delete(suppressions).where(suppressions.c.hash.in_(hashes)).returning(suppressions.c.hash)
+    return bool(connection.execute(gone).all())
+
+
+def rows_of(connection: Connection, number: int) -> dict[int, list[int]]:
+    """The rows of files that went to a contact, by batch."""
+    r = batch_rows.c
+    found: dict[int, list[int]] = {}
+    for batch, row in connection.execute(select(r.batch_id, r.row).where(r.contact_id == number)):
+        found.setdefault(int(batch), []).append(int(row))
+    return found
