@@ -111,7 +111,7 @@ def test_a_missing_profile_names_those_that_are_there(tmp_path: Path) -> None:
         read_profile(tmp_path, "shap")
 
     assert read_profile(tmp_path, "default") == Profile()
-    assert list(profile_names(tmp_path)) == ["default", "shop"]
+    assert list(profile_names(tmp_path)) == ["default", "interactions", "shop"]
 
 
 def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path) -> None:
