@@ -79,7 +79,7 @@ def list_some(
 
 
 def _document(one: Listed) -> dict[str, Any]:
-    hidden = ("phone_match", "email_match", "search_text", "applied", "merged_into", "deleted_at")
+    hidden = ("phone_match", "email_match", "search_text", "applied", "merged_into", "deleted_at", "version")
     own = {name: value for name, value in one.contact.items() if name not in hidden}
     return {**own, "tags": one.tags, "custom": one.custom}
 

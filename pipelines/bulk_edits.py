@@ -135,6 +135,7 @@ def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, prog
                 continue
             edits, left = _edit(connection, plan, part, clock())
             edits.write(connection, number, batch.actor, clock())
+            bulk_edits.count_changed(connection, number, len(edits.diffs))
         skipped += left
     progress(len(ids), len(ids))
     with transaction(engine) as connection:
@@ -177,9 +178,10 @@ def _edit(connection: Connection, plan: _Plan, ids: Sequence[int], now: Any) -> 
                     edits.values_new.setdefault(slot, []).append((number, field_id, value))
         if diff:
             edits.diffs.append((number, as_diff(diff)))
-            edits.contacts.append(
-                {"id": number, "version": contact["version"] + 1, "applied": None, **_set(plan, contact, now)}
-            )
+            if gone or diff.keys() != {"tags"}:  # a row that was applied stands as it was where a tag comes
+                edits.contacts.append(
+                    {"id": number, "version": contact["version"] + 1, "applied": None, **_set(plan, contact, now)}
+                )
     return edits, skipped
 
 

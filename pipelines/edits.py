@@ -77,7 +77,7 @@ def edit_contact(
         bulk.lock_keys(connection)
         detail = contact_details.detail_of(connection, number)
         contact = detail.contact
-        is_same = version is None or contact["version"] == version
+        is_same = version is None or detail.version == version
         require_version(is_same, f"contact {number}", f"el contacto {number}")
         values = kept_values(settings, form.fields)
         _check_status(contact, values)

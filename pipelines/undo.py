@@ -12,6 +12,7 @@ from pipelines.belongings import CONSENT_GIVEN, slot_of
 from pipelines.imports import Clock
 from pipelines.keys import key_form
 from pipelines.texts import search_text
+from pipelines.undo_tags import TagsBack
 from schemas.errors import InputError
 from schemas.fields import CUSTOM, FieldType
 from schemas.reports import STATES, UndoReport
@@ -77,13 +78,17 @@ def undo_batch(
     check_can_be_undone(batch)
     with transaction(engine) as connection:
         batches.set_batch(connection, number, {"state": "undoing"})
-    others = _Others(batch)
+    others, tags = _Others(batch), TagsBack(batch)
     report, after, done = UndoReport(number), 0, 0
     while True:
         progress(done, total)
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
             others.look(connection)
+            if taken := tags.take_back(connection, after, actor, clock(), others.contacts):
+                report, after = replace(report, restored=report.restored + taken.restored), taken.last
+                done += taken.changes
+                continue
             changes = _of_different_contacts(undo.changes_of(connection, number, after, _CHUNK))
             if not changes:
                 break

@@ -46,11 +46,12 @@ class Edits:
     values_gone: list[tuple[int, int]] = field(default_factory=list)
     values_new: dict[str, list[tuple[int, int, Any]]] = field(default_factory=dict)
 
-    def write(self, connection: Connection, batch: int, actor: str, at: datetime) -> None:
-        """Write it all; the batch counts the contacts."""
+    def write(self, connection: Connection, batch: int, actor: str, at: datetime, *, operation: str = "update") -> None:
+        """Write it all, with a line in the history of each contact."""
         if not self.diffs:
             return
-        _update(connection, self.contacts)
+        if self.contacts:
+            _update(connection, self.contacts)
         bulk.delete_rows(connection, contact_tags, _pairs(self.tags_gone, "contact_id", "tag_id"))
         bulk.insert_rows(connection, contact_tags, _pairs(self.tags_new, "contact_id", "tag_id"))
         bulk.delete_rows(connection, contact_values, _pairs(self.values_gone, "contact_id", "field_id"))
@@ -63,12 +64,11 @@ class Edits:
             "batch_id": [batch] * count,
             "actor": [actor] * count,
             "at": [at] * count,
-            "operation": ["update"] * count,
+            "operation": [operation] * count,
         }
         numbers = {"id": range(first, first + count), "contact_id": [contact for contact, _ in self.diffs]}
         diffs = {"diff": [diff for _, diff in self.diffs]}
         bulk.insert_rows(connection, contact_changes, _typed(contact_changes, {**numbers, **said, **diffs}))
-        count_changed(connection, batch, count)
 
 
 def count_changed(connection: Connection, batch: int, count: int) -> None:

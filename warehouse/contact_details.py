@@ -53,12 +53,13 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One contact with all that belongs to it.
+    """One contact with all that belongs to it; its version is the number of its last change.
 
     `origins` names for each field the change that it came from; fields that no change names came with the first.
     """
 
     contact: dict[str, Any]
+    version: int
     keys: list[dict[str, Any]]
     tags: list[str]
     custom: dict[str, Any]
@@ -78,6 +79,7 @@ def detail_of(connection: Connection, number: int) -> Detail:
     values = values_of(connection, [number]).get(number, {})
     return Detail(
         contact,
+        listed[0].id if listed else 0,
         _rows(connection, contact_keys, number, "kind", "value", "written", "role"),
         tags_of(connection, [number]).get(number, []),
         values,

@@ -42,7 +42,7 @@ from warehouse.segment_tables import (
 from warehouse.tables import contact_changes, contacts
 
 CANDIDATES = Table("segment_candidates", MetaData(), Column("id", BigInteger), prefixes=["TEMPORARY"])
-_MOST_NAMED = 5_000
+_MOST_NAMED = 50_000
 _IDS = pa.schema([("id", pa.int64())])
 _MOVES = pa.schema([("id", pa.int64()), ("joined", pa.int64())])
 
@@ -243,7 +243,7 @@ def size_of(connection: Connection, number: int) -> int:
 def living_among(connection: Connection, ids: Iterable[int]) -> set[int]:
     wanted, found = sorted(set(ids)), set[int]()
     for start in range(0, len(wanted), _MOST_NAMED):
-        part = contacts.c.id.in_(wanted[start : start + _MOST_NAMED])
+        part = bulk.is_among(connection, contacts.c.id, wanted[start : start + _MOST_NAMED])
         found |= set(connection.execute(select(contacts.c.id).where(part, contacts.c.deleted_at.is_(None))).scalars())
     return found
 

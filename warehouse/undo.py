@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select,
 from schemas.consents import MARKETING
 from schemas.fields import FieldType
 from warehouse.batches import Batch
-from warehouse.bulk import take_ids
+from warehouse.bulk import is_among, take_ids
 from warehouse.tables import (
     batch_rows,
     batches,
@@ -54,6 +54,31 @@ def changes_of(connection: Connection, batch_id: int, after: int, limit: int) ->
     if after:
         query = query.where(contact_changes.c.id < after)
     return list(connection.execute(query.order_by(contact_changes.c.id.desc()).limit(limit)))
+
+
+def plain_changes(connection: Connection, batch_id: int, after: int, limit: int) -> list[Any]:
+    """The batch's updates, newest first: id, contact_id, diff."""
+    c = contact_changes.c
+    query = select(c.id, c.contact_id, c.diff).where(c.batch_id == batch_id, c.operation == "update")
+    query = query.where(c.id < after) if after else query
+    return list(connection.execute(query.order_by(c.id.desc()).limit(limit)))
+
+
+def first_change(connection: Connection, batch_id: int) -> int:
+    c = contact_changes.c
+    return int(connection.execute(select(func.min(c.id)).where(c.batch_id == batch_id)).scalar() or 0)
+
+
+def changed_by_others(connection: Connection, batch_id: int, since: int) -> set[int]:
+    """The contacts that others changed after a change, also by undoing."""
+    c = contact_changes.c
+    query = select(c.contact_id).where(c.id > since, c.batch_id.is_distinct_from(batch_id)).distinct()
+    return set(connection.execute(query).scalars())
+
+
+def dead_among(connection: Connection, ids: list[int]) -> set[int]:
+    where = is_among(connection, contacts.c.id, ids)
+    return set(connection.execute(select(contacts.c.id).where(where, contacts.c.deleted_at.is_not(None))).scalars())
 
 
 def count_changes(connection: Connection, batch_id: int) -> int:

@@ -16,7 +16,7 @@ from warehouse.contact_lists import Listed
 
 _OWN: tuple[str, ...] = (
     *("id", "display_name", "first_name", "last_name", "phone", "email", "company", "address", "city", "country"),
-    *("photo_url", "channel", "status", "language", "created_at", "last_interaction_at", "version"),
+    *("photo_url", "channel", "status", "language", "created_at", "last_interaction_at"),
 )
 LongText = Annotated[str, Field(max_length=100_000, pattern=NO_NUL)]
 Value = LongText | bool | Annotated[float, Field(allow_inf_nan=False)] | None
@@ -41,7 +41,6 @@ class ContactModel(BaseModel):
     language: str | None
     created_at: datetime
     last_interaction_at: datetime | None
-    version: int
     tags: list[str]
     custom: dict[str, Any]
 
@@ -134,6 +133,7 @@ class StatisticsModel(BaseModel):
 class DetailModel(ContactModel):
     """Everything about one contact but its history and interactions, which come in pages."""
 
+    version: int
     blocked_at: datetime | None
     blocked_reason: str | None
     keys: list[KeyModel]
@@ -160,6 +160,7 @@ class DetailModel(ContactModel):
         fields = {*_OWN, *(f"custom.{key}" for key in detail.custom)}
         return cls(
             **{name: contact[name] for name in shown},
+            version=detail.version,
             tags=detail.tags,
             custom=detail.custom,
             keys=[KeyModel(**one) for one in detail.keys],

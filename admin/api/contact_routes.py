@@ -175,7 +175,7 @@ def create(
 
 def _shown(desk: Desk, number: int, response: Response) -> DetailModel:
     detail = contacts.find_contact(desk.store, number)
-    with_etag(response, detail.contact["version"])
+    with_etag(response, detail.version)
     return DetailModel.whole(detail)
 
 

@@ -10,7 +10,8 @@ from pipelines.contacts import find_contact
 from pipelines.edits import ContactForm, block_contact, edit_contact
 from pipelines.imports import Clock
 from pipelines.jobs import ask_for_undo, cancel_job, run_job
-from pipelines.undo import undo_by_hand
+from pipelines.removals import delete_contact
+from pipelines.undo import undo_batch, undo_by_hand
 from schemas.errors import InputError
 from schemas.filters import WrongFilter
 from schemas.operators import WrongField
@@ -243,3 +244,50 @@ def test_an_edit_that_died_halfway_goes_on_and_changes_nobody_twice(
     assert people.one("SELECT count(*), count(DISTINCT contact_id) FROM contact_changes WHERE batch_id = 2") == (4, 4)
     undo(people, 2)
     assert everything(people) == before
+
+
+def test_tags_are_taken_back_from_many_at_once_and_from_those_whom_others_changed_one_by_one(
+    people: Roll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.undo_tags._AT_ONCE", 2)
+    done = edit(people, "NOT tagged('x')", add_tags=["nuevo"], remove_tags=["viejo"])
+    edit_contact(people.engine, SETTINGS, 1, ContactForm(tags=["nuevo", "otro"]), asked())
+    delete_contact(people.engine, 3, asked())
+    people.import_text(_PEOPLE.splitlines()[0] + "\nEva,+573001112244,,Lima,nuevo,\n")
+
+    report = undo(people, done["batch_id"])
+
+    tags = {name: find_contact(people.engine, number).tags for number, name in people.living("id, display_name")}
+    assert tags == {"Ana": ["otro"], "Eva": ["nuevo", "vip"], "Noé": ["viejo"]}
+    assert (report.restored, report.kept) == (2, (2,))
+
+
+def test_taking_tags_back_that_was_cut_off_goes_on(people: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.undo_tags._AT_ONCE", 1)
+    before = everything(people)
+    edit(people, "NOT tagged('x')", add_tags=["nuevo"], remove_tags=["viejo"])
+    reached: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        reached.append(done)
+        if done == 2:
+            raise Died
+
+    with pytest.raises(Died):
+        undo_batch(people.engine, 2, "test", utc_now, progress)
+    undo_batch(people.engine, 2, "test", utc_now)
+
+    assert reached == [0, 1, 2]
+    assert everything(people) == before
+    assert people.one("SELECT count(*) FROM contact_changes WHERE operation = 'undo'") == 4
+
+
+def test_a_tag_that_many_get_changes_the_version_and_not_what_a_file_row_left(people: Roll) -> None:
+    before = find_contact(people.engine, 1).version
+    edit(people, add_tags=["nuevo"])
+
+    assert find_contact(people.engine, 1).version > before
+    assert people.import_text(_PEOPLE, custom_fields={"plan": "text"}).unchanged == 4
+    assert "nuevo" in find_contact(people.engine, 1).tags
+    edit(people, remove_tags=["vip"])
+    assert people.import_text(_PEOPLE, custom_fields={"plan": "text"}).updated == 2
