@@ -38,23 +38,29 @@ def list_fields(as_json: AsJson = False) -> None:
             print(json.dumps(asdict(one), ensure_ascii=False, default=str))
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("key", "label", "type", "archived"):
+    for name in ("key", "label", "type", "options", "archived"):
         table.add_column(say(settings.language, name), overflow="fold")
     for one in found:
         archived = f"{one.archived_at:%Y-%m-%d}" if one.archived_at else ""
-        table.add_row(escape(one.key), escape(one.label), one.type, archived)
+        table.add_row(escape(one.key), escape(one.label), one.type, escape(", ".join(one.options or ())), archived)
     console.print(table)
 
 
 @field_app.command("create")
 def create_field(
     key: Key,
-    type_: Annotated[str, typer.Option("--type", help="text, long_text, number, boolean, date or datetime.")] = "text",
+    type_: Annotated[
+        str,
+        typer.Option(
+            "--type", help="text, long_text, number, boolean, date, datetime, choice (one option) or choices (several)."
+        ),
+    ] = "text",
     label: Annotated[str, typer.Option(help="How people call it.")] = "",
+    option: Annotated[list[str] | None, typer.Option(help="An option of a choice; may be repeated.")] = None,
 ) -> None:
     """Define a field before a file brings it."""
     settings = read_settings()
-    fields.create_field(open_store(settings.store_url), FieldForm(key, type_, label), asked_now())
+    fields.create_field(open_store(settings.store_url), FieldForm(key, type_, label, option or ()), asked_now())
     console.print(say(settings.language, "field_saved", field=key))
 
 
@@ -63,6 +69,16 @@ def rename_field(key: Key, label: Annotated[str, typer.Argument(help="How people
     """Call a field otherwise; its key stays, as files and filters name it so."""
     settings = read_settings()
     fields.edit_field(open_store(settings.store_url), key, asked_now(), label=label)
+    console.print(say(settings.language, "field_saved", field=key))
+
+
+@field_app.command("options")
+def set_options(
+    key: Key, options: Annotated[list[str], typer.Argument(help="All options that it is to have.")]
+) -> None:
+    """Give a choice other options; one that contacts have stays."""
+    settings = read_settings()
+    fields.edit_field(open_store(settings.store_url), key, asked_now(), options=options)
     console.print(say(settings.language, "field_saved", field=key))
 
 

@@ -75,7 +75,13 @@ SPANISH = {
     "The field's key.": "La clave del campo.",
     "The tag's number.": "El número de la etiqueta.",
     "Every custom field.": "Todos los campos propios.",
-    "text, long_text, number, boolean, date or datetime.": "text, long_text, number, boolean, date o datetime.",
+    "text, long_text, number, boolean, date, datetime, choice (one option) or choices (several).": (
+        "text, long_text, number, boolean, date, datetime, choice (una opción) o choices (varias)."
+    ),
+    "An option of a choice; may be repeated.": "Una opción de una elección; puede repetirse.",
+    "All options that it is to have.": "Todas las opciones que tendrá.",
+    "Give a choice other options; one that contacts have stays.": "Da otras opciones a una elección; las que tienen "
+    "contactos quedan.",
     "How people call it.": "Cómo lo llama la gente.",
     "Define a field before a file brings it.": "Define un campo antes de que lo traiga un archivo.",
     "Call a field otherwise; its key stays, as files and filters name it so.": (

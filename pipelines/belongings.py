@@ -19,6 +19,7 @@ from schemas.fields import CUSTOM, FieldType
 from schemas.frames import CleanFrame
 from schemas.profiles import Duplicates
 from warehouse import bulk, roll
+from warehouse.fields import SLOT_OF
 from warehouse.tables import EPOCH, consents, contact_tags, contact_values, notes
 
 CONSENT_GIVEN = "consent_given."
@@ -58,9 +59,7 @@ def _incoming_values(frame: CleanFrame, context: Context) -> dict[str, pa.Array]
 
 def slot_of(kind: FieldType) -> str:
     """The column of contact_values that holds this type."""
-    return {"number": "number", "boolean": "number", "date": "at", "datetime": "at", "long_text": "long_text"}.get(
-        kind, "text"
-    )
+    return SLOT_OF.get(kind, "text")
 
 
 _VALUES = pa.schema(

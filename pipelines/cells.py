@@ -7,13 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import words
+from pipelines.choices import normalise_choices
 from pipelines.columns import SEPARATOR, Normalised, chunked, holds, joined, no_problems, without_blanks
 from pipelines.dates import normalise_dates
 from pipelines.mapping import ColumnMap, source_of
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
 from pipelines.texts import normalise_names, normalise_texts
 from schemas.consents import DATA_CONSENT, EVERY_CHANNEL
-from schemas.fields import CONSENTS, CUSTOM, OPT_OUTS, FieldType
+from schemas.fields import CONSENTS, CUSTOM, OPT_OUTS, FieldType, options_of
 from schemas.frames import text_bytes
 from schemas.profiles import Profile
 
@@ -325,6 +326,8 @@ def _custom(block: Block, key: str, kind: FieldType) -> None:
         case "date" | "datetime":
             zone = "UTC" if kind == "date" else block.profile.time_zone or "UTC"
             block.put(name, normalise_dates(raw, _date_order(block), zone), raw)
+        case "choice" | "choices":
+            block.put(name, normalise_choices(raw, options_of(kind), several=kind == "choices"), raw)
         case "text" | "long_text":
             block.columns[name] = normalise_texts(raw)
 

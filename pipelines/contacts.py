@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipelines.emails import normalise_email
-from pipelines.filters import Catalogue, understand
+from pipelines.filter_catalogue import Catalogue
+from pipelines.filters import understand
 from pipelines.spellings import phone_form
 from pipelines.texts import fold
 from schemas.conditions import Clock, Condition

@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from pipelines.belongings import slot_of
+from pipelines.choices import marked, normalise_choices
 from pipelines.dates import normalise_dates
 from pipelines.emails import normalise_email
 from pipelines.keys import key_form
@@ -19,7 +20,16 @@ from pipelines.texts import normalise_names, normalise_texts, search_text
 from pipelines.versions import require_version
 from pipelines.words import tag_form
 from schemas.codes import CODES
-from schemas.fields import BY_KEY, CHANNELS, CUSTOM, LONG_TEXT_LIMIT, TEXT_LIMIT, FieldType
+from schemas.fields import (
+    BY_KEY,
+    CHANNELS,
+    CUSTOM,
+    LONG_TEXT_LIMIT,
+    TEXT_LIMIT,
+    FieldType,
+    field_type,
+    options_of,
+)
 from schemas.operators import WrongField
 from schemas.settings import Settings
 from warehouse import audit, bulk, contact_details, contact_writes
@@ -34,7 +44,7 @@ FIELDS = (*NAMES, *KEYS, *TEXTS, "channel", "status")
 _SEARCHED = ("display_name", "phone", "email")
 NEED_A_PHONE = ("whatsapp", "sms", "phone")
 _PUT_BY_HAND = ("active", "inactive")
-Value = str | float | bool | None
+Value = str | float | bool | Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,18 +283,25 @@ def _set_custom(
             )
         field_id, kind = known[key]
         kept = custom_value(key, kind, value, zone)
-        if kept != had.get(key):
+        if kept != _stored(had.get(key)):
             slot = slot_of(kind)
             stored = float(kept) if slot == "number" and kept is not None else kept
             contact_writes.set_value(connection, number, field_id, slot, stored)
-            diff[f"{CUSTOM}{key}"] = [plain(had.get(key)), plain(stored)]
+            diff[f"{CUSTOM}{key}"] = [plain(_stored(had.get(key))), plain(stored)]
     return diff
+
+
+def _stored(value: Any) -> Any:
+    """A value that was told, as it is kept."""
+    return marked(value) if isinstance(value, list) else value
 
 
 def custom_value(key: str, kind: FieldType, value: Value, zone: str) -> Any:
     """A value as a field of this type keeps it, also from its text; raises WrongField."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if not isinstance(value, str | bool | int | float):
+        return _chosen(key, kind, value)
     if isinstance(value, str):
         return _of_text(key, kind, value, "UTC" if kind == "date" else zone)
     if isinstance(value, bool) != (kind == "boolean") or kind not in ("boolean", "number"):
@@ -299,8 +316,19 @@ _TYPES: dict[FieldType, tuple[str, str]] = {
     "number": ("a number", "un número"),
     "boolean": ("true or false", "true o false"),
     "date": ("a day, as text: 2026-11-30", "un día, como texto: 2026-11-30"),
+    "choice": ("one of its options", "una de sus opciones"),
+    "choices": ("a list of its options", "una lista de sus opciones"),
     "datetime": ("a time, as text: 2026-11-30T10:00:00Z", "una fecha y hora, como texto: 2026-11-30T10:00:00Z"),
 }
+
+
+def _chosen(key: str, kind: FieldType, values: Sequence[str]) -> Any:
+    """Several options, as a list names them."""
+    if kind != "choices":
+        english, spanish = _TYPES[kind]
+        raise WrongField(f"{CUSTOM}{key}", "wrong_type", f"«{key}» is {english}.", f"«{key}» es {spanish}.")
+    each = [_of_text(key, field_type("choice", options_of(kind)), value, "UTC") for value in values]
+    return marked(option for option in options_of(kind) if option in each)
 
 
 def _of_text(key: str, kind: FieldType, text: str, zone: str) -> Any:
@@ -312,11 +340,16 @@ def _of_text(key: str, kind: FieldType, text: str, zone: str) -> Any:
             found = normalise_booleans(column)
         case "date" | "datetime":
             found = normalise_dates(column, "dmy", zone)
+        case "choice" | "choices":
+            found = normalise_choices(column, options_of(kind), several=kind == "choices")
         case _:
             limit = LONG_TEXT_LIMIT if kind == "long_text" else TEXT_LIMIT
             return _no_longer(f"{CUSTOM}{key}", normalise_texts(column)[0].as_py(), limit)
     if found.problem[0].is_valid:
         code = CODES[found.problem[0].as_py()]
+        if options := ", ".join(options_of(kind)):
+            english, spanish = f"{code.message('en')} Options: {options}.", f"{code.message('es')} Opciones: {options}."
+            raise WrongField(f"{CUSTOM}{key}", code.name, english, spanish)
         raise WrongField(f"{CUSTOM}{key}", code.name, code.message("en"), code.message("es"))
     return found.value[0].as_py()
 

@@ -5,24 +5,37 @@ their place in one short transaction, with those that were changed meanwhile; un
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from pipelines.belongings import slot_of
+from pipelines.choices import normalise_choices
 from pipelines.columns import Normalised
 from pipelines.dates import normalise_dates
 from pipelines.imports import Clock
 from pipelines.numbers import normalise_booleans, normalise_numbers
-from schemas.errors import InputError
-from schemas.fields import CUSTOM_KEY_LIMIT, TEXT_LIMIT, FieldType
+from pipelines.segments import fields_asked_for
+from pipelines.words import split_tags, tag_form
+from schemas.errors import InputError, TransientError
+from schemas.fields import (
+    BETWEEN,
+    CUSTOM,
+    CUSTOM_KEY_LIMIT,
+    LONG_TEXT_LIMIT,
+    TEXT_LIMIT,
+    WITH_OPTIONS,
+    FieldType,
+    field_type,
+    options_of,
+)
 from schemas.operators import WrongField, plain_name
 from schemas.settings import Settings
-from warehouse import audit, bulk, fields, jobs, roll, segments
+from warehouse import audit, batches, bulk, fields, jobs, roll, segments
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
 from warehouse.fields import CustomField
@@ -30,9 +43,15 @@ from warehouse.jobs import Work
 
 CONVERSION = "convert"
 TYPES: tuple[FieldType, ...] = get_args(FieldType)
+_IS_CODE = r"^\s*0[0-9]|[0-9]{16}"
+"""A text of digits that is no number: one with zeros before it, or too long to be counted with."""
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
-_LONGEST_LABEL, _AT_ONCE, _NAMED = 200, 10_000, 5
+_LONGEST_LABEL, _AT_ONCE, _NAMED, _MOST_OPTIONS, _MOST_TEXTS = 200, 10_000, 5, 100, 5_000
 Progress = Callable[[int, int], None]
+
+
+class StillWritten(TransientError):
+    """Somebody writes values, or converts the field; it is tried again."""
 
 
 class DoesNotFit(InputError):
@@ -46,6 +65,7 @@ class FieldForm:
     key: str
     type: str = "text"
     label: str = ""
+    options: Sequence[str] = ()
 
 
 def find_fields(store: Store) -> list[CustomField]:
@@ -69,26 +89,40 @@ def create_field(store: Store, form: FieldForm, asked: Asked) -> CustomField:
         if any(one.key == key for one in fields.all_fields(connection)):
             raise WrongField("key", "taken", f"There is a field «{key}» already.", f"Ya hay un campo «{key}».")
         values = {"key": key, "label": label, "type": require_type(form.type), "created_at": asked.at}
+        values["options"] = _options(form.type, form.options)
         fields.add_field(connection, values)
         audit.add_entry(connection, asked, "fields:create", f"field:{key}", None, {"label": label, "type": form.type})
         return fields.get_field(connection, key)
 
 
 def edit_field(
-    store: Store, key: str, asked: Asked, *, label: str | None = None, is_archived: bool | None = None
+    store: Store,
+    key: str,
+    asked: Asked,
+    *,
+    label: str | None = None,
+    is_archived: bool | None = None,
+    options: Sequence[str] | None = None,
 ) -> CustomField:
-    """Name a field otherwise, put it away with its values, or take it out again. Raises NoSuchField or WrongField."""
+    """Name a field otherwise, put it away with its values or take it out again, give it other options.
+
+    Raises NoSuchField or WrongField; an option that contacts have stays.
+    """
     with transaction(store) as connection:
+        bulk.lock_keys(connection)
         before = fields.get_field(connection, key)
         values: dict[str, Any] = {} if label is None else {"label": _label(label)}
+        if options is not None:
+            values["options"] = _options(before.type, options)
+            _check_options_unused(connection, before, values["options"])
         if is_archived is not None and is_archived != (before.archived_at is not None):
             if is_archived:
                 _check_unused(segments.all_segments(connection), key)
             values["archived_at"] = asked.at if is_archived else None
         if values:
             fields.set_field(connection, before.id, values)
-            said = {"label": before.label, "archived": before.archived_at is not None}
-            after = {"label": values.get("label", before.label), "archived": is_archived}
+            said = {"label": before.label, "archived": before.archived_at is not None, "options": before.options}
+            after = {**{name: values.get(name, said[name]) for name in said}, "archived": is_archived}
             audit.add_entry(connection, asked, "fields:edit", f"field:{key}", said, after)
         return fields.get_field(connection, key)
 
@@ -105,6 +139,46 @@ def _label(text: str) -> str:
     return label
 
 
+def _options(type_: str, options: Sequence[str]) -> list[str] | None:
+    """The options as they are kept; raises WrongField where a field of this type cannot have these."""
+    kept = [plain_name("options", option) for option in options]
+    if type_ not in WITH_OPTIONS:
+        if kept:
+            raise WrongField("options", "invalid", "Only a choice has options.", "Solo una elección tiene opciones.")
+        return None
+    forms = [tag_form(option) for option in kept]
+    if not kept or "" in forms or len(set(forms)) < len(forms) or any(BETWEEN in option for option in kept):
+        raise WrongField(
+            "options",
+            "invalid",
+            "Name the options, each once.",
+            "Nombre las opciones, cada una una vez.",
+        )
+    if len(kept) > _MOST_OPTIONS or len(BETWEEN.join(kept)) + 2 > TEXT_LIMIT:
+        raise WrongField(
+            "options",
+            "length",
+            f"At most {_MOST_OPTIONS} options, of {TEXT_LIMIT} characters in all.",
+            f"Como mucho {_MOST_OPTIONS} opciones, de {TEXT_LIMIT} caracteres en total.",
+        )
+    return kept
+
+
+def _check_options_unused(connection: Connection, field: CustomField, wanted: Sequence[str] | None) -> None:
+    """Raise where an option that is to go is some contact's, or segments ask for the field."""
+    gone = [option for option in field.options or () if option not in (wanted or ())]
+    used = next((option for option in gone if fields.has_option(connection, field.id, option)), None)
+    if used is not None:
+        raise WrongField(
+            "options",
+            "in_use",
+            f"Contacts have the option «{used}»: change them first.",
+            f"Hay contactos con la opción «{used}»: cámbielos antes.",
+        )
+    if gone:
+        _check_unused(segments.all_segments(connection), field.key)
+
+
 def require_type(text: str) -> FieldType:
     """The type with this name; raises WrongField."""
     found = next((one for one in TYPES if one == text), None)
@@ -116,7 +190,7 @@ def require_type(text: str) -> FieldType:
 
 def _check_unused(known: list[segments.Segment], key: str) -> None:
     """Raise where a segment asks for the field."""
-    users = [one.name for one in known if re.search(rf"\b{re.escape(key)}\b", one.filter_text or "")]
+    users = [one.name for one in known if f"{CUSTOM}{key}" in fields_asked_for(one)]
     if users:
         listed = ", ".join(users)
         raise WrongField("key", "in_use", f"Segments ask for it: {listed}.", f"Lo usan segmentos: {listed}.")
@@ -134,7 +208,7 @@ def ask_for_conversion(store: Store, key: str, type_: str, asked: Asked) -> Work
             raise WrongField("type", "same", f"«{key}» is {wanted} already.", f"«{key}» ya es {wanted}.")
         _check_unused(segments.all_segments(connection), key)
         jobs.lock_jobs(connection)
-        if jobs.open_job(connection, CONVERSION, f"field:{key}:{wanted}") is not None:
+        if any(jobs.open_job(connection, CONVERSION, f"field:{key}:{one}") for one in TYPES):
             raise WrongField("type", "in_use", "It is being converted.", "Se está convirtiendo.")
         audit.add_entry(connection, asked, "fields:convert", f"field:{key}", {"type": field.type}, {"type": wanted})
         values = {"kind": CONVERSION, "object": f"field:{key}:{wanted}", "actor": asked.actor}
@@ -144,11 +218,17 @@ def ask_for_conversion(store: Store, key: str, type_: str, asked: Asked) -> Work
 def run_conversion(
     engine: Engine, key: str, wanted: FieldType, settings: Settings, clock: Clock, progress: Progress
 ) -> dict[str, Any]:
-    """Convert every value, or none and raise DoesNotFit with how many do not fit and whose they are."""
+    """Convert every value, or none and raise DoesNotFit with how many do not fit and whose they are.
+
+    Whoever writes values knows their types from when they began, so that the field changes between such works only.
+    """
+    _drop_left(engine)
     with reading(engine) as connection:
         old, began = fields.get_field(connection, key), roll.last_change(connection)
+        _require_quiet(connection, clock)
     if old.type == wanted:
         return {"key": key, "type": wanted}  # done by an attempt that died before it could say so
+    wanted = _with_options(engine, old, wanted)
     beside = _beside(engine, old, wanted, clock)
     after = done = 0
     wrong: list[int] = []
@@ -164,9 +244,9 @@ def run_conversion(
                 fields.put_values(connection, beside, slot_of(wanted), ids, values)
         after, done = ids[-1].as_py(), done + len(ids)
     if not wrong:
-        wrong = _put_in_place(engine, old, beside, wanted, began, settings)
+        wrong = _put_in_place(engine, old, beside, wanted, began, settings, clock)
     if wrong:
-        _drop(engine, beside)
+        _drop(engine, beside, slot_of(wanted))
         listed, count = ", ".join(map(str, wrong[:_NAMED])), len(wrong)
         raise DoesNotFit(
             f"{count} values of «{key}» are no {wanted}, such as those of the contacts {listed}. Nothing was changed.",
@@ -175,35 +255,70 @@ def run_conversion(
     return {"key": key, "type": wanted, "values": done}
 
 
-def _beside(engine: Engine, old: CustomField, wanted: FieldType, clock: Clock) -> int:
-    """A field for the converted values, which nobody sees; that of an attempt that died goes."""
-    key = f"{fields.HIDDEN}{old.key}"[:CUSTOM_KEY_LIMIT]
+def _require_quiet(connection: Connection, clock: Clock) -> None:
+    """Raise where an import, an edit of many or an undo is under way: the job waits for it."""
+    writes = (batches.EDIT, "undo")
+    if batches.count_running(connection, clock()) or jobs.any_running(connection, writes):
+        raise StillWritten("Values are being written. It goes on in a moment.", "Se están escribiendo valores.")
+
+
+def _drop_left(engine: Engine) -> None:
+    """Take away what conversions left that were cut off or stopped."""
     with reading(engine) as connection:
-        left = fields.field_with_key(connection, key)
-    if left is not None:
-        _drop(engine, left)
+        left = fields.hidden_fields(connection)
+    for number, slot in left:
+        _drop(engine, number, slot)
+
+
+def _with_options(engine: Engine, old: CustomField, wanted: FieldType) -> FieldType:
+    """The type, with the options that the values there are make; raises DoesNotFit where they are too many."""
+    if wanted not in WITH_OPTIONS or old.options:
+        return field_type(wanted, old.options) if wanted in WITH_OPTIONS else wanted
+    if old.type != "text":
+        raise DoesNotFit(
+            f"Only a text becomes a choice: «{old.key}» is {old.type}.",
+            f"Solo un texto pasa a ser una elección: «{old.key}» es {old.type}.",
+        )
+    with reading(engine) as connection:
+        texts = fields.texts_among(connection, old.id, _MOST_TEXTS)
+    parts = [part for text in texts for part in (split_tags(text) if wanted == "choices" else [text])]
+    options = sorted({tag_form(part): part.strip() for part in reversed(parts)}.values(), key=tag_form)
+    try:
+        return field_type(wanted, _options(wanted, options))
+    except WrongField as error:
+        raise DoesNotFit(error.said("en"), error.said("es")) from error
+
+
+def _beside(engine: Engine, old: CustomField, wanted: FieldType, clock: Clock) -> int:
+    """A field for the converted values, which nobody sees."""
+    key = f"{fields.HIDDEN}{old.key}"[:CUSTOM_KEY_LIMIT]
     with transaction(engine) as connection:
-        values = {"key": key, "label": old.label, "type": wanted, "created_at": old.created_at}
+        values = {"key": key, "label": old.label, "type": str(wanted), "created_at": old.created_at}
+        values["options"] = list(options_of(wanted)) or None
         return fields.add_field(connection, {**values, "archived_at": clock()})
 
 
-def _drop(engine: Engine, number: int) -> None:
+def _drop(engine: Engine, number: int, slot: str) -> None:
     """Take a field away, some thousand values at a time, so that nobody waits."""
-    count = 1
-    while count:
+    after: int | None = 0
+    while after is not None:
         with transaction(engine) as connection:
-            count = fields.drop_some_values(connection, number)
+            after = fields.drop_some_values(connection, number, slot, after)
     with transaction(engine) as connection:
         fields.drop_field(connection, number)
 
 
 def _put_in_place(
-    engine: Engine, old: CustomField, beside: int, wanted: FieldType, began: int, settings: Settings
+    engine: Engine, old: CustomField, beside: int, wanted: FieldType, began: int, settings: Settings, clock: Clock
 ) -> list[int]:
     """Convert what changed meanwhile and let the converted values be the field's; whose values do not fit."""
     wrong: list[int] = []
     with transaction(engine) as connection:
         bulk.lock_keys(connection)
+        _require_quiet(connection, clock)
+        now = fields.get_field(connection, old.key)
+        if now.id != old.id or not fields.is_there(connection, beside):
+            raise StillWritten("Another conversion came first.", "Otra conversión llegó antes.")
         changed = fields.changed_since(connection, began)
         for start in range(0, len(changed), _AT_ONCE):
             part = changed[start : start + _AT_ONCE]
@@ -214,17 +329,17 @@ def _put_in_place(
             fields.put_values(connection, beside, slot_of(wanted), ids, pc.if_else(fits, values, None))
         if not wrong:
             fields.set_field(connection, old.id, {"key": f"{fields.HIDDEN}{old.id}", "archived_at": old.created_at})
-            fields.set_field(connection, beside, {"key": old.key, "archived_at": old.archived_at})
+            fields.set_field(connection, beside, {"key": old.key, "label": now.label, "archived_at": now.archived_at})
     if not wrong:
-        _drop(engine, old.id)
+        _drop(engine, old.id, slot_of(old.type))
     return wrong
 
 
 def _converted(found: pa.Table, old: FieldType, wanted: FieldType, settings: Settings) -> tuple[pa.Array, pa.Array]:
     """The values as the other type keeps them, and which of them fit."""
-    texts = _as_texts(found.column(1).combine_chunks(), old, wanted)
+    texts = _as_texts(found.column(1).combine_chunks(), old, wanted, settings.time_zone)
     if wanted in ("text", "long_text"):
-        fits = pc.less_equal(pc.utf8_length(texts), TEXT_LIMIT) if wanted == "text" else pa.array([True] * len(texts))
+        fits = pc.less_equal(pc.utf8_length(texts), TEXT_LIMIT if wanted == "text" else LONG_TEXT_LIMIT)
         return texts, fits
     zone = "UTC" if "date" in (old, wanted) else settings.time_zone
     normal: Normalised
@@ -233,25 +348,34 @@ def _converted(found: pa.Table, old: FieldType, wanted: FieldType, settings: Set
             normal = normalise_numbers(texts, None)
         case "boolean":
             normal = normalise_booleans(texts)
+        case "choice" | "choices":
+            normal = normalise_choices(texts, options_of(wanted), several=wanted == "choices")
         case _:
             normal = normalise_dates(texts, "dmy", zone)
-    value = normal.value
+    value, fits = normal.value, pc.and_(pc.is_null(normal.problem), pc.is_valid(normal.value))
     if wanted == "boolean":
         value = value.cast(pa.int8()).cast(pa.float64())
+    if wanted == "number" and old in ("text", "long_text"):
+        fits = pc.and_(fits, pc.invert(pc.match_substring_regex(texts, _IS_CODE)))
     if wanted == "date":
-        value = pc.floor_temporal(value, unit="day")
-    return value, pc.and_(pc.is_null(normal.problem), pc.is_valid(value))
+        fits = pc.and_(fits, pc.equal(value, pc.floor_temporal(value, unit="day")))
+    return value, fits
 
 
-def _as_texts(values: pa.Array, old: FieldType, wanted: FieldType) -> pa.Array:
+def _as_texts(values: pa.Array, old: FieldType, wanted: FieldType, zone: str) -> pa.Array:
     match old:
         case "boolean":
             words = ("1", "0") if wanted == "number" else ("true", "false")
             return pc.if_else(pc.equal(values, 1.0), *words)
         case "number":
-            return pa.array([f"{one:.15g}" for one in values.to_pylist()], pa.string())
+            numbers = values.to_pylist()
+            return pa.array([str(int(one)) if one == int(one) else repr(one) for one in numbers], pa.string())
+        case "choices":
+            return pc.replace_substring(pc.utf8_trim(values, BETWEEN), BETWEEN, "; ")
         case "date":
             return pc.strftime(values, "%Y-%m-%d")
+        case "datetime" if wanted == "date":
+            return pc.strftime(pc.local_timestamp(pc.cast(values, pa.timestamp("us", zone))), "%Y-%m-%d %H:%M:%S")
         case "datetime":
             return pc.strftime(values.cast(pa.timestamp("s", "UTC"), safe=False), "%Y-%m-%d %H:%M:%SZ")
         case _:

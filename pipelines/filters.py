@@ -1,15 +1,15 @@
 """What a filter means: its names looked up, its values made to fit, its mistakes told with their place."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from difflib import get_close_matches
 
 from pipelines.emails import normalise_email
+from pipelines.filter_catalogue import TAGS, Catalogue
 from pipelines.filter_functions import FUNCTIONS, count_of, function_names
+from pipelines.filter_lists import of_list, option_of
 from pipelines.filter_values import as_edges, as_number, as_text, value_of
 from pipelines.spellings import phone_form
-from pipelines.words import tag_form
 from schemas.conditions import (
     Asked,
     Between,
@@ -24,60 +24,17 @@ from schemas.conditions import (
     Neither,
     OneOf,
     Tagged,
-    TaggedOtherwise,
-    TestKind,
 )
-from schemas.fields import CHANNELS, CUSTOM, FIELDS, STATUSES, FieldType
+from schemas.fields import CHANNELS, CUSTOM, STATUSES, options_of
 from schemas.filters import COMPARISONS, Literal, Node, Op, Property, Several, WrongFilter, refuse
 from schemas.folding import folded
 
-_KINDS: dict[str, TestKind] = {"text": "text", "phone": "phone", "email": "email", "datetime": "moment"}
-_OWN: dict[str, TestKind] = {
-    "id": "number",
-    **{field.key: _KINDS[field.kind] for field in FIELDS if field.stored and field.kind in _KINDS},
-    "channel": "choice",
-    "status": "choice",
-    "blocked_at": "moment",
-    "sent": "number",
-    "received": "number",
-    "replied": "number",
-}
-_CUSTOM: dict[FieldType, TestKind] = {
-    "text": "text",
-    "long_text": "text",
-    "number": "number",
-    "boolean": "boolean",
-    "date": "moment",
-    "datetime": "moment",
-}
 _CHOICES = {"channel": CHANNELS, "status": STATUSES}
-TAGS = "tags"
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _FOLDING = ("casei", "accenti")
 _SIGNS = ("%", "_", "\\")
 _LONGEST_PATTERN = 1_000
 _TextMaker = Callable[[str], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What can be asked: the custom fields there are, and the country of phones that are written without prefix."""
-
-    custom: Mapping[str, FieldType]
-    country: str | None = None
-
-    def names(self) -> list[str]:
-        return [*_OWN, TAGS, *(f"{CUSTOM}{key}" for key in self.custom)]
-
-    def find(self, name: str) -> Asked | None:
-        kind = _OWN.get(name)
-        if kind is not None:
-            return Asked(name, kind)
-        custom = self.custom.get(name.removeprefix(CUSTOM)) if name.startswith(CUSTOM) else None
-        if custom is None:
-            return None
-        is_long, is_day = custom == "long_text", custom == "date"
-        return Asked(name.removeprefix(CUSTOM), _CUSTOM[custom], custom=True, is_long=is_long, is_day=is_day)
 
 
 def understand(node: Node, catalogue: Catalogue) -> Condition:
@@ -102,7 +59,7 @@ def understand(node: Node, catalogue: Catalogue) -> Condition:
         case Op(name="between"):
             return _between(node, catalogue)
         case Op(name="a_equals" | "a_contains" | "a_containedBy" | "a_overlaps"):
-            return _of_tags(node)
+            return of_list(node, catalogue)
         case Op() if node.name in COMPARISONS:
             return _comparison(node, catalogue)
         case Op():
@@ -141,6 +98,13 @@ def _unknown(node: Property, catalogue: Catalogue) -> WrongFilter:
             "tags is a list: ask tagged('vip'), A_CONTAINS(tags, ('a', 'b')), or tags IS NULL.",
             "tags es una lista: pregunte tagged('vip'), A_CONTAINS(tags, ('a', 'b')) o tags IS NULL.",
         )
+    if catalogue.several(node.name):
+        asked = f"A_CONTAINS({node.name}, ('a', 'b'))"
+        return refuse(
+            node.place,
+            f"{node.name} is a list: ask {asked}, A_OVERLAPS, or {node.name} IS NULL.",
+            f"{node.name} es una lista: pregunte {asked}, A_OVERLAPS o {node.name} IS NULL.",
+        )
     names = catalogue.names()
     plain = {folded(name).removeprefix(CUSTOM): name for name in reversed(names)}
     near = [plain[form] for form in get_close_matches(folded(node.name).removeprefix(CUSTOM), plain, n=3, cutoff=0.7)]
@@ -173,6 +137,8 @@ def _alone(node: Property, catalogue: Catalogue) -> Condition:
 def _absent(node: Node, catalogue: Catalogue) -> Condition:
     if isinstance(node, Property) and node.name == TAGS:
         return Neither(Tagged())
+    if isinstance(node, Property) and (listed := catalogue.several(node.name)):
+        return Neither(Known(listed[0]))
     return Neither(Known(_field(node, catalogue)[0]))
 
 
@@ -284,7 +250,7 @@ def _fitting(field: Asked, node: Node, catalogue: Catalogue, is_folded: bool) ->
                 raise refuse(node.place, f"{field.key} is TRUE or FALSE.", f"{field.key} es TRUE o FALSE.")
             return value
         case "choice":
-            return _choice(field, node)
+            return _choice(field, node, catalogue)
         case "phone":
             return _key(node, "phone", lambda text: phone_form(text, catalogue.country))
         case "email":
@@ -293,12 +259,9 @@ def _fitting(field: Asked, node: Node, catalogue: Catalogue, is_folded: bool) ->
             return folded(as_text(node)) if is_folded else as_text(node)
 
 
-def _choice(field: Asked, node: Node) -> str:
-    text = folded(as_text(node))
-    if text not in _CHOICES[field.key]:
-        listed = ", ".join(_CHOICES[field.key])
-        raise refuse(node.place, f"{field.key} is one of {listed}.", f"{field.key} es uno de {listed}.")
-    return text
+def _choice(field: Asked, node: Node, catalogue: Catalogue) -> str:
+    options = options_of(catalogue.custom[field.key]) if field.custom else _CHOICES[field.key]
+    return option_of(field.key, node, options)
 
 
 def _key(node: Node, what: str, make: _TextMaker) -> str:
@@ -358,40 +321,3 @@ def _folded_pattern(pattern: str) -> str:
     """The pattern folded, without making signs of it that were none, such as a full-width %."""
     parts = re.split(r"([%_\\])", pattern)
     return "".join(part if part in _SIGNS else re.sub(r"([%_\\])", r"\\\1", folded(part)) for part in parts)
-
-
-# ── tags ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _of_tags(node: Op) -> Condition:
-    one, other = node.args if len(node.args) == 2 else (None, None)
-    if isinstance(other, Property) and isinstance(one, Several):
-        one, other = other, one
-        name = {"a_contains": "a_containedBy", "a_containedBy": "a_contains"}.get(node.name, node.name)
-    else:
-        name = node.name
-    if not (isinstance(one, Property) and one.name == TAGS and isinstance(other, Several)):
-        raise refuse(
-            node.place,
-            "Write it as A_CONTAINS(tags, ('one', 'two')): tags is the only list.",
-            "Escríbalo como A_CONTAINS(tags, ('una', 'otra')): tags es la única lista.",
-        )
-    forms = tuple(dict.fromkeys(_tag(item) for item in other.items))
-    each = tuple(Tagged((form,)) for form in forms)
-    others = Neither(TaggedOtherwise(forms))
-    match name:
-        case "a_overlaps":
-            return Tagged(forms) if forms else Neither(Everybody())
-        case "a_contains":
-            return Both(each) if each else Everybody()
-        case "a_containedBy":
-            return others
-        case _:
-            return Both((*each, others))
-
-
-def _tag(node: Node) -> str:
-    form = tag_form(as_text(node))
-    if not form:
-        raise refuse(node.place, "A tag has a name.", "Una etiqueta tiene un nombre.")
-    return form

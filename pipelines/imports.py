@@ -394,4 +394,4 @@ class _Sizes:
 
 def known_fields(store: Store) -> dict[str, FieldType]:
     with reading(store) as connection:
-        return roll.known_fields(connection)
+        return roll.field_types(connection)

@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from pipelines.contacts import clock_of
 from pipelines.drops import heartbeat
 from pipelines.events import emit
-from pipelines.filters import Catalogue, understand
+from pipelines.filter_catalogue import Catalogue
+from pipelines.filters import understand
 from pipelines.segments import asked_for
 from schemas.conditions import Clock, Condition, During, Happened, InSegment, OptedOut, follows_interactions, leaves
 from schemas.cql2 import as_text, parse

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipelines.filters import Catalogue, understand
+from pipelines.filter_catalogue import Catalogue
+from pipelines.filters import understand
 from pipelines.versions import require_version
 from pipelines.words import tag_form
 from schemas.conditions import InSegment, leaves
@@ -226,6 +227,17 @@ def forms_asked_for(filter_text: str | None) -> set[str]:
 def filter_as_kept(filter_text: str) -> str:
     """A filter as it is stored; raises WrongFilter."""
     return as_text(parse(filter_text))
+
+
+def fields_asked_for(segment: Segment) -> set[str]:
+    """The names of the fields in a segment's filter."""
+    waiting, found = [parse(segment.filter_text)] if segment.filter_text else [], set[str]()
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(children(node))
+        if isinstance(node, Property):
+            found.add(node.name)
+    return found
 
 
 def tags_asked_for(segment: Segment) -> set[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xlsxwriter
 
-from schemas.fields import FIELDS, FieldType
+from schemas.fields import FIELDS, FieldType, options_of
 
 _EXAMPLE = {
     "external_id": "C-1001",
@@ -41,9 +41,15 @@ def template_rows(custom: Mapping[str, FieldType], language: str) -> tuple[list[
     header = [*(field.label(language) for field in shown), _OPT_OUT[language]]
     header += [f"Field: {key}" for key in sorted(custom)]
     example = [_EXAMPLE.get(field.key) or words.get(field.key, "") for field in shown] + ["no"]
-    kinds = (custom[key].removeprefix("long_") for key in sorted(custom))
-    example += [_CUSTOM.get(kind) or words[kind] for kind in kinds]
+    example += [_example(custom[key], words) for key in sorted(custom)]
     return header, example
+
+
+def _example(kind: FieldType, words: Mapping[str, str]) -> str:
+    options = options_of(kind)
+    if options:
+        return "; ".join(options[:2]) if kind == "choices" else options[0]
+    return _CUSTOM.get(kind) or words[kind.removeprefix("long_")]
 
 
 def write_template(path: Path, custom: Mapping[str, FieldType], language: str) -> None:

@@ -348,11 +348,23 @@ def _is_back(connection: Connection, contact_id: int, name: str, old: Any, conte
     return bool(_as_json(context.values.get((contact_id, field_id), {}).get(slot_of(kind))) == old)
 
 
+def _fits(slot: str, old: Any) -> bool:
+    """Whether a value of the history is of the type that the field has by now."""
+    if old is None:
+        return True
+    if slot == "at":
+        try:
+            return datetime.fromisoformat(old).tzinfo is not None
+        except (TypeError, ValueError):
+            return False
+    return isinstance(old, str) == (slot in ("text", "long_text"))
+
+
 def _restore_value(contact_id: int, key: str, change: tuple[Any, Any], context: _Undo) -> bool:
     old, new = change
     field_id, kind = context.fields[key]
     slot = slot_of(kind)
-    if _as_json(context.values.get((contact_id, field_id), {}).get(slot)) != new:
+    if _as_json(context.values.get((contact_id, field_id), {}).get(slot)) != new or not _fits(slot, old):
         return False
     stored = datetime.fromisoformat(old) if slot == "at" and old else old
     context.writes.set_value(contact_id, field_id, slot, stored)

@@ -38,6 +38,13 @@ CODES: dict[str, Code] = {
             "Nada, salvo que la persona quiera volver: padron contacts readmit",
         ),
         Code(
+            "not_an_option",
+            "This is none of the field's options.",
+            "Esto no es ninguna de las opciones del campo.",
+            "Write one of them, or add it: padron fields options",
+            "Escriba una de ellas, o añádala: padron fields options",
+        ),
+        Code(
             "no_id",
             "The interaction has no id, so that it could not be told whether it came twice.",
             "La interacción no tiene id: no se sabría si llega dos veces.",

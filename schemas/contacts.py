@@ -30,6 +30,8 @@ _TYPES: dict[FieldType, pd.ArrowDtype] = {
     "boolean": YES_NO,
     "date": STAMP,
     "datetime": STAMP,
+    "choice": TEXT,
+    "choices": TEXT,
 }
 
 

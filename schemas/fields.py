@@ -3,17 +3,43 @@
 One row here is what validation, the template, the mapping and the store agree on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 from schemas.consents import DATA_CONSENT
 
-FieldType = Literal["text", "long_text", "number", "boolean", "date", "datetime"]
+FieldType = Literal["text", "long_text", "number", "boolean", "date", "datetime", "choice", "choices"]
+BETWEEN = "\x1f"
+"""Stands before, between and behind the options that a value of `choices` has."""
+WITH_OPTIONS = ("choice", "choices")
+"""Types whose values are one, or some, of the field's options."""
 Kind = Literal["text", "phone", "email", "datetime", "vocabulary", "tags", "key"]
 
 TEXT_LIMIT = 1_000
 LONG_TEXT_LIMIT = 100_000
 CUSTOM_KEY_LIMIT = 60
+
+
+class Optioned(str):
+    """A type of `WITH_OPTIONS`, equal to its name, with the options of the field."""
+
+    options: tuple[str, ...]
+
+    def __new__(cls, name: str, options: Iterable[str]) -> "Optioned":
+        found = super().__new__(cls, name)
+        found.options = tuple(options)
+        return found
+
+
+def options_of(kind: str) -> tuple[str, ...]:
+    """The options of a field of this type; a type that takes any value has none."""
+    return kind.options if isinstance(kind, Optioned) else ()
+
+
+def field_type(name: Any, options: Iterable[str] | None) -> FieldType:
+    """The type of a field, with its options where it has any."""
+    return cast(FieldType, Optioned(name, options) if options else name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 import phonenumbers
 
 from schemas.errors import InputError
-from schemas.fields import BY_KEY, CUSTOM, CUSTOM_KEY_LIMIT, FieldType, is_target, targets
+from schemas.fields import BY_KEY, CUSTOM, CUSTOM_KEY_LIMIT, WITH_OPTIONS, FieldType, is_target, targets
 
 Mode = Literal["create", "update", "upsert"]
 Duplicates = Literal["skip", "update", "overwrite", "merge", "create"]
@@ -25,6 +25,8 @@ Phones = Literal["possible", "valid"]
 Takes = Literal["contacts", "interactions"]
 MatchKey = Literal["external_id", "phone", "email"]
 
+_OF_FILES = tuple(kind for kind in get_args(FieldType) if kind not in WITH_OPTIONS)
+"""The types that a profile can give a field; one with options is defined first (`padron fields create`)."""
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "takes": get_args(Takes),
     "mode": get_args(Mode),
@@ -203,8 +205,8 @@ def _check_custom_key(profile: Profile, key: str) -> None:
 def _check_custom_fields(profile: Profile) -> None:
     for key, kind in profile.custom_fields.items():
         _check_custom_key(profile, key)
-        if kind not in get_args(FieldType):
-            known = ", ".join(get_args(FieldType))
+        if kind not in _OF_FILES:
+            known = ", ".join(_OF_FILES)
             raise ProfileError(
                 profile.name,
                 f"custom field {key!r} has type {kind!r}. Types: {known}.",

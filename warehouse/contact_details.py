@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from schemas.errors import InputError
+from schemas.fields import BETWEEN
 from warehouse.contact_lists import tags_of, values_of
 from warehouse.contact_writes import tag_names
 from warehouse.opted_out import opted_out_channels
@@ -116,7 +117,7 @@ def history_of(connection: Connection, number: int, limit: int = _FEW, before: i
     found = [Change(**row._mapping) for row in connection.execute(query)]
     moved = {one for change in found for side in (change.diff or {}).get("tags", ()) for one in side}
     names = tag_names(connection, moved) if moved else {}
-    return [replace(change, diff=_with_names(change.diff, names)) for change in found]
+    return [replace(change, diff=_as_told(_with_names(change.diff, names))) for change in found]
 
 
 def _with_names(diff: Mapping[str, Any] | None, names: Mapping[int, str]) -> Mapping[str, Any] | None:
@@ -124,6 +125,16 @@ def _with_names(diff: Mapping[str, Any] | None, names: Mapping[int, str]) -> Map
     if not diff or "tags" not in diff:
         return diff
     return {**diff, "tags": [[names.get(one, str(one)) for one in side] for side in diff["tags"]]}
+
+
+def _as_told(diff: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Values that are several options as lists."""
+
+    def told(value: Any) -> Any:
+        several = isinstance(value, str) and value.startswith(BETWEEN)
+        return value.strip(BETWEEN).split(BETWEEN) if several else value
+
+    return {name: [told(side) for side in pair] for name, pair in diff.items()} if diff else diff
 
 
 def status_before_block(connection: Connection, number: int) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
 
 from schemas.conditions import Clock, Condition
+from schemas.fields import BETWEEN
 from warehouse import bulk
+from warehouse.fields import HIDDEN
 from warehouse.filter_sql import look_up, matching
 from warehouse.search import MANY, Sought, few, is_sought, sought_ids
 from warehouse.tables import contact_tags, contact_values, contacts, custom_fields, tags
@@ -172,6 +174,13 @@ def tags_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     return found
 
 
+def _shown(kind: str, value: Any) -> Any:
+    """A value as it is told: yes or no, and a list where a field takes several options."""
+    if kind == "choices" and isinstance(value, str):
+        return value.strip(BETWEEN).split(BETWEEN)
+    return bool(value) if kind == "boolean" else value
+
+
 def values_of(connection: Connection, ids: Sequence[int], *, with_archived: bool = False) -> dict[int, dict[str, Any]]:
     """The custom values of contacts, by contact and key; of archived fields only if asked for."""
     v, f = contact_values.c, custom_fields.c
@@ -181,9 +190,9 @@ def values_of(connection: Connection, ids: Sequence[int], *, with_archived: bool
         .where(v.contact_id.in_(ids))
         .order_by(f.id)
     )
-    query = query if with_archived else query.where(f.archived_at.is_(None))
+    query = query.where(~f.key.startswith(HIDDEN)) if with_archived else query.where(f.archived_at.is_(None))
     found: dict[int, dict[str, Any]] = {}
     for contact, key, kind, text, number, at, long_text in connection.execute(query):
         value = next((one for one in (text, number, at, long_text) if one is not None), None)
-        found.setdefault(contact, {})[key] = bool(value) if kind == "boolean" else value
+        found.setdefault(contact, {})[key] = _shown(kind, value)
     return found

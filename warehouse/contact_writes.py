@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select, update
 
 from schemas.consents import EVERY_CHANNEL
-from schemas.fields import FieldType
+from schemas.fields import FieldType, field_type
 from warehouse import bulk, roll
 from warehouse.audit import Asked
 from warehouse.matches import OWN
@@ -63,8 +63,8 @@ def set_contact(connection: Connection, number: int, values: Mapping[str, Any]) 
 def fields_by_key(connection: Connection) -> dict[str, tuple[int, FieldType]]:
     """The numbers and types of the custom fields in use."""
     f = custom_fields.c
-    found = connection.execute(select(f.key, f.id, f.type).where(f.archived_at.is_(None)))
-    return {str(key): (int(number), kind) for key, number, kind in found}
+    found = connection.execute(select(f.key, f.id, f.type, f.options).where(f.archived_at.is_(None)))
+    return {str(key): (int(number), field_type(kind, options)) for key, number, kind, options in found}
 
 
 def set_value(connection: Connection, number: int, field: int, slot: str, value: Any) -> None:

@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 
 from schemas.errors import InputError
-from schemas.fields import FieldType
+from schemas.fields import BETWEEN, FieldType
 from warehouse import bulk
 from warehouse.tables import contact_changes, contact_tags, contact_values, contacts, custom_fields, tags
 
-SLOTS = ("text", "number", "at", "long_text")
-"""The columns of `contact_values`, one of which a value stands in."""
+SLOT_OF = {"number": "number", "boolean": "number", "date": "at", "datetime": "at", "long_text": "long_text"}
+"""The column of `contact_values` in which values of a type stand, if not `text`."""
 
 
 HIDDEN = "\x1d"
@@ -38,6 +38,7 @@ class CustomField:
     key: str
     label: str
     type: FieldType
+    options: list[str] | None
     created_at: datetime
     archived_at: datetime | None
 
@@ -80,15 +81,26 @@ def set_field(connection: Connection, number: int, values: Mapping[str, Any]) ->
     connection.execute(update(custom_fields).where(custom_fields.c.id == number).values(**values))
 
 
-def field_with_key(connection: Connection, key: str) -> int | None:
-    return connection.execute(select(custom_fields.c.id).where(custom_fields.c.key == key)).scalar()
+def hidden_fields(connection: Connection) -> list[tuple[int, str]]:
+    """The fields that conversions left, with the column that their values stand in."""
+    f = custom_fields.c
+    found = connection.execute(select(f.id, f.type).where(f.key.startswith(HIDDEN, autoescape=True)))
+    return [(int(number), SLOT_OF.get(kind, "text")) for number, kind in found]
 
 
-def drop_some_values(connection: Connection, number: int) -> int:
-    """Take some thousand values of a field away; how many."""
+def is_there(connection: Connection, number: int) -> bool:
+    return connection.execute(select(custom_fields.c.id).where(custom_fields.c.id == number)).first() is not None
+
+
+def drop_some_values(connection: Connection, number: int, slot: str, after: int) -> int | None:
+    """Take some thousand values of a field away, by contact from one on; the last, or None where there was none."""
     v = contact_values.c
-    some = select(v.contact_id).where(v.field_id == number).limit(_CHUNK)
-    return connection.execute(delete(contact_values).where(v.field_id == number, v.contact_id.in_(some))).rowcount
+    some = select(v.contact_id).where(v.field_id == number, v[slot].is_not(None), v.contact_id > after)
+    found = list(connection.execute(some.order_by(v.contact_id).limit(_CHUNK)).scalars())
+    if not found:
+        return None
+    drop_values(connection, number, found)
+    return int(found[-1])
 
 
 def drop_field(connection: Connection, number: int) -> None:
@@ -116,6 +128,20 @@ def values_among(connection: Connection, field: int, slot: str, ids: Sequence[in
 
 def _schema(slot: str) -> pa.Schema:
     return bulk.schema_of(contact_values, ["contact_id", slot])
+
+
+def texts_among(connection: Connection, field: int, most: int) -> list[str]:
+    """The different texts that a field has, at most so many."""
+    v = contact_values.c
+    query = select(v.text).where(v.field_id == field, v.text.is_not(None)).distinct().order_by(v.text).limit(most)
+    return list(connection.execute(query).scalars())
+
+
+def has_option(connection: Connection, field: int, option: str) -> bool:
+    """Whether some contact has this option, alone or among others."""
+    v = contact_values.c
+    has = or_(v.text == option, v.text.contains(f"{BETWEEN}{option}{BETWEEN}", autoescape=True))
+    return connection.execute(select(v.contact_id).where(v.field_id == field, has).limit(1)).first() is not None
 
 
 def put_values(connection: Connection, field: int, slot: str, contacts_: pa.Array, values: pa.Array) -> None:

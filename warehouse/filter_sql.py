@@ -289,7 +289,7 @@ class _Compiler:
         texts = func.coalesce(v.long_text, v.text) if asked.is_long else v.text
         match condition:
             case OneOf(_, values, how):
-                if asked.kind == "text":
+                if asked.kind in ("text", "choice"):
                     return _one_of(texts, values, how)
                 return v.number.in_([float(value) for value in values])
             case Matches(_, pattern):

@@ -4,7 +4,7 @@ waiting → running → done, failed or cancelled. As with batches, a worker tha
 claims the job next goes on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,6 +77,12 @@ def open_job(connection: Connection, kind: str, object_: str) -> Work | None:
     query = select(*_COLUMNS).where(c.kind == kind, c.object == object_, c.state.in_(OPEN))
     row = connection.execute(query).first()
     return _work(row) if row else None
+
+
+def any_running(connection: Connection, kinds: Sequence[str]) -> bool:
+    """Whether somebody works on a job of these kinds."""
+    query = select(jobs.c.id).where(jobs.c.kind.in_(kinds), jobs.c.state == "running").limit(1)
+    return connection.execute(query).first() is not None
 
 
 def list_jobs(

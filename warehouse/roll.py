@@ -7,7 +7,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Select, func, insert, select
 
 from schemas.consents import MARKETING
-from schemas.fields import FieldType
+from schemas.fields import FieldType, field_type
 from warehouse import bulk
 from warehouse.matches import keep_ids, slice_ids
 from warehouse.tables import (
@@ -164,8 +164,18 @@ def tag_ids(connection: Connection, wanted: Mapping[str, str]) -> dict[str, int]
 
 def known_fields(connection: Connection) -> dict[str, FieldType]:
     """The custom fields there are, with their types."""
-    query = select(custom_fields.c.key, custom_fields.c.type).where(custom_fields.c.archived_at.is_(None))
-    return {str(key): kind for key, kind in connection.execute(query)}
+    f = custom_fields.c
+    query = select(f.key, f.type, f.options).where(f.archived_at.is_(None))
+    return {str(key): field_type(kind, options) for key, kind, options in connection.execute(query)}
+
+
+def field_types(connection: Connection) -> dict[str, FieldType]:
+    """The types of all custom fields, archived ones too, which files still fill."""
+    f = custom_fields.c
+    return {
+        str(key): field_type(kind, options)
+        for key, kind, options in connection.execute(select(f.key, f.type, f.options))
+    }
 
 
 def field_ids(connection: Connection, wanted: Mapping[str, FieldType], at: datetime) -> dict[str, int]:

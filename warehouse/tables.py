@@ -135,6 +135,7 @@ custom_fields = Table(
     Column("key", String(60), nullable=False, unique=True),
     Column("label", Text, nullable=False),
     Column("type", String(20), nullable=False),
+    Column("options", Json),
     Column("created_at", UtcTime, nullable=False),
     Column("archived_at", UtcTime),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select,
 
 from schemas.consents import MARKETING
 from schemas.fields import FieldType
-from warehouse.batches import Batch
+from warehouse.batches import ACTIVITY, Batch
 from warehouse.bulk import is_among, take_ids
 from warehouse.tables import (
     batch_rows,
@@ -211,7 +211,8 @@ def kept_for(connection: Connection, batch_id: int) -> list[int]:
     found = connection.execute(query.where(contacts.c.deleted_at.is_(None), made, ~touched)).scalars().all()
     if not found:
         return []
-    standing = select(batches.c.id).where(batches.c.id != batch_id, batches.c.state != "undone")
+    b = batches.c
+    standing = select(b.id).where(b.id != batch_id, b.state != "undone", b.kind != ACTIVITY)
     return sorted(set(found) - contacts_of(connection, connection.execute(standing).scalars()))
 
 
@@ -220,6 +221,7 @@ def rows_of_others(connection: Connection, batch: Batch) -> dict[int, int]:
     b = batches.c
     beside = or_(b.finished_at.is_(None), b.finished_at >= (batch.started_at or batch.created_at))
     query = select(b.id, b.rows_done).where(b.id != batch.id, b.state != "undone", or_(b.id > batch.id, beside))
+    query = query.where(b.kind != ACTIVITY)
     return {number: int(done) for number, done in connection.execute(query)}
 
 

@@ -19,7 +19,9 @@ _OWN: tuple[str, ...] = (
     *("photo_url", "channel", "status", "language", "created_at", "last_interaction_at"),
 )
 LongText = Annotated[str, Field(max_length=100_000, pattern=NO_NUL)]
-Value = LongText | bool | Annotated[float, Field(allow_inf_nan=False)] | None
+Value = (
+    LongText | bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[list[Name], Field(max_length=100)] | None
+)
 
 
 class ContactModel(BaseModel):

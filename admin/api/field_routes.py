@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.etags import WATCHED
@@ -23,6 +23,7 @@ Reader = Annotated[Caller, Depends(May("fields:read"))]
 Writer = Annotated[Caller, Depends(May("fields:write"))]
 Merger = Annotated[Caller, Depends(May("contacts:edit_many"))]
 Key = Annotated[str, Path(min_length=1, max_length=60, pattern=NO_NUL, description="The key of the field.")]
+Options = Annotated[list[Name], Field(max_length=100)]
 TypeName = Annotated[str, among(*TYPES), WithJsonSchema({"type": "string", "enum": list(TYPES)})]
 
 
@@ -32,21 +33,23 @@ class FieldModel(BaseModel):
     key: str
     label: str
     type: str
+    options: list[str]
     created_at: datetime
     is_archived: bool
 
     @classmethod
     def of(cls, found: CustomField) -> "FieldModel":
         said = {name: getattr(found, name) for name in ("key", "label", "type", "created_at")}
-        return cls(**said, is_archived=found.archived_at is not None)
+        return cls(**said, options=found.options or [], is_archived=found.archived_at is not None)
 
 
 class FieldBody(Body):
-    """A new field; without a label it has its key for one."""
+    """A new field; without a label it has its key for one. A choice (one, or several) has options."""
 
     key: Text
     type: TypeName = "text"
     label: Text = ""
+    options: Options = []
 
 
 class FieldChanges(Body):
@@ -54,6 +57,7 @@ class FieldChanges(Body):
 
     label: Text | None = None
     is_archived: bool | None = None
+    options: Options | None = None
 
 
 class TypeBody(Body):
@@ -104,7 +108,8 @@ def create_field(body: FieldBody, caller: Writer, request: Request, desk: AtDesk
 def edit_field(key: Key, body: FieldChanges, caller: Writer, request: Request, desk: AtDesk) -> FieldModel:
     """Name a field otherwise; put it away with its values, or take it out again."""
     asked = asked_by(request, caller)
-    return FieldModel.of(fields.edit_field(desk.store, key, asked, label=body.label, is_archived=body.is_archived))
+    changes = body.model_dump()
+    return FieldModel.of(fields.edit_field(desk.store, key, asked, **changes))
 
 
 @router.post("/fields/{key}/convert", status_code=202, responses=WATCHED | problems(401, 403, 404))

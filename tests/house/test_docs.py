@@ -17,7 +17,8 @@ from admin.api.callers import Desk
 from admin.api.server import AdminServer
 from connectors.profiles import profiles_folder, read_folders, read_profile
 from pipelines.drops import import_drop
-from pipelines.filters import Catalogue, understand
+from pipelines.filter_catalogue import Catalogue
+from pipelines.filters import understand
 from pipelines.jobs import run_job
 from pipelines.tokens import create_token
 from schemas.cql2 import parse

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines import fields as field_pipeline
-from pipelines.contacts import find_contact
+from pipelines.contacts import find_contact, find_contacts, history_of, read_filter
 from pipelines.edits import ContactForm, edit_contact
 from pipelines.fields import (
     FieldForm,
@@ -19,10 +19,12 @@ from pipelines.fields import (
 from pipelines.jobs import ask_for_undo, run_job
 from pipelines.segments import SegmentForm, create_segment
 from pipelines.tags import TagInUse, drop_tag, edit_tag, find_tags, merge_tags, near_tags
+from schemas.filters import WrongFilter
 from schemas.operators import WrongField
 from schemas.settings import Settings
 from tests.conftest import Roll, utc_now
 from warehouse.audit import Asked
+from warehouse.contact_lists import Wanted
 from warehouse.fields import NoSuchField, NoSuchTag, Tag
 
 SETTINGS = Settings(time_zone="America/Lima", default_country="CO")
@@ -138,6 +140,125 @@ def test_what_changes_meanwhile_is_converted_too(store: Roll, monkeypatch: pytes
     run_conversion(store.engine, "dato", "number", SETTINGS, utc_now, progress)
 
     assert custom(store, "dato") == [10.0, None, 3.0, 4.0, 5.0, 60.0]
+
+
+# ── choices ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def choosing(store: Roll) -> Roll:
+    """Contacts whose field `plan` is one of three, and `gustos` some of four."""
+    create_field(store.engine, FieldForm("plan", "choice", options=("Oro", "Plata", "50%_off")), asked())
+    create_field(store.engine, FieldForm("gustos", "choices", options=("té", "café", "mate", "agua con gas")), asked())
+    report = store.import_text(
+        "nombre,correo,plan,gustos\nAna,a@example.org, ORO ,CAFE; te\nEva,e@example.org,50%_OFF,Agua con gas\n"
+        "Luis,l@example.org,bronce,mate; vino\nNoé,n@example.org,,\n",
+        columns={"plan": "custom.plan", "gustos": "custom.gustos"},
+    )
+    assert (report.created, report.warnings) == (4, 1)
+    return store
+
+
+def found(store: Roll, filter_text: str) -> list[str]:
+    wanted = Wanted(read_filter(store.engine, SETTINGS, filter_text), order="id", descending=False)
+    return [one.contact["display_name"] for one in find_contacts(store.engine, SETTINGS, wanted, 10, utc_now())]
+
+
+def test_options_are_known_in_any_spelling_and_others_are_reported(choosing: Roll) -> None:
+    assert custom(choosing, "plan") == ["Oro", "50%_off", None, None]
+    assert custom(choosing, "gustos") == [["té", "café"], ["agua con gas"], None, None]
+    said = (choosing.folder / f"report-{choosing.imports}.csv").read_text("utf-8-sig")
+    assert "not_an_option; not_an_option" in said
+
+    edit_contact(choosing.engine, SETTINGS, 4, ContactForm(custom={"plan": "plata", "gustos": ["mate", "TÉ"]}), asked())
+    assert (custom(choosing, "plan")[3], custom(choosing, "gustos")[3]) == ("Plata", ["té", "mate"])
+    diff = {"custom.plan": [None, "Plata"], "custom.gustos": [None, ["té", "mate"]]}
+    assert history_of(choosing.engine, 4, 1)[0].diff == diff
+    before = find_contact(choosing.engine, 4).version
+    edit_contact(choosing.engine, SETTINGS, 4, ContactForm(custom={"gustos": "mate; té"}), asked())
+    assert find_contact(choosing.engine, 4).version == before
+    for key, wrong in (("plan", "bronce"), ("plan", ["Oro"]), ("gustos", ["vino"]), ("plan", 3.0)):
+        with pytest.raises(WrongField) as error:
+            edit_contact(choosing.engine, SETTINGS, 4, ContactForm(custom={key: wrong}), asked())  # type: ignore[dict-item]
+        assert error.value.field == f"custom.{key}"
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "names"),
+    [
+        ("custom.plan = 'oro'", ["Ana"]),
+        ("custom.plan = '50%_off'", ["Eva"]),
+        ("custom.plan IN ('Oro', '50%_OFF')", ["Ana", "Eva"]),
+        ("custom.plan <> 'oro'", ["Eva"]),
+        ("custom.plan IS NULL", ["Luis", "Noé"]),
+        ("A_CONTAINS(custom.gustos, ('Cafe'))", ["Ana"]),
+        ("A_CONTAINS(custom.gustos, ('café', 'té'))", ["Ana"]),
+        ("A_CONTAINS(custom.gustos, ('café', 'mate'))", []),
+        ("A_OVERLAPS(custom.gustos, ('agua con gas', 'té'))", ["Ana", "Eva"]),
+        ("A_CONTAINEDBY(custom.gustos, ('agua con gas', 'mate'))", ["Eva"]),
+        ("A_EQUALS(custom.gustos, ('té', 'café'))", ["Ana"]),
+        ("A_EQUALS(custom.gustos, ('té'))", []),
+        ("custom.gustos IS NULL", ["Luis", "Noé"]),
+        ("NOT A_OVERLAPS(custom.gustos, ('té'))", ["Eva", "Luis", "Noé"]),
+    ],
+)
+def test_filters_ask_for_options(choosing: Roll, filter_text: str, names: list[str]) -> None:
+    assert found(choosing, filter_text) == names
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "said"),
+    [
+        ("custom.plan = 'bronce'", "plan is one of Oro, Plata, 50%_off"),
+        ("A_CONTAINS(custom.gustos, ('vino'))", "gustos is one of té"),
+        ("custom.gustos = 'té'", "custom.gustos is a list: ask A_CONTAINS"),
+        ("custom.plan LIKE 'o%'", "LIKE asks for a text"),
+    ],
+)
+def test_what_is_no_option_is_told_with_those_there_are(choosing: Roll, filter_text: str, said: str) -> None:
+    with pytest.raises(WrongFilter, match=said):
+        found(choosing, filter_text)
+
+
+def test_an_option_that_somebody_has_stays(choosing: Roll) -> None:
+    for key, options in (("plan", ["Plata"]), ("gustos", ["té", "mate"])):
+        with pytest.raises(WrongField, match="Contacts have the option"):
+            edit_field(choosing.engine, key, asked(), options=options)
+    edited = edit_field(choosing.engine, "plan", asked(), options=["50%_off", "Oro", "Bronce"])
+
+    assert edited.options == ["50%_off", "Oro", "Bronce"]
+    edit_contact(choosing.engine, SETTINGS, 3, ContactForm(custom={"plan": "bronce"}), asked())
+    assert custom(choosing, "plan")[2] == "Bronce"
+    forms = (
+        FieldForm("x", "choice"),
+        FieldForm("x", "text", options=("a",)),
+        FieldForm("x", "choice", options=("a", "A ")),
+    )
+    for form in forms:
+        with pytest.raises(WrongField) as error:
+            create_field(choosing.engine, form, asked())
+        assert error.value.field == "options"
+
+
+def test_texts_become_choices_and_choices_texts(store: Roll) -> None:
+    with_values(store, "Oro", "oro", "plata; oro", "plata")
+    assert convert(store, "choices").state == "done"
+    several = custom(store, "dato")
+    assert convert(store, "text").state == "done"
+
+    assert several == [["Oro"], ["Oro"], ["Oro", "plata"], ["plata"]]
+    assert custom(store, "dato") == ["Oro", "Oro", "Oro; plata", "plata"]
+
+
+def test_an_import_that_set_options_is_taken_back(choosing: Roll) -> None:
+    choosing.import_text(
+        "nombre,correo,gustos\nAna,a@example.org,mate\n", columns={"gustos": "custom.gustos"}, duplicates="overwrite"
+    )
+    during = custom(choosing, "gustos")[0]
+    work = ask_for_undo(choosing.engine, 2, asked())
+    run_job(choosing.engine, work.id, SETTINGS, utc_now)
+
+    assert (during, custom(choosing, "gustos")[0]) == (["mate"], ["té", "café"])
 
 
 # ── tags ─────────────────────────────────────────────────────────────────────────────────────────────────────────

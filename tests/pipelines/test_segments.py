@@ -13,7 +13,8 @@ from sqlalchemy import insert, update
 from pipelines import refreshes
 from pipelines.contacts import clock_of
 from pipelines.edits import ContactForm, archive_contact, create_contact, edit_contact
-from pipelines.filters import Catalogue, understand
+from pipelines.filter_catalogue import Catalogue
+from pipelines.filters import understand
 from pipelines.refreshes import refresh_due, refresh_segment
 from pipelines.segments import (
     SegmentForm,

@@ -1,6 +1,7 @@
 """people who were erased do not come back; tags have a colour"""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 import warehouse.tables
 from alembic import op
 
@@ -39,11 +40,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.add_column('batches', sa.Column('dropped_at', at))
+    json = sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')
+    op.add_column('custom_fields', sa.Column('options', json))
     op.add_column('tags', sa.Column('colour', sa.String(length=7)))
 
 
 def downgrade() -> None:
     _say(_BEFORE)
     op.drop_column('batches', 'dropped_at')
+    op.drop_column('custom_fields', 'options')
     op.drop_column('tags', 'colour')
     op.drop_table('suppressions')
