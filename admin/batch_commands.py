@@ -107,10 +107,13 @@ def undo(number: Number) -> None:
 
 @app.command()
 def retry(
-    number: Number, profile: Annotated[str, typer.Option(help="How the source's columns map.")] = "default"
+    number: Number,
+    profile: Annotated[str, typer.Option(help="How the source's columns map; empty: as they did.")] = "",
 ) -> None:
     """Send a rejected or parked file of a drop folder again, under a profile."""
     settings = read_settings()
-    found = with_defaults(read_profile(settings.home, profile), settings)
+    with reading(open_store(settings.store_url)) as connection:
+        name = profile or batches.get_batch(connection, number).profile
+    found = with_defaults(read_profile(settings.home, name), settings)
     new = retry_batch(open_store(settings.store_url), number, found, asked_now())
     console.print(f"{say(settings.language, 'retried')} {new}")

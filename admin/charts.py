@@ -17,7 +17,7 @@ def bars(rows: Sequence[tuple[str, int]], whole: int, title: str) -> str:
         share = f"{count:,} ({count / whole:.1%})" if whole else f"{count:,}"
         parts.append(
             f'<text x="{_LABEL - 10}" y="{y + 18}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="bar" x="{_LABEL}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 8}" rx="3"/>'
+            f'<rect fill="#3b6fd4" x="{_LABEL}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 8}" rx="3"/>'
             f'<text x="{_LABEL + width + 8:.1f}" y="{y + 18}">{share}</text>'
         )
     return _svg(len(rows) * _ROW, title, "".join(parts))
@@ -41,7 +41,7 @@ def line(points: Sequence[tuple[datetime, int]], title: str) -> str:
         steps.append(f"{x:.1f},{y:.1f}")
         before = y
     grid = "".join(
-        f'<line class="grid" x1="{_LEFT}" x2="{_LEFT + room}" y1="{place(first, value)[1]:.1f}" '
+        f'<line stroke="#e2e5ea" x1="{_LEFT}" x2="{_LEFT + room}" y1="{place(first, value)[1]:.1f}" '
         f'y2="{place(first, value)[1]:.1f}"/><text x="{_LEFT - 8}" y="{place(first, value)[1] + 4:.1f}" '
         f'text-anchor="end">{value:,}</text>'
         for value in sorted({0, most // 2, most})
@@ -50,11 +50,16 @@ def line(points: Sequence[tuple[datetime, int]], title: str) -> str:
         f'<text x="{_LEFT}" y="{_HEIGHT - 12}">{first:%Y-%m-%d}</text>'
         f'<text x="{_LEFT + room}" y="{_HEIGHT - 12}" text-anchor="end">{last:%Y-%m-%d}</text>'
     )
-    return _svg(_HEIGHT, title, f'{grid}<polyline class="line" points="{" ".join(steps)}"/>{ends}')
+    return _svg(
+        _HEIGHT,
+        title,
+        f'{grid}<polyline fill="none" stroke="#3b6fd4" stroke-width="2" points="{" ".join(steps)}"/>{ends}',
+    )
 
 
 def _svg(height: int, title: str, inside: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {_WIDTH} {max(height, 1)}" '
-        f'width="{_WIDTH}" height="{max(height, 1)}"><title>{escape(title)}</title>{inside}</svg>'
+        f'width="{_WIDTH}" height="{max(height, 1)}" font-family="sans-serif" font-size="13" fill="#475063">'
+        f"<title>{escape(title)}</title>{inside}</svg>"
     )

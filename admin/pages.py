@@ -11,8 +11,7 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.2
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3rem .75rem .3rem 0;
 border-bottom:1px solid #e2e5ea;overflow-wrap:anywhere}th{font-weight:600;color:#475063}
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-svg{max-width:100%;height:auto;display:block}svg text{font:13px system-ui,sans-serif;fill:#475063}
-.bar{fill:#3b6fd4}.line{fill:none;stroke:#3b6fd4;stroke-width:2}.grid{stroke:#e2e5ea}
+svg{max-width:100%;height:auto;display:block}
 @media print{body{background:#fff}main{box-shadow:none;margin:0;max-width:none}}
 """
 _PAGE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>Padrón · {title}</title>

@@ -78,6 +78,7 @@ def export(
     text = json.dumps(jsonable_encoder(held), ensure_ascii=False, indent=1)
     for ending, content in (("json", text), ("html", subject_page(held, settings.language))):
         path = into / f"contact-{number}.{ending}"
+        path.touch(mode=0o600)
         path.write_text(content, "utf-8")
         console.print(str(path), highlight=False, soft_wrap=True)
 

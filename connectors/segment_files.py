@@ -26,7 +26,13 @@ class SegmentFile:
 
 def read_segment_files(home: Path) -> list[SegmentFile]:
     """Every segment that has a file, by the file's name; raises SegmentFileError."""
-    return [_read(path) for path in sorted((home / "segments").glob("*.toml"))]
+    folder = home / "segments"
+    if not folder.is_dir():
+        raise SegmentFileError(
+            f"There is no folder {folder}. Make it, and write a file such as lima.toml in it.",
+            f"No existe la carpeta {folder}. Créela, y escriba en ella un archivo como lima.toml.",
+        )
+    return [_read(path) for path in sorted(folder.glob("*.toml"))]
 
 
 def _read(path: Path) -> SegmentFile:

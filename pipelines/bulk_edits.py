@@ -6,7 +6,7 @@ by WhatsApp has a phone. Done again after a crash, it changes only those that it
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +92,8 @@ def ask_for_edit(store: Store, settings: Settings, form: BulkForm, asked: Asked)
             f"{count} contacts match by now, and not {form.expected}. Look again before you change them.",
             f"Ahora coinciden {count} contactos, y no {form.expected}. Mírelos antes de cambiarlos.",
         )
+    if form.action == DELETE:  # who matches later was not seen
+        form = replace(form, filter_text="", ids=_who(store, settings, form, asked))
     with transaction(store) as connection:
         said = {"source": "hand", "profile": "-", "profile_text": json.dumps(asdict(form), ensure_ascii=False)}
         values = {**said, "kind": EDIT, "state": "editing", "file": "", "path": "", "actor": asked.actor}
@@ -108,6 +110,16 @@ def count_matching(store: Store, settings: Settings, form: BulkForm, asked: Aske
         return count_contacts(store, settings, wanted, asked.at, exactly=True)
     with reading(store) as connection:
         return len(segments.living_among(connection, form.ids))
+
+
+def _who(store: Store, settings: Settings, form: BulkForm, asked: Asked) -> list[int]:
+    """The contacts that an edit is about."""
+    if not form.filter_text:
+        return list(form.ids)
+    condition = read_filter(store, settings, form.filter_text)
+    with reading(store) as connection:
+        query = matching(condition, clock_of(settings, asked.at), look_up(connection, condition))
+        return list(segments.ids_in(connection, query).tolist())
 
 
 def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:

@@ -33,10 +33,18 @@ def set_consent(store: Store, number: int, form: ConsentForm, asked: Asked) -> N
     with transaction(store) as connection:
         bulk.lock_keys(connection)
         contact_details.living(connection, number)
-        had = contact_writes.consent_of(connection, number, form.channel, form.purpose)
+        standing = contact_writes.consent_of(connection, number, form.channel, form.purpose)
+        had = standing[0] if standing else None
+        if standing and standing[0] == "out" and form.state == "in" and at < standing[1]:
+            raise WrongField(
+                "at",
+                "older",
+                f"The person said no later, on {standing[1]:%Y-%m-%d}.",
+                f"La persona dijo que no después, el {standing[1]:%Y-%m-%d}.",
+            )
         values = {"state": form.state, "at": at, "source": source, "batch_id": None}
         contact_writes.set_consent(connection, number, form.channel, form.purpose, values)
-        if form.state == "in":
+        if form.state == "in" and form.purpose == MARKETING:
             addresses = removals.addresses_of(connection, [number]).get(number, [])
             contact_writes.lift_opt_outs(connection, addresses, form.channel)
         name = f"consent.{form.channel}" if form.purpose == MARKETING else f"consent.{form.channel}.{form.purpose}"

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from connectors import folders
 from connectors.folders import Watch
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
-from connectors.scrub import NO_TRACES, scrub
+from connectors.scrub import nothing, scrub, scrubbed_name
 from connectors.workbooks import Limits
 from pipelines.clean import with_defaults
 from pipelines.events import emit
@@ -54,7 +54,8 @@ def claim_ready(engine: Engine, watch: Watch, settings: Settings, clock: Clock, 
 
 def _add(engine: Engine, folder: DropFolder, path: Path, name: str, settings: Settings, clock: Clock) -> int | None:
     text, problem = _profile_text(folder, settings)
-    profile = parse_profile(text, folder.profile)
+    profile = _with_source(parse_profile(text, folder.profile), folder.path)
+    text = render_profile(profile)
     with transaction(engine) as connection:
         number = batches.add_batch(
             connection,
@@ -73,6 +74,12 @@ def _add(engine: Engine, folder: DropFolder, path: Path, name: str, settings: Se
             clock(),
         )
     return number
+
+
+def _with_source(profile: Profile, folder: Path) -> Profile:
+    """Interactions of a profile that names no source come from the folder: two platforms may number theirs alike."""
+    is_open = profile.takes == "interactions" and not profile.source
+    return replace(profile, source=folder.name) if is_open else profile
 
 
 def _profile_text(folder: DropFolder, settings: Settings) -> tuple[str, Sentence]:
@@ -199,7 +206,9 @@ def _without_erased(engine: Engine, batch: Batch, path: Path, settings: Settings
         return path
     profile = parse_profile(batch.profile_text or "", batch.profile)
     limits = Limits(settings.excel_memory_bytes, settings.excel_seconds)
-    return scrub(path, profile, path.name, rows, NO_TRACES, limits)[0]
+    if not path.exists():  # by an attempt that died before it could say so
+        return scrubbed_name(path, batch.id)
+    return scrub(path, batch.id, profile, rows, nothing, limits)[0]
 
 
 def end_batch(connection: Connection, number: int, state: str, now: datetime, values: Mapping[str, Any]) -> None:
@@ -256,6 +265,7 @@ def retry_batch(store: Store, number: int, profile: Profile, asked: Asked) -> in
                 f"The file of batch {number} is no longer at {path}. Drop it again.",
                 f"El archivo del lote {number} ya no está en {path}. Déjelo otra vez en la carpeta.",
             )
+        profile = _with_source(profile, Path(batch.folder or ""))
         claim = f"{uuid.uuid4().hex}__{batch.file}"
         working = Path(batch.folder or "") / "working" / claim
         values = {

@@ -33,7 +33,7 @@ from pipelines.mapping import ColumnMap, map_columns, require_keys, source_of
 from pipelines.match import row_hashes
 from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
 from pipelines.stage import Progress, Staged, stage_file
-from pipelines.suppression import NOBODY, Suppressed
+from pipelines.suppression import NOBODY, Suppressed, require_known
 from schemas import memory
 from schemas.fields import FieldType
 from schemas.frames import ROW, CleanFrame
@@ -289,6 +289,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
     with transaction(store) as connection:
         bulk.lock_keys(connection)
         lease.hold(connection, batch.id)
+        require_known(connection, job.suppressed)
         source = source_of(mapping, job.profile)
         batches.set_batch(connection, batch.id, {"source": source})
         ids = roll.field_ids(connection, mapping.custom, at)

@@ -21,7 +21,8 @@ from pipelines.cells import NOTES
 from pipelines.columns import Longs, chunked
 from pipelines.dates import normalise_dates
 from pipelines.imports import Job, Lease, Take, Tally
-from pipelines.interactions import REFUSALS, Noted, Told, note_all
+from pipelines.interactions import REFUSALS, Noted, Told, key_of, note_all
+from pipelines.suppression import ERASED, without_cells
 from schemas.fields import LONG_TEXT_LIMIT, TEXT_LIMIT
 from schemas.frames import PROBLEM, ROW, RawFrame, as_read
 from schemas.headers import header_form
@@ -33,7 +34,7 @@ from warehouse.engines import Store, reading, transaction
 
 _AT_ONCE = 5_000
 _NAMES: dict[str, tuple[str, ...]] = {
-    "id": ("id", "interaction id", "message id", "event id", "id mensaje", "id del mensaje", "mensaje id", "id evento"),
+    "id": ("interaction id", "message id", "event id", "id mensaje", "id del mensaje", "mensaje id", "id evento", "id"),
     "kind": ("kind", "type", "event", "event type", "tipo", "evento", "tipo de evento"),
     "at": ("at", "date", "time", "timestamp", "created at", "sent at", "fecha", "hora", "fecha y hora", "momento"),
     "contact": ("contact", "contact number", "contacto", "numero de contacto"),
@@ -45,16 +46,21 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "actor": ("actor", "agent", "bot", "user", "agente", "operador"),
     "text": ("text", "message", "body", "content", "texto", "mensaje", "contenido"),
 }
+_IN_SPANISH = {"kind": "tipo", "at": "fecha", "contact / phone / email / external_id": "teléfono / correo / id externo"}
 _WHOM = ("contact", "phone", "email", "external_id")
 _KINDS = {
-    **dict.fromkeys(("recibido", "entrante", "incoming", "inbound", "in"), "received"),
-    **dict.fromkeys(("enviado", "saliente", "outgoing", "outbound", "out"), "sent"),
-    **dict.fromkeys(("respondido", "respuesta", "reply"), "replied"),
+    **dict.fromkeys(("recibido", "recibida", "entrante", "incoming", "inbound", "in"), "received"),
+    **dict.fromkeys(("enviado", "enviada", "saliente", "outgoing", "outbound", "out"), "sent"),
+    **dict.fromkeys(("respondido", "respondida", "respuesta", "reply"), "replied"),
     **dict.fromkeys(("clic", "click"), "clicked"),
-    **dict.fromkeys(("leido", "seen", "opened", "abierto"), "read"),
+    **dict.fromkeys(("leido", "leida", "seen", "opened", "abierto", "abierta"), "read"),
 }
 """What platforms call the kinds that filters ask for."""
-_CODES = (*REFUSALS, "no_id", "date_invalid", "date_ambiguous", "too_long", "column_count", "bad_encoding")
+_CODES = (
+    *(*REFUSALS, "no_id", "date_invalid", "date_ambiguous", "too_long", "column_count", "bad_encoding", ERASED),
+    *("json_invalid", "control_character", "quote_unclosed", "quote_inside"),
+)
+"""What is said of rows; the places are stored, so that new ones stand at the end."""
 _EPOCH = r"^[0-9]{10}(?:\.[0-9]+)?$|^[0-9]{13}$"
 _MILLISECONDS = 10**11
 
@@ -112,7 +118,8 @@ def _places(opened: Opened, job: Job) -> dict[str, int]:
     missing += [] if any(name in places for name in _WHOM) else [" / ".join(_WHOM)]
     if missing:
         shown = ", ".join(name for name in opened.header if name.strip())
-        raise NeedsAnswer("interaction_columns", name=job.name, missing=", ".join(missing), columns=shown)
+        listed, spanish = ", ".join(missing), ", ".join(_IN_SPANISH.get(name, name) for name in missing)
+        raise NeedsAnswer("interaction_columns", name=job.name, missing=listed, missing_es=spanish, columns=shown)
     return places
 
 
@@ -131,7 +138,7 @@ def _take(
     if rows[-1] <= batch.rows_done:
         refused = _refused_before(store, batch, int(rows[0]), int(rows[-1]))
     else:
-        block = _read(raw, places, job)
+        block = _without_erased(_read(raw, places, job), job)
         with transaction(store) as connection:
             bulk.lock_keys(connection)  # imports write the same contacts, in another order
             if by := lease.hold(connection, batch.id):
@@ -140,6 +147,7 @@ def _take(
         for name, count in counts.items():
             tally.counts[name] += count
     tally.rows = int(rows[-1])
+    raw = without_cells(raw, np.array([row for row, code in refused.items() if code == ERASED], np.int64))
     if refused:
         numbers = pa.array(list(refused), pa.int64())
         count = len(refused)
@@ -182,6 +190,16 @@ def _apply(
     return dict(sorted(refused.items())), counts
 
 
+def _without_erased(block: _Block, job: Job) -> _Block:
+    """A block that takes nothing of people who were erased."""
+    told, codes = list(block.told), dict(block.codes)
+    for at, item in enumerate(told):
+        key = key_of(job.profile.default_country, job.profile.source_name, item) if item is not None else None
+        if key is not None and job.suppressed.has(*key):
+            told[at], codes[int(block.rows[at])] = None, ERASED
+    return _Block(block.rows, told, codes)
+
+
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -205,6 +223,9 @@ def _read(raw: RawFrame, places: Mapping[str, int], job: Job) -> _Block:
 
 
 def _wrong(values: Mapping[str, str | None]) -> str | None:
+    said = "".join(filter(None, values.values()))
+    if "\0" in said or "\ufffd" in said:
+        return "control_character" if "\0" in said else "bad_encoding"
     if not values["id"]:
         return "no_id"
     limits = {"text": LONG_TEXT_LIMIT}

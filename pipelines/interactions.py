@@ -101,7 +101,7 @@ def _row(source: str, item: Told, contact: int | None) -> dict[str, object]:
 def _owners(connection: Connection, country: str | None, source: str, told: Sequence[Told]) -> list[int | None]:
     """The contact of each, None where nobody is meant or known."""
     living = segments.living_among(connection, [item.contact for item in told if item.contact is not None])
-    keyed = [(at, *key) for at, item in enumerate(told) if (key := _key(country, source, item))]
+    keyed = [(at, *key) for at, item in enumerate(told) if (key := key_of(country, source, item))]
     keys = pa.Table.from_pylist([dict(zip(KEYS.names, one, strict=True)) for one in keyed], schema=KEYS)
     found = matches.find_matches(connection, keys)
     owned = found.filter(pc.equal(found["role"], "owner"))
@@ -109,7 +109,7 @@ def _owners(connection: Connection, country: str | None, source: str, told: Sequ
     return [item.contact if item.contact in living else owners.get(at) for at, item in enumerate(told)]
 
 
-def _key(country: str | None, source: str, item: Told) -> tuple[str, str] | None:
+def key_of(country: str | None, source: str, item: Told) -> tuple[str, str] | None:
     """The key by which somebody is meant, where no number says it."""
     if item.contact is not None:
         return None

@@ -157,8 +157,8 @@ class _Refresh:
             among = None if count is None else CANDIDATES
             query = matching(condition, clock, look_up(connection, condition), among)
             joined, left = segments.moves(connection, self.segment.id, query, among)
-        run = self._write(joined, left)
-        return self._finish(run, marks, count, len(joined), len(left))
+        run, came, went = self._write(joined, left)
+        return self._finish(run, marks, count, came, went)
 
     def _condition(self, connection: Connection) -> Condition:
         fields = roll.known_fields(connection)
@@ -190,20 +190,25 @@ class _Refresh:
         count = segments.keep_candidates(connection, queries, segments.pinned(connection, before.id))
         return None if count * _FULL_SHARE > roll.highest_id(connection) else count
 
-    def _write(self, joined: list[int], left: list[int]) -> int | None:
-        """Let contacts join and leave, a limited number at a time, and tell of them; the number of the run."""
+    def _write(self, joined: list[int], left: list[int]) -> tuple[int | None, int, int]:
+        """Let contacts join and leave, a limited number at a time, and tell of them; the run, and how many they were.
+
+        Some may have gone from the roll since they were looked at.
+        """
         run: int | None = None
+        came = went = 0
         for start in range(0, max(len(joined), len(left)), _AT_ONCE):
             some = (joined[start : start + _AT_ONCE], left[start : start + _AT_ONCE])
             with transaction(self.store) as connection:
                 self.hold(connection)
                 run = run or bulk.take_ids(connection, "segment_runs", 1)
-                segments.move_members(connection, self.segment.id, *some, self.now, run)
+                some = segments.move_members(connection, self.segment.id, *some, self.now, run)
+                came, went = came + len(some[0]), went + len(some[1])
                 for name, moved in zip(("segment.joined", "segment.left"), some, strict=True):
                     if moved:
                         said = {"segment_id": self.segment.id, "segment": self.segment.name, "total": len(moved)}
                         emit(connection, name, {**said, "run_id": run, "contact_ids": moved[:_MOST_TOLD]}, self.now)
-        return run
+        return run, came, went
 
     def _finish(self, run: int | None, marks: tuple[int, int, int], count: int | None, joined: int, left: int) -> Run:
         segment, zone = self.segment, _place(self.settings)

@@ -12,24 +12,28 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.profiles import parse_profile
-from connectors.scrub import Traces, scrub
+from connectors.scrub import scrub, scrubbed_name
 from connectors.workbooks import Limits
 from pipelines.emails import normalise_email
 from pipelines.imports import Clock
 from pipelines.spellings import phone_form
-from pipelines.suppression import every_hash, suppression_hashes
-from schemas.fields import TEXTS
+from pipelines.suppression import check_hash, every_hash, suppression_hashes
+from pipelines.traces import Traces
+from schemas.errors import TransientError
 from schemas.operators import WrongField
 from schemas.profiles import Profile
 from schemas.refusals import Refused
 from schemas.settings import Settings
-from warehouse import audit, batches, bulk, contact_details, jobs, removals
+from warehouse import audit, batches, bulk, contact_details, jobs, removals, uploads
 from warehouse.audit import Asked
 from warehouse.batches import Batch
+from warehouse.contact_details import NoSuchContact
 from warehouse.engines import Store, empty_log, overwriting, reading, transaction
 from warehouse.jobs import Work
 
 ERASURE = "erase"
+_SHORTEST, _MOST_UPLOADS = 6, 10_000
+"""A text that is shorter is in too many others to tell of somebody."""
 Progress = Callable[[int, int], None]
 
 
@@ -46,10 +50,17 @@ def delete_contact(store: Store, number: int, asked: Asked) -> None:
 # ── erasing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class StillImported(TransientError):
+    """Files are being imported, one of which may bring the person."""
+
+
 def ask_for_erasure(store: Store, number: int, asked: Asked) -> Work:
-    """A job that leaves no trace of a person; the one that stands, if it was asked for already."""
+    """A job that leaves no trace of a person, on the roll or off it; the one that stands, if it was asked for already.
+
+    Raises NoSuchContact, also for who was erased before.
+    """
     with transaction(store) as connection:
-        contact_details.living(connection, number)
+        _require_not_erased(connection, number)
         jobs.lock_jobs(connection)
         standing = jobs.open_job(connection, ERASURE, f"contact:{number}")
         if standing is not None:
@@ -59,12 +70,18 @@ def ask_for_erasure(store: Store, number: int, asked: Asked) -> Work:
         return jobs.add_job(connection, {**values, "created_at": asked.at})
 
 
+def _require_not_erased(connection: Connection, number: int) -> dict[str, Any]:
+    contact = removals.row_of_contact(connection, number)
+    if contact is None or removals.is_erased(connection, number):
+        raise NoSuchContact(f"There is no contact {number}.", f"No hay ningún contacto {number}.")
+    return contact
+
+
 @dataclass(slots=True)
 class _Person:
-    """Whom to erase: the keys, how their values were written, and the rows of files that went to them."""
+    """Whom to erase: what tells of them in files and texts, and the rows of files that went to them."""
 
     number: int
-    keys: list[tuple[str, str]]
     texts: list[str]
     traces: Traces
     rows: Mapping[int, Sequence[int]]
@@ -73,82 +90,108 @@ class _Person:
     left: list[str] = field(default_factory=list)
 
 
-def run_erasure(engine: Engine, number: int, actor: str, settings: Settings, clock: Clock, progress: Progress) -> Any:
-    """Erase a person from files and tables; what is said of it names nobody."""
+def run_erasure(
+    engine: Engine, number: int, actor: str, settings: Settings, clock: Clock, progress: Progress
+) -> dict[str, Any]:
+    """Erase a person from files and tables; what is said of it names nobody.
+
+    It waits for imports that are under way, as those have read who was erased before them.
+    """
     try:
         with reading(engine) as connection:
-            person = _person(connection, number)
+            _require_quiet(connection, clock)
+            person = _person(connection, number, settings)
             kept = batches.files_kept(connection)
-    except contact_details.NoSuchContact:
+            waiting = uploads.list_unconfirmed(connection, _MOST_UPLOADS)
+    except NoSuchContact:
         return {"contact_id": number}  # done by an attempt that died before it could say so
     for at, batch in enumerate(kept):
         progress(at, len(kept) + 1)
         _scrub_batch(engine, batch, person, settings)
+    for upload in waiting:
+        if Path(upload.path).exists() and person.traces.may_be_in(Path(upload.path)):
+            person.left.append(f"upload {upload.id}")
     with transaction(engine) as connection, overwriting(connection):
         bulk.lock_keys(connection)
-        keys = removals.keys_held(connection, number)
-        alone = [
-            (kind, value) for kind, value, _ in keys if not removals.is_held_by_others(connection, number, kind, value)
-        ]
-        removals.suppress(connection, suppression_hashes(settings, alone), clock())
-        removals.forget_addresses(connection, alone)
-        removals.forget_edits_that_name(connection, person.texts)
-        removals.forget_history(connection, number)
-        removals.remove(connection, [number], actor, clock(), operation=removals.ERASED)
-        named = removals.segments_that_name(connection, person.texts)
+        _require_quiet(connection, clock)
+        named = _erase(connection, person, actor, settings, clock)
     empty_log(engine)
     progress(len(kept) + 1, len(kept) + 1)
     said = {"files": person.files, "rows": person.cells, "files_to_look_at": person.left, "segments_to_look_at": named}
     return {"contact_id": number, **said}
 
 
-def _person(connection: Connection, number: int) -> _Person:
-    contact = contact_details.living(connection, number)
-    keys = removals.keys_held(connection, number)
-    written = {
-        kind: [text for one, value, spelt in keys if one == kind for text in (value, spelt) if text]
-        for kind in ("phone", "email")
-    }
-    for kind, found in written.items():
-        found += [contact[kind]] if contact[kind] else []
-    names = [contact[name] for name in TEXTS if name in ("display_name", "first_name", "last_name") and contact[name]]
-    texts = [*written["phone"], *written["email"], *(name for name in names if " " in name)]
-    texts += [value.partition(":")[2] for kind, value, _ in keys if kind == "external_id"]
-    traces = Traces.of(written["email"], written["phone"])
-    return _Person(
-        number, [(kind, value) for kind, value, _ in keys], texts, traces, removals.rows_of(connection, number)
+def _require_quiet(connection: Connection, clock: Clock) -> None:
+    if batches.count_running(connection, clock()):
+        raise StillImported("Files are being imported. It goes on after them.", "Se están importando archivos.")
+
+
+def _erase(connection: Connection, person: _Person, actor: str, settings: Settings, clock: Clock) -> list[str]:
+    """Everything in the tables; the names of the segments whose filters name the person."""
+    number = person.number
+    alone = _alone(connection, number, settings)
+    removals.suppress(connection, number, suppression_hashes(settings, alone), clock())
+    removals.suppress(connection, None, check_hash(settings), clock())
+    removals.keep_opt_outs(connection, [number], clock())  # those of shared addresses are others' too
+    removals.forget_addresses(connection, alone)
+    removals.forget_edits_that_name(connection, person.texts)
+    removals.forget_history(connection, number)
+    removals.remove(connection, [number], actor, clock(), operation=removals.ERASED)
+    return removals.segments_that_name(connection, person.texts)
+
+
+def _alone(connection: Connection, number: int, settings: Settings) -> list[tuple[str, str]]:
+    """The keys, also those that the contact once had, which nobody else on the roll has."""
+    had = removals.values_once_had(connection, number)
+    forms = [("phone", phone_form(one, settings.default_country or None)) for one in had["phone"]]
+    forms += [("email", normalise_email(one)) for one in had["email"]]
+    forms += [(kind, value) for kind, value, _ in removals.keys_held(connection, number)]
+    keys = sorted({(kind, value) for kind, value in forms if value})
+    return [(kind, one) for kind, one in keys if not removals.is_held_by_others(connection, number, kind, one)]
+
+
+def _person(connection: Connection, number: int, settings: Settings) -> _Person:
+    contact = _require_not_erased(connection, number)
+    alone = _alone(connection, number, settings)
+    by_kind = {kind: frozenset(value for one, value in alone if one == kind) for kind in ("phone", "email")}
+    traces = Traces(by_kind["email"], by_kind["phone"], settings.default_country or None)
+    written = [text for _, value, spelt in removals.keys_held(connection, number) for text in (value, spelt) if text]
+    names = [contact["display_name"], contact["phone"], contact["email"]]
+    texts = sorted(
+        {text for text in (*written, *by_kind["email"], *by_kind["phone"], *names) if text and len(text) >= _SHORTEST}
     )
+    return _Person(number, texts, traces, removals.rows_of(connection, number))
 
 
 def _scrub_batch(engine: Engine, batch: Batch, person: _Person, settings: Settings) -> None:
     """Take the person out of the row report and the raw file of a batch, where it can be that they are in them."""
     rows = person.rows.get(batch.id, ())
     report, raw = Path(batch.reject_file) if batch.reject_file else None, Path(batch.path)
-    in_report = _scrubbed(report, Profile(), rows, person, settings)[1] if report is not None else 0
-    looked_through = batch.rows_done > 0 or batch.state == "done"
-    if looked_through and not rows and not in_report:
+    in_report = _scrubbed(report, batch.id, Profile(), rows, person, settings)[1] if report is not None else 0
+    if batch.state == "done" and not rows and not in_report:
         return
     if batch.folder is None:
         if raw.exists() and (rows or in_report):
             person.left.append(batch.path)
         return
     profile = parse_profile(batch.profile_text or "", batch.profile)
-    target, _ = _scrubbed(raw, profile, rows, person, settings)
-    if target != raw:
+    raw = raw if raw.exists() else scrubbed_name(raw, batch.id)  # by an attempt that died before it could say so
+    target, _ = _scrubbed(raw, batch.id, profile, rows, person, settings)
+    if str(target) != batch.path and target.exists():
         with transaction(engine) as connection:
             batches.set_batch(connection, batch.id, {"path": str(target)})
 
 
 def _scrubbed(
-    path: Path, profile: Profile, rows: Sequence[int], person: _Person, settings: Settings
+    path: Path, number: int, profile: Profile, rows: Sequence[int], person: _Person, settings: Settings
 ) -> tuple[Path, int]:
     if not path.exists():
         return path, 0
     limits = Limits(settings.excel_memory_bytes, settings.excel_seconds)
     try:
-        target, count = scrub(path, profile, path.name, rows, person.traces, limits)
+        target, count = scrub(path, number, profile, rows, person.traces.marks, limits)
     except Refused:
-        if person.traces.are_in(path):
+        if person.traces.may_be_in(path):
             person.left.append(str(path))
         return path, 0
     person.files, person.cells = person.files + bool(count), person.cells + count

@@ -5,13 +5,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from connectors.segment_files import SegmentFile, SegmentFileError, read_segment_files
-from pipelines.segments import SegmentForm, create_segment, drop_segment, edit_segment, filter_as_kept, forms_asked_for
+from pipelines.filter_catalogue import Catalogue
+from pipelines.filters import understand
+from pipelines.segments import (
+    SegmentForm,
+    create_segment,
+    drop_segment,
+    edit_segment,
+    filter_as_kept,
+    forms_asked_for,
+    segment_name,
+)
 from pipelines.words import tag_form
+from schemas.cql2 import parse
 from schemas.filters import WrongFilter
 from schemas.operators import WrongField
 from schemas.settings import Settings
 from schemas.spans import read_schedule
-from warehouse import segments
+from warehouse import roll, segments
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading
 from warehouse.segments import Segment
@@ -33,7 +44,9 @@ class Step:
 
 def plan(store: Store, settings: Settings) -> list[Step]:
     """What has to change so that the segments are as their files say; in an order that can be followed."""
-    files = _in_order([_checked(file) for file in read_segment_files(settings.home)])
+    with reading(store) as connection:
+        catalogue = Catalogue(roll.known_fields(connection), settings.default_country or None)
+    files = _in_order([_checked(file, catalogue) for file in read_segment_files(settings.home)])
     with reading(store) as connection:
         known = {one.form: one for one in segments.all_segments(connection)}
     wanted = {tag_form(file.name) for file in files}
@@ -56,17 +69,19 @@ def apply_plan(store: Store, settings: Settings, steps: Sequence[Step], asked: A
             edit_segment(store, settings, int(step.number or 0), changes, asked)
 
 
-def _checked(file: SegmentFile) -> SegmentFile:
-    """The file, whose filter and schedule can be read; raises what they raise, with the file's name."""
+def _checked(file: SegmentFile, catalogue: Catalogue) -> SegmentFile:
+    """The file, whose name, filter and schedule can be taken; raises what they raise, with the file's name."""
     try:
+        name = segment_name(file.name)
         kept = filter_as_kept(file.filter)
+        understand(parse(kept), catalogue)
         if file.schedule:
             read_schedule(file.schedule)
     except WrongFilter as error:
         raise WrongFilter(f"{file.path}: {error.said('en')}", f"{file.path}: {error.said('es')}") from error
     except WrongField as error:
         raise SegmentFileError(f"{file.path}: {error.said('en')}", f"{file.path}: {error.said('es')}") from error
-    return replace(file, filter=kept, schedule=file.schedule.strip() if file.schedule else None)
+    return replace(file, name=name, filter=kept, schedule=file.schedule.strip() if file.schedule else None)
 
 
 def _step(file: SegmentFile, standing: Segment | None) -> Step | None:

@@ -47,7 +47,7 @@ class SegmentForm:
 
 def create_segment(store: Store, settings: Settings, form: SegmentForm, asked: Asked, *, origin: str = "hand") -> int:
     """Make a segment, to be refreshed at once; its number. Raises WrongField or WrongFilter."""
-    name = _name(form.name)
+    name = segment_name(form.name)
     if form.kind not in KINDS:
         listed = ", ".join(KINDS)
         raise WrongField("kind", "unknown", f"kind is one of {listed}.", f"kind es uno de {listed}.")
@@ -71,7 +71,7 @@ def create_segment(store: Store, settings: Settings, form: SegmentForm, asked: A
         number = segments.add_segment(connection, values)
         if form.kind == "static":
             _put(connection, number, form.contacts, asked)
-        audit.add_entry(connection, asked, "segments:create", f"segment:{number}", None, {"name": name, "filter": text})
+        audit.add_entry(connection, asked, "segments:create", f"segment:{number}", None, {"name": name})
     return number
 
 
@@ -86,7 +86,7 @@ def edit_segment(
         names = ("name", "filter_text", "schedule", "description")
         given = {one: changes.get(one, getattr(before, one)) for one in names}
         form = SegmentForm(kind=before.kind, **given)
-        known, name = segments.all_segments(connection), _name(form.name)
+        known, name = segments.all_segments(connection), segment_name(form.name)
         _check_free(known, name, number)
         if tag_form(name) != before.form:
             _check_unused(known, before)
@@ -101,7 +101,9 @@ def edit_segment(
         elif values["schedule"] != before.schedule:
             values["next_at"] = asked.at
         segments.set_segment(connection, number, values)
-        said = ({one: getattr(before, one) for one in names}, {one: values.get(one) for one in names})
+        named = ("name", "schedule", "description")
+        said = ({one: getattr(before, one) for one in named}, {one: values.get(one) for one in named})
+        said[1]["filter_changed"] = text != before.filter_text  # what a filter says may be somebody's phone
         audit.add_entry(connection, asked, "segments:edit", f"segment:{number}", *said)
         return segments.get_segment(connection, number)
 
@@ -177,11 +179,12 @@ def _put(connection: Connection, number: int, contacts: Sequence[int], asked: As
     had = set(segments.ids_in(connection, segments.members_query(number)).tolist())
     wanted = segments.living_among(connection, contacts)
     segments.move_members(connection, number, sorted(wanted - had), sorted(had - wanted), asked.at, None)
-    segments.set_segment(connection, number, {"size": len(wanted), "as_of": asked.at})
+    segments.set_segment(connection, number, {"as_of": asked.at})
     return len(wanted)
 
 
-def _name(name: str) -> str:
+def segment_name(name: str) -> str:
+    """A name as it is kept; raises WrongField."""
     kept = plain_name("name", name)
     if not tag_form(kept) or len(kept) > _LONGEST_NAME:
         raise WrongField(

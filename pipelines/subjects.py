@@ -8,7 +8,7 @@ from schemas.fields import FIELDS
 from warehouse import audit, contact_details, contact_lists
 from warehouse.audit import Asked
 from warehouse.contact_details import Change, Happening
-from warehouse.engines import Store, transaction
+from warehouse.engines import Store, reading, transaction
 
 _AT_ONCE = 1_000
 _FURTHER = ("id", "blocked_at", "blocked_reason", "sent", "received", "replied")
@@ -16,7 +16,7 @@ _FURTHER = ("id", "blocked_at", "blocked_reason", "sent", "received", "replied")
 
 def subject_of(store: Store, number: int, asked: Asked) -> dict[str, Any]:
     """All of it, by what it is; the audit tells who asked. Raises NoSuchContact."""
-    with transaction(store) as connection:
+    with reading(store) as connection:
         detail = contact_details.detail_of(connection, number)
         happened, changes = list[Happening](), list[Change]()
         while found := contact_details.interactions_of(
@@ -41,6 +41,7 @@ def subject_of(store: Store, number: int, asked: Asked) -> dict[str, Any]:
             "file_rows": contact_details.file_rows_of(connection, number),
             "taken_at": asked.at,
         }
+    with transaction(store) as connection:
         audit.add_entry(connection, asked, "contacts:export", f"contact:{number}")
     return document
 

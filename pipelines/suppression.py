@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from pipelines.clean import Cleaned
 from pipelines.columns import Longs, chunked
 from pipelines.keys import KEYS, keys_of
-from pipelines.secrets import hash_keys
+from pipelines.secrets import WrongKey, hash_keys
+from schemas.errors import TransientError
 from schemas.frames import ROW, CleanFrame, RawFrame
 from schemas.operators import WrongField
 from schemas.settings import Settings
@@ -22,6 +23,11 @@ from warehouse.engines import Store, reading
 
 ERASED = "erased"
 _PURPOSE = "suppressions"
+_CHECK = ("check", "padron")
+
+
+class ErasedMeanwhile(TransientError):
+    """An import has to begin again, as it does not know of somebody who was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,25 @@ NOBODY = Suppressed()
 
 
 def read_suppressed(connection: Connection, settings: Settings) -> Suppressed:
-    """Who was erased; the secrets are only asked for where somebody was."""
+    """Who was erased; the secrets are only asked for where somebody was. Raises WrongKey where they are others."""
     hashes = removals.suppressed(connection)
-    return Suppressed(hashes, hash_keys(settings, _PURPOSE)) if hashes else NOBODY
+    if not hashes:
+        return NOBODY
+    found = Suppressed(hashes, hash_keys(settings, _PURPOSE))
+    if not found.has(*_CHECK):
+        raise WrongKey(
+            "The secret key is not the one that erased people were noted with, so that nobody can tell who they are. "
+            "Put back PADRON_SECRET_KEY, or the file secret.key of the home folder.",
+            "La clave secreta no es aquella con que se anotó a las personas borradas, y no se sabe quiénes son. "
+            "Ponga la PADRON_SECRET_KEY de entonces, o el archivo secret.key de la carpeta home.",
+        )
+    return found
+
+
+def require_known(connection: Connection, suppressed: Suppressed) -> None:
+    """Raise where somebody was erased since this was read, in the transaction that holds the keys."""
+    if removals.suppressed(connection) != suppressed.hashes:
+        raise ErasedMeanwhile("Somebody was erased just now. Try again.", "Acaban de borrar a alguien. Reintente.")
 
 
 def suppressed_in(store: Store, settings: Settings) -> Suppressed:
@@ -60,6 +82,11 @@ def suppression_hashes(settings: Settings, keys: Iterable[tuple[str, str]]) -> d
     """The hash to keep of each of these keys (kind, value), with its kind."""
     secret = hash_keys(settings, _PURPOSE)[:1]
     return {_hashes(secret, kind, value)[0]: kind for kind, value in keys}
+
+
+def check_hash(settings: Settings) -> dict[str, str]:
+    """A hash of nobody, by which a wrong secret is seen; kept beside those of people."""
+    return suppression_hashes(settings, [_CHECK])
 
 
 def every_hash(settings: Settings, kind: str, value: str) -> list[str]:
@@ -94,9 +121,16 @@ def without_erased(raw: RawFrame, cleaned: Cleaned, suppressed: Suppressed, sour
     count = len(rows)
     said = {"row": listed, "code": [ERASED] * count, "field": [""] * count, "value": [""] * count}
     noted = pa.concat_tables([notes, pa.table(said, cleaned.notes.schema)])
-    hidden = pc.is_in(chunked(raw[ROW]), listed)
+    return without_cells(raw, rows), Cleaned(CleanFrame(frame), np.union1d(cleaned.rejected, rows), noted)
+
+
+def without_cells(raw: RawFrame, rows: Longs) -> RawFrame:
+    """The block with nothing in the cells of these rows."""
+    if not len(rows):
+        return raw
+    hidden = pc.is_in(chunked(raw[ROW]), pa.array(rows))
     for index, name in enumerate(raw.column_names):
         if name.startswith("c"):
             blank = pa.scalar("", raw[name].type)
-            raw = raw.set_column(index, name, pc.if_else(hidden, blank, chunked(raw[name])))
-    return RawFrame(raw), Cleaned(CleanFrame(frame), np.union1d(cleaned.rejected, rows), noted)
+            raw = RawFrame(raw.set_column(index, name, pc.if_else(hidden, blank, chunked(raw[name]))))
+    return raw

@@ -120,7 +120,7 @@ def drop_tag(store: Store, number: int, asked: Asked) -> None:
                 f"{tag.contacts} contactos tienen la etiqueta {tag.name}. Únala con otra, o quítesela antes.",
             )
         _check_unasked(segments.all_segments(connection), tag)
-        fields.drop_tag(connection, number)
+        fields.drop_tag(connection, number, asked.at)
         audit.add_entry(connection, asked, "tags:delete", f"tag:{number}", {"name": tag.name})
 
 
@@ -128,31 +128,26 @@ def drop_tag(store: Store, number: int, asked: Asked) -> None:
 
 
 def near_tags(tags: Sequence[Tag]) -> list[list[Tag]]:
-    """Groups of tags that may be one, the most used first: plurals, other word order, marks, one letter apart."""
-    found, parent = list(tags), list(range(len(tags)))
-
-    def root(at: int) -> int:
-        while parent[at] != at:
-            parent[at] = at = parent[parent[at]]
-        return at
-
-    places: dict[str, list[int]] = defaultdict(list)
-    stems = [_stem(tag.form) for tag in found]
-    for at, stem in enumerate(stems):
-        places[stem].append(at)
-    for stem, here in places.items():
-        for at in here[1:]:
-            parent[root(at)] = root(here[0])
-        for other in _one_letter_less(stem):
-            for at in places.get(other, ()):
-                parent[root(at)] = root(here[0])
-    for one, two in _swapped(places):
-        parent[root(one)] = root(two)
-    groups: dict[int, list[Tag]] = defaultdict(list)
-    for at, tag in enumerate(found):
-        groups[root(at)].append(tag)
-    near = [sorted(group, key=lambda tag: (-tag.contacts, tag.form)) for group in groups.values() if len(group) > 1]
-    return sorted(near, key=lambda group: group[0].form)
+    """Groups of tags that may be one, each around its most used: plurals, other word order, marks, one letter apart."""
+    stems = {tag.id: _stem(tag.form) for tag in tags}
+    by_stem: dict[str, list[Tag]] = defaultdict(list)
+    by_part: dict[str, set[str]] = defaultdict(set)
+    for tag in tags:
+        by_stem[stems[tag.id]].append(tag)
+    for stem in by_stem:
+        for part in _parts(stem):
+            by_part[part].add(stem)
+    groups, taken = [], set[str]()
+    for leader in sorted(tags, key=lambda tag: (-tag.contacts, tag.form)):
+        stem = stems[leader.id]
+        if stem in taken:
+            continue
+        near = {one for part in _parts(stem) for one in by_part[part] if OSA.distance(stem, one) <= 1} | {stem}
+        group = [tag for one in near - taken for tag in by_stem[one]]
+        taken |= near
+        if len(group) > 1:
+            groups.append(sorted(group, key=lambda tag: (-tag.contacts, tag.form)))
+    return sorted(groups, key=lambda group: group[0].form)
 
 
 def _stem(form: str) -> str:
@@ -171,24 +166,13 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def _one_letter_less(stem: str) -> set[str]:
-    """The stems that this one becomes without one of its letters; digits tell tags apart, and so do short words."""
+def _parts(stem: str) -> set[str]:
+    """What a stem has in common with those that are one letter from it: itself without one, or two, of its letters.
+
+    Digits tell tags apart, and short words do.
+    """
     if len(stem) <= _LONG_ENOUGH:
-        return set()
-    return {stem[:at] + stem[at + 1 :] for at, sign in enumerate(stem) if not sign.isdigit()}
-
-
-def _swapped(places: dict[str, list[int]]) -> list[tuple[int, int]]:
-    """Pairs of stems of one length that differ in one letter, or in two that changed places."""
-    masked: dict[str, list[str]] = defaultdict(list)
-    for stem in places:
-        if len(stem) > _LONG_ENOUGH:
-            for at, sign in enumerate(stem[:-1]):
-                if not (sign.isdigit() or stem[at + 1].isdigit()):
-                    masked[f"{stem[:at]}\0{stem[at + 2 :]}"].append(stem)
-    pairs = []
-    for stems in masked.values():
-        for other in stems[1:]:
-            if OSA.distance(stems[0], other) == 1:
-                pairs.append((places[stems[0]][0], places[other][0]))
-    return pairs
+        return {stem}
+    less = {stem[:at] + stem[at + 1 :] for at, sign in enumerate(stem) if not sign.isdigit()}
+    digits = re.sub(r"\D", "", stem)
+    return {f"{digits}:{part}" for part in {stem, *less}}

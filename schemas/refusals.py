@@ -71,8 +71,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "interaction_columns": (
         "{name} lacks columns that interactions have: {missing} (its columns: {columns}). Name them so in its header.",
-        "A {name} le faltan columnas que tienen las interacciones: {missing} (sus columnas: {columns}). Nómbrelas así "
-        "en el encabezado.",
+        "A {name} le faltan columnas que tienen las interacciones: {missing_es} (sus columnas: {columns}). "
+        "Nómbrelas así en el encabezado.",
     ),
     "json_encoding": (
         "{name} is not UTF-8 text. JSON lines are always UTF-8.",

@@ -146,18 +146,18 @@ def list_batches(
 
 
 def files_kept(connection: Connection) -> list[Batch]:
-    """The finished batches of files, of all time."""
-    query = (
-        select(*_COLUMNS).where(batches.c.kind.in_(FILES), batches.c.finished_at.is_not(None)).order_by(batches.c.id)
-    )
-    return [_batch(row) for row in connection.execute(query)]
+    """The finished batches whose file is still theirs: not dropped by retention, nor sent again as another batch."""
+    c = batches.c
+    where = (c.kind.in_(FILES), c.finished_at.is_not(None), c.dropped_at.is_(None), c.state != "retried")
+    return [_batch(row) for row in connection.execute(select(*_COLUMNS).where(*where).order_by(c.id))]
 
 
 def files_before(connection: Connection, before: datetime) -> list[Batch]:
-    """The batches that ended before a time and of which Padrón still keeps a file or a report."""
+    """The batches that were imported before a time and of which Padrón still keeps a file or a report."""
     c = batches.c
     ours = or_(c.folder.is_not(None), c.reject_file.is_not(None))
-    where = (c.kind.in_(FILES), c.finished_at < before, c.dropped_at.is_(None), ours)
+    imported = c.state.in_(("done", "undone"))
+    where = (c.kind.in_(FILES), c.finished_at < before, c.dropped_at.is_(None), imported, ours)
     return [_batch(row) for row in connection.execute(select(*_COLUMNS).where(*where).order_by(c.id))]
 
 

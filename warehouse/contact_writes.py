@@ -1,6 +1,7 @@
 """Writing one contact by hand: its columns, values and tags, and the change that tells of it."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select, update
@@ -93,10 +94,12 @@ def tag_names(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
     return {int(number): str(name) for number, name in connection.execute(query)}
 
 
-def consent_of(connection: Connection, number: int, channel: str, purpose: str) -> str | None:
+def consent_of(connection: Connection, number: int, channel: str, purpose: str) -> tuple[str, datetime] | None:
+    """What a person said, and when."""
     c = consents.c
     where = (c.contact_id == number, c.channel == channel, c.purpose == purpose)
-    return connection.execute(select(c.state).where(*where)).scalar()
+    row = connection.execute(select(c.state, c.at).where(*where)).first()
+    return (str(row[0]), row[1]) if row else None
 
 
 def set_consent(connection: Connection, number: int, channel: str, purpose: str, values: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from schemas.errors import SetupError, TransientError
 from schemas.folding import folded
 
 _WAIT_SECONDS = 60.0
-_CACHE = "cache_size=-65536"
+_CACHE = "cache_size=-49152"
 _PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",

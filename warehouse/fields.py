@@ -180,8 +180,9 @@ def _tags(*where: Any) -> Select[Any]:
 
 
 def all_tags(connection: Connection) -> list[Tag]:
-    """Every tag, by form."""
-    return [Tag(**row._mapping) for row in connection.execute(_tags().order_by(tags.c.form))]
+    """Every tag, by form; not those that were dropped, unless contacts have them again."""
+    found = connection.execute(_tags().add_columns(tags.c.dropped_at).order_by(tags.c.form))
+    return [Tag(*row[:-1]) for row in found if row.dropped_at is None or row.contacts]
 
 
 def get_tag(connection: Connection, number: int) -> Tag:
@@ -202,7 +203,6 @@ def set_tag(connection: Connection, number: int, values: Mapping[str, Any]) -> N
     connection.execute(update(tags).where(tags.c.id == number).values(**values))
 
 
-def drop_tag(connection: Connection, number: int) -> None:
-    """Take away a tag that no living contact has."""
-    connection.execute(delete(contact_tags).where(contact_tags.c.tag_id == number))
-    connection.execute(delete(tags).where(tags.c.id == number))
+def drop_tag(connection: Connection, number: int, now: datetime) -> None:
+    """Hide a tag that no living contact has; its row stays, as an undo may give it back."""
+    connection.execute(update(tags).where(tags.c.id == number).values(dropped_at=now))

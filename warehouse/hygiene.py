@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, text
 
+from schemas.consents import MARKETING
 from warehouse.tables import batches, candidate_pairs, consents, contact_changes, contacts
 
 _REACHED = text("SELECT count(DISTINCT contact_id) FROM opted_out")
@@ -68,5 +69,7 @@ def waiting_pairs(connection: Connection) -> int:
 
 def consented_count(connection: Connection) -> int:
     """How many contacts said yes to being written to on some channel."""
-    query = select(func.count(consents.c.contact_id.distinct())).where(consents.c.state == "in")
+    query = select(func.count(consents.c.contact_id.distinct())).where(
+        consents.c.state == "in", consents.c.purpose == MARKETING
+    )
     return int(connection.execute(query).scalar_one())

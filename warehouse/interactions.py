@@ -12,7 +12,7 @@ from warehouse.tables import contacts
 
 COUNTED = ("sent", "received", "replied")
 """Kinds that a contact has a counter for."""
-_CHUNK = 500
+_CHUNK = 5_000
 
 
 def add_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -23,9 +23,9 @@ def add_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) 
     numbered = [{**row, "id": first + at} for at, row in enumerate(rows)]
     insert = postgresql.insert if bulk.is_postgresql(connection) else sqlite.insert
     new: set[int] = set()
+    statement = insert(interactions).on_conflict_do_nothing().returning(interactions.c.id)
     for start in range(0, len(numbered), _CHUNK):
-        statement = insert(interactions).values(numbered[start : start + _CHUNK]).on_conflict_do_nothing()
-        new |= set(connection.execute(statement.returning(interactions.c.id)).scalars())
+        new |= set(connection.execute(statement, numbered[start : start + _CHUNK]).scalars())
     return sorted(number - first for number in new)
 
 

@@ -4,15 +4,31 @@ Of those who are deleted, opt-outs and blocks stay with their addresses. Of thos
 keyed hashes of the keys that were theirs alone.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, literal, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.consents import EVERY_CHANNEL, REACHED_BY
-from warehouse import bulk, segments
+from schemas.folding import folded
+from warehouse import bulk, jobs, segments
 from warehouse.batches import EDIT
 from warehouse.matches import OWN
 from warehouse.segment_tables import interactions, segment_members, segment_pins
@@ -37,8 +53,8 @@ DELETED, ERASED = "delete", "erase"
 BY_HAND = 0
 """The batch of an address that a deletion keeps opted out."""
 _CHUNK = 500
-_BELONGING = (contact_keys, contact_values, contact_tags, notes, consents, interactions, segment_pins)
-_EMPTY: dict[str, Any] = {
+_BELONGING = (contact_keys, contact_values, contact_tags, notes, consents)
+EMPTY: dict[str, Any] = {
     **{column.name: None for column in contacts.columns if column.nullable},
     **dict.fromkeys(("sent", "received", "replied"), 0),
     "status": "archived",
@@ -61,12 +77,13 @@ def remove(
     if not ids:
         return
     _leave_segments(connection, ids, at)
-    for table in _BELONGING:
+    for table in (*_BELONGING, interactions):
         connection.execute(delete(table).where(bulk.is_among(connection, table.c.contact_id, ids)))
+    connection.execute(delete(segment_pins).where(bulk.is_among(connection, segment_pins.c.contact_id, ids)))
     for column in (candidate_pairs.c.contact_a, candidate_pairs.c.contact_b):
         connection.execute(delete(candidate_pairs).where(bulk.is_among(connection, column, ids)))
     gone = update(contacts).where(bulk.is_among(connection, contacts.c.id, ids))
-    connection.execute(gone.values(**{**_EMPTY, "deleted_at": at}, version=contacts.c.version + 1))
+    connection.execute(gone.values(**{**EMPTY, "deleted_at": at}, version=contacts.c.version + 1))
     first = bulk.take_ids(connection, "contact_changes", len(ids))
     said = {"actor": actor, "at": at, "operation": operation, "batch_id": batch}
     rows = [{"id": first + place, "contact_id": number, **said} for place, number in enumerate(ids)]
@@ -74,13 +91,17 @@ def remove(
 
 
 def _leave_segments(connection: Connection, ids: Sequence[int], at: datetime) -> None:
+    """Asked segment by segment, as members are found by their segment first."""
     m = segment_members.c
-    query = select(m.segment_id, m.contact_id).where(bulk.is_among(connection, m.contact_id, ids))
+    known = connection.execute(select(all_segments.c.id).order_by(all_segments.c.id)).scalars().all()
     left: dict[int, list[int]] = {}
-    for segment, contact in connection.execute(query.order_by(m.segment_id, m.contact_id)):
-        left.setdefault(segment, []).append(contact)
-    for segment, members in left.items():
-        segments.move_members(connection, segment, [], members, at, None)
+    for number in known:
+        query = select(m.contact_id).where(m.segment_id == number, bulk.is_among(connection, m.contact_id, ids))
+        if members := list(connection.execute(query).scalars()):
+            left[number] = members
+    segments.lock_segments(connection, left)
+    for number, members in left.items():
+        segments.move_members(connection, number, [], members, at, None)
 
 
 # ── deleted ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,12 +113,15 @@ def keep_opt_outs(connection: Connection, ids: Sequence[int], at: datetime) -> N
     out = select(c.contact_id, c.channel).where(bulk.is_among(connection, c.contact_id, ids), c.state == "out")
     said = [(int(contact), str(channel)) for contact, channel in connection.execute(out)]
     blocked = select(contacts.c.id).where(bulk.is_among(connection, contacts.c.id, ids), contacts.c.status == "blocked")
-    said += [(int(contact), EVERY_CHANNEL) for contact in connection.execute(blocked).scalars()]
-    addresses = addresses_of(connection, sorted({contact for contact, _ in said}))
+    blocks = [(int(contact), EVERY_CHANNEL) for contact in connection.execute(blocked).scalars()]
+    blocks = [one for one in blocks if one not in said]  # a block is the person's, an opt-out the address's
+    said += blocks
+    ids = sorted({contact for contact, _ in said})
+    own, every = addresses_of(connection, ids), addresses_of(connection, ids, with_shared=True)
     rows = {
         (kind, value, channel): {"kind": kind, "value": value, "channel": channel, "batch_id": BY_HAND, "at": at}
         for contact, channel in said
-        for kind, value in addresses.get(contact, ())
+        for kind, value in (own if (contact, channel) in blocks else every).get(contact, ())
     }
     write = postgresql.insert if bulk.is_postgresql(connection) else sqlite.insert
     listed = [rows[key] for key in sorted(rows)]
@@ -106,17 +130,19 @@ def keep_opt_outs(connection: Connection, ids: Sequence[int], at: datetime) -> N
         connection.execute(write(opted_out_addresses).values(part).on_conflict_do_nothing())
 
 
-def addresses_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
-    """Every phone and e-mail that these contacts own."""
+def addresses_of(
+    connection: Connection, ids: Sequence[int], *, with_shared: bool = False
+) -> dict[int, list[tuple[str, str]]]:
+    """Every phone and e-mail that these contacts own, and perhaps those that they share."""
     found: dict[int, list[tuple[str, str]]] = {}
-    for contact, kind, value in connection.execute(_keys_of(connection, ids)):
+    for contact, kind, value in connection.execute(_keys_of(connection, ids, with_shared=with_shared)):
         if kind in REACHED_BY:
             found.setdefault(contact, []).append((kind, value))
     return found
 
 
-def _keys_of(connection: Connection, ids: Sequence[int]) -> Select[Any]:
-    """contact, kind, value of every key that these contacts own."""
+def _keys_of(connection: Connection, ids: Sequence[int], *, with_shared: bool) -> Select[Any]:
+    """contact, kind, value of every key that these contacts own, or have."""
     k = contact_keys.c
     own = [
         select(contacts.c.id, literal(kind), column).where(
@@ -124,9 +150,8 @@ def _keys_of(connection: Connection, ids: Sequence[int]) -> Select[Any]:
         )
         for kind, column in OWN.items()
     ]
-    further = select(k.contact_id, k.kind, k.value).where(
-        bulk.is_among(connection, k.contact_id, ids), k.role == "owner"
-    )
+    further = select(k.contact_id, k.kind, k.value).where(bulk.is_among(connection, k.contact_id, ids))
+    further = further if with_shared else further.where(k.role == "owner")
     return select(union_all(*own, further).subquery())
 
 
@@ -166,26 +191,41 @@ def forget_addresses(connection: Connection, keys: Iterable[tuple[str, str]]) ->
 
 
 def forget_edits_that_name(connection: Connection, texts: Iterable[str]) -> None:
-    """Drop what finished edits of many asked for, where it names one of these texts."""
+    """Drop what edits of many asked for, where it names one of these texts; what they did stays."""
     b = batches.c
-    asked = func.lower(b.profile_text)
-    named = or_(*(asked.contains(text.lower(), autoescape=True) for text in texts))
-    done = update(batches).where(b.kind == EDIT, b.state != "editing", named)
-    connection.execute(done.values(profile_text="{}"))
+    query = select(b.id, b.profile_text).where(b.kind == EDIT, _names(b.profile_text, texts))
+    for number, text in connection.execute(query).all():
+        if jobs.open_job(connection, EDIT, f"batch:{number}") is None:
+            left = json.dumps({"action": json.loads(text).get("action", "")})
+            connection.execute(update(batches).where(b.id == number).values(profile_text=left))
 
 
 def segments_that_name(connection: Connection, texts: Iterable[str]) -> list[str]:
-    """The names of the segments whose filters name one of these texts."""
-    s = all_segments.c
-    asked = func.lower(s.filter_text)
-    named = or_(*(asked.contains(text.lower(), autoescape=True) for text in texts))
+    """The names of the segments whose filters name one of these texts; those that are gone forget theirs."""
+    s, named = all_segments.c, _names(all_segments.c.filter_text, texts)
+    connection.execute(update(all_segments).where(s.archived_at.is_not(None), named).values(filter_text=None))
     return list(connection.execute(select(s.name).where(s.archived_at.is_(None), named).order_by(s.name)).scalars())
 
 
-def suppress(connection: Connection, hashes: Mapping[str, str], at: datetime) -> None:
-    """Keep these hashes (of a key, with its kind)."""
+def _names(text: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[bool]:
+    asked = func.padron_fold(text, type_=Text())
+    return or_(false(), *(asked.contains(folded(one), autoescape=True) for one in wanted))
+
+
+def values_once_had(connection: Connection, number: int) -> dict[str, set[str]]:
+    """The phones and e-mails that the history says a contact once had."""
+    c, found = contact_changes.c, {"phone": set[str](), "email": set[str]()}
+    query = select(c.diff).where(c.contact_id == number, c.diff.is_not(None))
+    for diff in connection.execute(query).scalars():
+        for kind, values in found.items():
+            values.update(value for value in (diff or {}).get(kind, ()) if isinstance(value, str))
+    return found
+
+
+def suppress(connection: Connection, number: int | None, hashes: Mapping[str, str], at: datetime) -> None:
+    """Keep these hashes (of a key, with its kind) of a contact."""
     write = postgresql.insert if bulk.is_postgresql(connection) else sqlite.insert
-    rows = [{"hash": one, "kind": kind, "at": at} for one, kind in hashes.items()]
+    rows = [{"hash": one, "kind": kind, "contact_id": number, "at": at} for one, kind in hashes.items()]
     if rows:
         connection.execute(write(suppressions).values(rows).on_conflict_do_nothing())
 
@@ -196,15 +236,33 @@ def suppressed(connection: Connection) -> frozenset[str]:
 
 
 def unsuppress(connection: Connection, hashes: Sequence[str]) -> bool:
-    """Let those come back whom these hashes stand for; whether there was one."""
-    gone = delete(suppressions).where(suppressions.c.hash.in_(hashes)).returning(suppressions.c.hash)
+    """Let the person come back whom one of these hashes stands for, by all of their keys; whether there was one."""
+    s = suppressions.c
+    people = select(s.contact_id).where(s.hash.in_(hashes))
+    gone = delete(suppressions).where(s.hash.in_(hashes) | s.contact_id.in_(people)).returning(s.hash)
     return bool(connection.execute(gone).all())
 
 
 def rows_of(connection: Connection, number: int) -> dict[int, list[int]]:
-    """The rows of files that went to a contact, by batch."""
-    r = batch_rows.c
+    """The rows of files that went to a contact, by batch; those that were merged into them too."""
+    r, into = batch_rows.c, batch_rows.alias()
     found: dict[int, list[int]] = {}
     for batch, row in connection.execute(select(r.batch_id, r.row).where(r.contact_id == number)):
         found.setdefault(int(batch), []).append(int(row))
+    for batch, rows in found.items():
+        among = bulk.is_among(connection, into.c.into_row, rows)
+        merged = select(into.c.row).where(into.c.batch_id == batch, into.c.into_row.is_not(None), among)
+        rows += connection.execute(merged).scalars()
     return found
+
+
+def is_erased(connection: Connection, number: int) -> bool:
+    c = contact_changes.c
+    query = select(c.id).where(c.contact_id == number, c.operation == ERASED).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def row_of_contact(connection: Connection, number: int) -> dict[str, Any] | None:
+    """A contact, on the roll or off it."""
+    row = connection.execute(select(contacts).where(contacts.c.id == number)).first()
+    return dict(row._mapping) if row else None

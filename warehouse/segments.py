@@ -286,10 +286,20 @@ def last_ids(connection: Connection) -> tuple[int, int, int]:
     return int(change), int(interaction), int(event)
 
 
+def lock_segments(connection: Connection, numbers: Iterable[int]) -> None:
+    """Keep others from moving members of these segments to the end of the transaction."""
+    query = select(segments.c.id).where(segments.c.id.in_(sorted(numbers))).order_by(segments.c.id)
+    connection.execute(query.with_for_update()).all()
+
+
 def move_members(
     connection: Connection, number: int, joined: Sequence[int], left: Sequence[int], at: datetime, run: int | None
-) -> None:
-    """Let contacts join and leave, each with its event; the size follows."""
+) -> tuple[list[int], list[int]]:
+    """Let contacts join and leave, each with its event; the size follows. Who did: not the dead, and nobody twice."""
+    lock_segments(connection, [number])
+    members = _members_among(connection, number, [*joined, *left])
+    joined = sorted(living_among(connection, joined) - members)
+    left = sorted(members.intersection(left))
     if len(left):
         keys = pa.table({"segment_id": [number] * len(left), "contact_id": pa.array(left, pa.int64())})
         bulk.delete_rows(connection, segment_members, keys)
@@ -311,6 +321,15 @@ def move_members(
         bulk.insert_rows(connection, segment_events, pa.table(events))
         grown = segments.c.size + len(joined) - len(left)
         connection.execute(update(segments).where(segments.c.id == number).values(size=grown))
+    return joined, left
+
+
+def _members_among(connection: Connection, number: int, ids: Sequence[int]) -> set[int]:
+    m, found = segment_members.c, set[int]()
+    for start in range(0, len(ids), _MOST_NAMED):
+        part = bulk.is_among(connection, m.contact_id, ids[start : start + _MOST_NAMED])
+        found |= set(connection.execute(select(m.contact_id).where(m.segment_id == number, part)).scalars())
+    return found
 
 
 def know_members(connection: Connection) -> None:

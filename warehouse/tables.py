@@ -172,6 +172,7 @@ tags = Table(
     Column("form", Key, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("colour", String(7)),
+    Column("dropped_at", UtcTime),
     comment="A tag as first written, and the form in which tags are the same.",
 )
 
@@ -225,6 +226,7 @@ suppressions = Table(
     metadata,
     Column("hash", Key, primary_key=True),
     Column("kind", Key, nullable=False),
+    Column("contact_id", BigInteger),
     Column("at", UtcTime, nullable=False),
     comment="Keyed hashes of the keys of erased people, whom no file, CRM or restored backup brings back.",
     sqlite_with_rowid=False,

@@ -11,6 +11,7 @@ from schemas.consents import MARKETING
 from schemas.fields import FieldType
 from warehouse.batches import ACTIVITY, Batch
 from warehouse.bulk import is_among, take_ids
+from warehouse.removals import EMPTY
 from warehouse.tables import (
     batch_rows,
     batches,
@@ -102,7 +103,7 @@ def remove_contacts(connection: Connection, ids: list[int], now: datetime) -> in
         connection.execute(
             update(contacts)
             .where(contacts.c.id.in_(part))
-            .values(deleted_at=now, phone_match=None, email_match=None, version=contacts.c.version + 1)
+            .values(**{**EMPTY, "deleted_at": now}, version=contacts.c.version + 1)
         )
     return lifted
 

@@ -134,7 +134,9 @@ def retry(
     number: Number, body: RetryBody, caller: Importer, request: Request, response: Response, desk: AtDesk
 ) -> BatchModel:
     """Send a rejected or parked file again, under a profile; answers with the new batch, which is to be watched."""
-    profile = with_defaults(read_profile(desk.settings.home, body.profile), desk.settings)
+    with reading(desk.store) as connection:
+        name = body.profile or batches.get_batch(connection, number).profile
+    profile = with_defaults(read_profile(desk.settings.home, name), desk.settings)
     batch = retry_batch(desk.store, number, profile, asked_by(request, caller))
     desk.wake(batch)
     response.headers["Location"] = f"/api/batches/{batch}"

@@ -70,9 +70,9 @@ class UploadQuery(BaseModel):
 
 
 class RetryBody(Body):
-    """How the columns of a file that is sent again map."""
+    """How the columns of a file that is sent again map; without a profile, as they did."""
 
-    profile: Name = "default"
+    profile: Name | None = None
 
 
 def _of_text(columns: dict[str, str]) -> dict[str, str]:

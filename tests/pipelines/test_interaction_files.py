@@ -14,7 +14,8 @@ from connectors.profiles import DropFolder
 from pipelines import interaction_files
 from pipelines.drops import import_drop
 from pipelines.interactions import note_all
-from pipelines.jobs import ask_for_undo
+from pipelines.jobs import ask_for_undo, run_job
+from pipelines.removals import ask_for_erasure
 from schemas.errors import InputError
 from schemas.settings import Settings
 from tests.conftest import Roll, utc_now
@@ -75,9 +76,9 @@ def test_a_file_of_interactions_is_taken_once_and_says_what_it_could_not_take(st
     ]
     found = store.rows("SELECT external_id, contact_id, kind, channel, ref, text, source FROM interactions ORDER BY id")
     assert found == [
-        ("1", 1, "received", "whatsapp", None, "Hola", "interactions"),
-        ("2", 1, "sent", "whatsapp", "verano", "¿Qué tal?", "interactions"),
-        ("3", 1, "clicked", "whatsapp", "verano", None, "interactions"),
+        ("1", 1, "received", "whatsapp", None, "Hola", "chat"),
+        ("2", 1, "sent", "whatsapp", "verano", "¿Qué tal?", "chat"),
+        ("3", 1, "clicked", "whatsapp", "verano", None, "chat"),
     ]
     assert store.one("SELECT sent, received, replied FROM contacts WHERE id = 1") == (1, 1, 0)
     assert store.rows(
@@ -149,3 +150,23 @@ def test_one_that_was_cut_off_goes_on_and_reports_every_row(
 
     assert store.rows("SELECT state, rows_read, created, rejected FROM batches WHERE id = 2") == [("done", 8, 3, 5)]
     assert [line["_row"] for line in report(home)] == ["4", "5", "6", "7", "8"]
+
+
+def test_what_erased_people_did_is_not_taken_nor_told(store: Roll, home: Settings) -> None:
+    work = ask_for_erasure(store.engine, 1, Asked("test", utc_now()))
+    run_job(store.engine, work.id, home, utc_now)
+
+    assert take(store, home, _TEXT)[3:] == (0, 0, 8)
+    assert [line["_code"] for line in report(home)][:3] == ["erased"] * 3
+    kept = [path.read_text("utf-8-sig") for path in (home.home / "chat" / "done").iterdir()]
+    assert not [text for text in kept if "Qué tal" in text or "987 6501" in text]
+
+
+def test_lines_that_are_no_text_or_no_json_are_told_as_such(store: Roll, home: Settings) -> None:
+    lines = '{"id": 1, "kind": "received", "at": 1772377500, "contact": 1, "text": "a\\u0000b"}\n{"id": 2,\n'
+
+    assert take(store, home, lines, "chat.jsonl")[3:] == (0, 0, 2)
+    assert store.rows("SELECT code FROM batch_rows WHERE batch_id = 2 ORDER BY row") == [
+        ("control_character",),
+        ("json_invalid",),
+    ]

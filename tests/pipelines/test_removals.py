@@ -25,10 +25,11 @@ from pipelines.interactions import Told, take_interactions
 from pipelines.jobs import ask_for_undo, run_job
 from pipelines.notes import add_note
 from pipelines.refreshes import refresh_segment
-from pipelines.removals import ask_for_erasure, delete_contact, readmit
+from pipelines.removals import StillImported, ask_for_erasure, delete_contact, readmit
+from pipelines.secrets import WrongKey
 from pipelines.segments import SegmentForm, create_segment, put_members
 from pipelines.subjects import subject_of
-from pipelines.suppression import suppressed_in
+from pipelines.suppression import ErasedMeanwhile, suppressed_in
 from schemas.errors import InputError
 from schemas.operators import WrongField
 from schemas.settings import Settings
@@ -126,8 +127,14 @@ def test_erasing_leaves_no_trace_in_tables_or_files_and_others_keep_theirs(store
     assert traces(store, store.folder) == []
     assert (found["files_to_look_at"], found["segments_to_look_at"]) == ([], [])
     assert [one for one in store.living("id, display_name, phone, email, city") if one[0] != number] == others
-    done = (home.home / "drop" / "done" / "gente.csv").read_text("utf-8-sig").splitlines()
-    assert [line.replace('"', "") for line in done[1:4]] == [";;;;", "Eva;3004445566;eva@example.org;Cali;oro", "Luis;hola;luis@example.org;Quito;plata"]  # fmt: skip
+    [batch] = [one for one, file in store.rows("SELECT id, file FROM batches") if file == "gente.csv"]
+    done = home.home / "drop" / "done" / f"gente.csv.{batch}.scrubbed.csv"
+    assert done.read_text("utf-8-sig").replace('"', "").splitlines()[1:4] == [
+        "—;;;;",
+        "Eva;3004445566;eva@example.org;Cali;oro",
+        "Luis;hola;luis@example.org;Quito;plata",
+    ]
+    assert store.one("SELECT path FROM batches WHERE id = :batch", batch=batch) == str(done)
     assert store.one("SELECT size FROM segments") == len([one for one in others if one[4] == "Lima"])
     with pytest.raises(NoSuchContact):
         find_contact(store.engine, number)
@@ -272,3 +279,157 @@ def test_consent_by_hand_lifts_what_files_said_and_files_do_not_lower_it_back(st
         with pytest.raises(WrongField) as error:
             set_consent(store.engine, 1, wrong, asked())
         assert error.value.field == field
+
+
+def drop(store: Roll, settings: Settings, text: str, name: str = "gente.csv") -> None:
+    drop_text(settings.home / "drop" / "incoming", name, text)
+    import_drops(store.engine, settings)
+
+
+@pytest.fixture
+def settings(store: Roll) -> Settings:
+    found = Settings(home=store.folder / "home", default_country="CO")
+    make_places(DropFolder(found.home / "drop"))
+    return found
+
+
+def kept_file(store: Roll, number: int = 1) -> list[str]:
+    path = Path(store.one("SELECT path FROM batches WHERE id = :number", number=number))
+    return path.read_text("utf-8-sig").replace('"', "").splitlines()
+
+
+def test_nobody_who_is_only_like_them_loses_a_cell_and_a_second_person_is_found_where_they_stand(
+    store: Roll, settings: Settings
+) -> None:
+    drop(
+        store,
+        settings,
+        "nombre,celular,correo\nAna,3109876501,ana@example.org\nSusana,3009876501,susana@example.org\n"
+        "Pepe,3119876501,pepe@example.org\nEva,3001112244,eva@example.org\n",
+    )
+
+    erase(store, settings, 1)
+    erase(store, settings, 4)
+
+    assert kept_file(store)[1:] == [
+        "—,,",
+        "Susana,3009876501,susana@example.org",
+        "Pepe,3119876501,pepe@example.org",
+        "—,,",
+    ]
+
+
+def test_rows_that_were_merged_into_theirs_go_too(store: Roll, settings: Settings) -> None:
+    drop(
+        store,
+        settings,
+        "external_id,nombre,correo,direccion\n7,Ana,ana@example.org,\n7,Ana,,Calle Secreta 5\n8,Eva,eva@example.org,\n",
+    )
+    assert store.one("SELECT merged FROM batches") == 1
+
+    erase(store, settings, 1)
+
+    assert kept_file(store)[1:] == ["—,,,", "—,,,", "8,Eva,eva@example.org,"]
+
+
+def test_a_row_that_could_not_be_read_stays_one(store: Roll, settings: Settings) -> None:
+    drop(store, settings, "nombre,correo\nAna,ana@example.org\nLuis,luis@example.org,de más\n")
+    erase(store, settings, 1)
+
+    assert kept_file(store)[1] == "—,"
+    assert kept_file(store)[2].startswith("Luis,luis@example.org")
+    drop(store, settings, Path(store.one("SELECT path FROM batches WHERE id = 1")).read_text("utf-8-sig"), "otra.csv")
+    assert [name for name, *_ in store.living()] == []
+
+
+def test_what_they_once_had_is_kept_out_too(store: Roll, settings: Settings) -> None:
+    drop(store, settings, "nombre,correo\nAna,vieja@example.org\n")
+    edit_contact(store.engine, settings, 1, ContactForm({"email": "nueva@example.org"}), asked())
+    erase(store, settings, 1)
+    drop(store, settings, "nombre,correo\nAna,vieja@example.org\nAna,nueva@example.org\n", "otra.csv")
+
+    assert store.living() == []
+    readmit(store.engine, settings, "vieja@example.org", asked())
+    drop(store, settings, "nombre,correo\nAna,nueva@example.org\n", "vuelve.csv")
+    assert store.living() == [("Ana", None, "nueva@example.org")]
+
+
+def test_who_is_off_the_roll_already_can_be_erased(store: Roll, settings: Settings) -> None:
+    drop(store, settings, "nombre,correo\nAna,ana@example.org\nEva,eva@example.org\n")
+    edit_contact(store.engine, settings, 1, ContactForm({"city": "Lima", "company": "Secretos S.A."}), asked())
+    delete_contact(store.engine, 1, asked())
+    work = ask_for_undo(store.engine, 1, asked())
+    run_job(store.engine, work.id, settings, utc_now)
+    assert store.rows("SELECT display_name, email FROM contacts") == [(None, None)] * 2
+
+    erase(store, settings, 1)
+
+    assert kept_file(store)[1:] == ["—,", "Eva,eva@example.org"]
+    assert store.rows("SELECT operation, diff FROM contact_changes WHERE contact_id = 1") == [("erase", None)]
+
+
+def test_erasing_waits_for_imports_and_an_import_that_knows_nothing_of_it_begins_again(
+    store: Roll, settings: Settings
+) -> None:
+    drop(store, settings, "nombre,correo\nAna,ana@example.org\n")
+    store.run("UPDATE batches SET lease_until = " + ("now() + interval '1 hour'" if store.engine.dialect.name == "postgresql" else "9000000000000000"))  # fmt: skip
+    work = ask_for_erasure(store.engine, 1, asked())
+    with pytest.raises(StillImported):
+        run_job(store.engine, work.id, settings, utc_now)
+    assert len(store.living()) == 1
+
+    store.run("UPDATE batches SET lease_until = NULL")
+    store.run("UPDATE jobs SET lease_until = NULL")
+    run_job(store.engine, work.id, settings, utc_now)
+    with pytest.raises(ErasedMeanwhile):
+        store.import_text("nombre,correo\nAna,ana@example.org\n")
+    assert store.living() == []
+
+
+def test_another_secret_than_that_of_erased_people_stops_imports(store: Roll, settings: Settings) -> None:
+    drop(store, settings, "nombre,correo\nAna,ana@example.org\n")
+    erase(store, settings, 1)
+    (settings.home / "secret.key").unlink()
+
+    with pytest.raises(WrongKey, match="secret key is not the one"):
+        suppressed_in(store.engine, settings)
+
+
+def test_an_opt_out_of_a_shared_phone_outlives_who_said_it(store: Roll) -> None:
+    store.import_text("nombre,celular,correo\nAna,3109876501,ana@example.org\nLuis,3109876501,luis@example.org\n")
+    set_consent(store.engine, 2, ConsentForm("sms", "out", "STOP"), asked())
+    assert find_contact(store.engine, 1).opted_out == ["sms"]
+
+    delete_contact(store.engine, 2, asked())
+
+    assert find_contact(store.engine, 1).opted_out == ["sms"]
+
+
+def test_an_older_yes_does_not_lift_a_newer_no_nor_a_yes_for_something_else(store: Roll) -> None:
+    store.import_text("nombre,correo,baja\nAna,ana@example.org,si\n", columns={"baja": "opt_out.email"})
+    set_consent(store.engine, 1, ConsentForm("email", "in", "encuesta", "surveys"), asked())
+    assert find_contact(store.engine, 1).opted_out == ["email"]
+
+    with pytest.raises(WrongField, match="said no later"):
+        set_consent(store.engine, 1, ConsentForm("email", "in", "papel", at=utc_now() - timedelta(days=900)), asked())
+
+
+def test_who_matches_a_deletion_later_is_not_deleted(store: Roll) -> None:
+    store.import_text("nombre,celular,ciudad\nAna,3109876501,Lima\n")
+    work = ask_for_edit(store.engine, Settings(), BulkForm("city = 'Lima'", action="delete", expected=1), asked())
+    store.import_text("nombre,celular,ciudad\nEva,3001112244,Lima\n")
+    run_job(store.engine, work.id, Settings(), utc_now)
+
+    assert [name for name, *_ in store.living()] == ["Eva"]
+
+
+def test_a_snapshot_keeps_nobody_who_went(store: Roll, settings: Settings) -> None:
+    store.import_text("nombre,celular,ciudad\nAna,3109876501,Lima\nEva,3001112244,Lima\n")
+    form = SegmentForm("Foto", "snapshot", "city = 'Lima'")
+    number = create_segment(store.engine, settings, form, asked())
+    refresh_segment(store.engine, number, settings, utc_now)
+
+    erase(store, settings, 1)
+
+    assert store.rows("SELECT contact_id FROM segment_members") == [(2,)]
+    assert store.one("SELECT size FROM segments") == 1

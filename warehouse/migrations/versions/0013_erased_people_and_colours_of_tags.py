@@ -34,6 +34,7 @@ def upgrade() -> None:
         'suppressions',
         sa.Column('hash', key, nullable=False),
         sa.Column('kind', key, nullable=False),
+        sa.Column('contact_id', sa.BigInteger()),
         sa.Column('at', at, nullable=False),
         sa.PrimaryKeyConstraint('hash', name=op.f('pk_suppressions')),
         comment='Keyed hashes of the keys of erased people, whom no file, CRM or restored backup brings back.',
@@ -43,11 +44,13 @@ def upgrade() -> None:
     json = sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')
     op.add_column('custom_fields', sa.Column('options', json))
     op.add_column('tags', sa.Column('colour', sa.String(length=7)))
+    op.add_column('tags', sa.Column('dropped_at', at))
 
 
 def downgrade() -> None:
     _say(_BEFORE)
     op.drop_column('batches', 'dropped_at')
     op.drop_column('custom_fields', 'options')
+    op.drop_column('tags', 'dropped_at')
     op.drop_column('tags', 'colour')
     op.drop_table('suppressions')
