@@ -154,7 +154,9 @@ SPANISH = {
     "haría al importarlo.",
     "CSV, Excel, Parquet or JSON lines; .gz or .zip of one of them.": "CSV, Excel, Parquet o líneas JSON; o uno de "
     "ellos en .gz o .zip.",
-    "How the source's columns map; empty: as they did.": "Cómo se corresponden las columnas del origen.",
+    "How the source's columns map.": "Cómo se corresponden las columnas del origen.",
+    "How the source's columns map; empty: as they did.": "Cómo se corresponden las columnas del origen; vacío: como "
+    "antes.",
     "Do the whole job and keep nothing.": "Hace todo el trabajo y no guarda nada.",
     "Print one JSON object.": "Escribe un objeto JSON.",
     "With --json: the cells of accepted rows.": "Con --json: las celdas de las filas aceptadas.",

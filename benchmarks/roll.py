@@ -15,11 +15,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, func, insert, select, text, update
+from sqlalchemy import Engine, bindparam, event, func, insert, select, text, update
 
 from benchmarks.importing import SERVER, database
 from benchmarks.roll_data import NOW, days_ago, fill
+from pipelines.bulk_edits import BulkForm, ask_for_edit
 from pipelines.contacts import count_contacts, find_contacts, read_filter, read_search
+from pipelines.jobs import ask_for_undo, run_job
 from pipelines.refreshes import refresh_segment
 from pipelines.segments import SegmentForm, create_segment
 from schemas.settings import Settings
@@ -28,6 +30,7 @@ from warehouse import bulk
 from warehouse.audit import Asked
 from warehouse.contact_lists import ORDERS, Wanted
 from warehouse.engines import reading, transaction
+from warehouse.jobs import Work
 from warehouse.segment_tables import segments
 from warehouse.store import open_store
 from warehouse.tables import UtcTime, contact_changes, contacts
@@ -103,7 +106,36 @@ def _measure(engine: str, store: Engine) -> None:
         _say(engine, what=name, asked=len(times), p50=_at(times, 0.5), p95=_at(times, 0.95), most=(slowest[0], said))
     for asked_text, by_hand in FILTERS:
         _say(engine, **_filter(store, settings, asked_text, by_hand))
+    _say(engine, **_tagging(store, settings))
     _say(engine, **_segments(store, settings))
+
+
+def _tagging(store: Engine, settings: Settings) -> dict[str, Any]:
+    """Seconds for a tag that a tenth of the contacts get, and for taking it back; how much of it the database took."""
+    asked, ids = Asked("bench", NOW), range(1, 1_000_001, 10)
+    spent = 0.0
+
+    @event.listens_for(store, "before_cursor_execute")
+    def before(connection: Any, *_: Any) -> None:
+        connection.info["began"] = time.perf_counter()
+
+    @event.listens_for(store, "after_cursor_execute")
+    def after(connection: Any, *_: Any) -> None:
+        nonlocal spent
+        spent += time.perf_counter() - connection.info["began"]
+
+    def timed(work: Work) -> tuple[Work, float, float]:
+        nonlocal spent
+        spent, began = 0.0, time.perf_counter()
+        done = run_job(store, work.id, settings, lambda: NOW)
+        assert done is not None
+        assert done.state == "done", done
+        return done, round(time.perf_counter() - began, 2), round(spent, 2)
+
+    edit, edit_s, edit_db = timed(ask_for_edit(store, settings, BulkForm(ids=list(ids), add_tags=["bench"]), asked))
+    _, undo_s, undo_db = timed(ask_for_undo(store, (edit.result or {})["batch_id"], asked))
+    found = {"tagged": (edit.result or {})["changed"], "edit_s": edit_s, "undo_s": undo_s}
+    return {**found, "edit_statements_s": edit_db, "undo_statements_s": undo_db}
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

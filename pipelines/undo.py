@@ -85,7 +85,7 @@ def undo_batch(
         with transaction(engine) as connection:
             bulk.lock_keys(connection)
             others.look(connection)
-            if taken := tags.take_back(connection, after, actor, clock(), others.contacts):
+            if taken := tags.take_back(connection, after, actor, clock, others.contacts):
                 report, after = replace(report, restored=report.restored + taken.restored), taken.last
                 done += taken.changes
                 continue

@@ -1,11 +1,11 @@
 """Taking back an edit of many that moved only tags: thousands of contacts at once, where nobody came after it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection
 
 from pipelines.history import as_diff
+from pipelines.imports import Clock
 from warehouse import batches, bulk_edits, roll, undo
 from warehouse.batches import Batch
 from warehouse.bulk_edits import Edits
@@ -30,7 +30,7 @@ class TagsBack:
         self._others: set[int] = set()
         self._seen: int | None = None
 
-    def take_back(self, connection: Connection, after: int, actor: str, at: datetime, later: set[int]) -> Taken | None:
+    def take_back(self, connection: Connection, after: int, actor: str, clock: Clock, later: set[int]) -> Taken | None:
         """Take the next changes back; None where each has to be looked at by itself."""
         if self._batch.kind != batches.EDIT:
             return None
@@ -51,7 +51,7 @@ class TagsBack:
             edits.tags_new += [(contact_id, tag) for tag in back]
             if gone or back:
                 edits.diffs.append((contact_id, as_diff({"tags": [gone, back]})))
-        edits.write(connection, self._batch.id, actor, at, operation="undo")
+        edits.write(connection, self._batch.id, actor, clock(), operation="undo")
         return Taken(len(changes), len(edits.diffs), changes[-1].id)
 
     def _look(self, connection: Connection) -> None:
