@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich import box
@@ -175,7 +174,7 @@ def growth(
         console.print(str(chart), highlight=False, soft_wrap=True)
         return
     for at, size in points:
-        print(f"{at.astimezone(ZoneInfo(settings.time_zone)):%Y-%m-%d} {size}")
+        print(f"{at:%Y-%m-%d} {size}")
 
 
 @app.command("plan")

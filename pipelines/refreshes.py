@@ -115,7 +115,7 @@ def growth_of(store: Store, number: int, settings: Settings) -> tuple[str, list[
     with reading(store) as connection:
         name = segments.get_segment(connection, number).name
         points = segments.growth_of(connection, number)
-    days = {at.astimezone(zone).date(): (at, size) for at, size in points}
+    days = {at.astimezone(zone).date(): (at.astimezone(zone), size) for at, size in points}
     return name, list(days.values())
 
 
