@@ -22,6 +22,7 @@ from pipelines.filters import understand
 from pipelines.jobs import run_job
 from pipelines.tokens import create_token
 from schemas.cql2 import parse
+from schemas.fields import field_type
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
 from tests.commands import Run
@@ -208,7 +209,8 @@ def test_every_test_that_the_page_of_requirements_names_is_there() -> None:
 def test_every_filter_that_the_page_shows_is_one() -> None:
     page = (ROOT / "docs/how-to/find-and-segment.md").read_text("utf-8")
     table = page[page.index("| asks") : page.index("A comparison with something")]
-    catalogue = Catalogue({"plan": "text", "puntos": "number", "activo": "boolean", "renueva": "date"}, "CO")
+    fields = {"plan": "text", "puntos": "number", "activo": "boolean", "renueva": "date"}
+    catalogue = Catalogue({**fields, "gustos": field_type("choices", ["té"])}, "CO")  # type: ignore[dict-item]
     shown = [text for text in re.findall(r"`([^`]+)`", table) if re.search(r"[ (=]", text) and "TIMESTAMP" not in text]
 
     for text in shown:
