@@ -30,17 +30,24 @@ def nothing(cells: pa.Array) -> pa.Array:
 
 
 def scrub(
-    path: Path, number: int, profile: Profile, rows: Collection[int], marks: Marks, limits: Limits
+    path: Path,
+    number: int,
+    profile: Profile,
+    rows: Collection[int],
+    marks: Marks,
+    limits: Limits,
+    *,
+    is_report: bool = False,
 ) -> tuple[Path, int]:
     """Blank these rows of a batch's file, and those with a marked cell; where it stands then, and how many they were.
 
+    `is_report` says that the file is the batch's row report, and no raw file, which may be an earlier report.
     Raises UnreadableFile or NeedsAnswer, as opening the file does.
     """
-    anew = path.name.endswith(_ENDING)
+    anew = is_scrubbed(path)
     part = path.with_name(f".{path.name}.part")
     try:
         with open_source(path, Profile() if anew else profile, name=path.name, limits=limits) as opened:
-            is_report = set(REPORT_COLUMNS) <= {name.strip() for name in opened.header}
             count = _write(opened, part, rows, marks, is_report=is_report)
         if not count:
             return path, 0
@@ -53,9 +60,13 @@ def scrub(
         part.unlink(missing_ok=True)
 
 
+def is_scrubbed(path: Path) -> bool:
+    return path.name.endswith(_ENDING)
+
+
 def scrubbed_name(path: Path, number: int) -> Path:
     """Where a batch's file stands once it was scrubbed."""
-    return path if path.name.endswith(_ENDING) else path.with_name(f"{path.name}.{number}{_ENDING}")
+    return path if is_scrubbed(path) else path.with_name(f"{path.name}.{number}{_ENDING}")
 
 
 def _write(opened: Opened, part: Path, rows: Collection[int], marks: Marks, *, is_report: bool) -> int:

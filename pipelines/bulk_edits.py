@@ -95,6 +95,7 @@ def ask_for_edit(store: Store, settings: Settings, form: BulkForm, asked: Asked)
     if form.action == DELETE:  # who matches later was not seen
         form = replace(form, filter_text="", ids=_who(store, settings, form, asked))
     with transaction(store) as connection:
+        jobs.lock_jobs(connection)
         said = {"source": "hand", "profile": "-", "profile_text": json.dumps(asdict(form), ensure_ascii=False)}
         values = {**said, "kind": EDIT, "state": "editing", "file": "", "path": "", "actor": asked.actor}
         number = batches.add_batch(connection, values, asked.at)
@@ -125,6 +126,7 @@ def _who(store: Store, settings: Settings, form: BulkForm, asked: Asked) -> list
 def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
     """Edit those that match by now, some thousands at a time; what `progress` raises stops it between two parts."""
     with transaction(engine) as connection:
+        bulk.lock_keys(connection)  # whoever converts a field holds them, and tags are made here
         batch = batches.get_batch(connection, number)
         form = BulkForm(**json.loads(batch.profile_text or "{}"))
         tags = roll.tag_ids(connection, {tag_form(tag): tag.strip() for tag in (*form.remove_tags, *form.add_tags)})

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from connectors import folders
 from connectors.folders import Watch
 from connectors.profiles import DropFolder, parse_profile, read_profile, render_profile
-from connectors.scrub import nothing, scrub, scrubbed_name
+from connectors.scrub import is_scrubbed, nothing, scrub, scrubbed_name
 from connectors.workbooks import Limits
 from pipelines.clean import with_defaults
 from pipelines.events import emit
@@ -266,7 +266,10 @@ def retry_batch(store: Store, number: int, profile: Profile, asked: Asked) -> in
                 f"El archivo del lote {number} ya no está en {path}. Déjelo otra vez en la carpeta.",
             )
         profile = _with_source(profile, Path(batch.folder or ""))
-        claim = f"{uuid.uuid4().hex}__{batch.file}"
+        file = path.name if is_scrubbed(path) else batch.file
+        if is_scrubbed(path):  # which is as `scrub` writes, whatever the file was
+            profile = replace(profile, encoding=None, delimiter=None, header_row=None, sheet=None)
+        claim = f"{uuid.uuid4().hex}__{file}"
         working = Path(batch.folder or "") / "working" / claim
         values = {
             "kind": kind_of(profile),
@@ -274,7 +277,7 @@ def retry_batch(store: Store, number: int, profile: Profile, asked: Asked) -> in
             "profile": profile.name,
             "profile_text": render_profile(profile),
             "folder": batch.folder,
-            "file": batch.file,
+            "file": file,
             "path": str(working),
             "claim": claim,
             "actor": batch.actor,

@@ -122,7 +122,8 @@ def edit_field(
         if values:
             fields.set_field(connection, before.id, values)
             said = {"label": before.label, "archived": before.archived_at is not None, "options": before.options}
-            after = {**{name: values.get(name, said[name]) for name in said}, "archived": is_archived}
+            after = {**said, **{name: values[name] for name in said if name in values}}
+            after["archived"] = said["archived"] if is_archived is None else is_archived
             audit.add_entry(connection, asked, "fields:edit", f"field:{key}", said, after)
         return fields.get_field(connection, key)
 
@@ -222,7 +223,7 @@ def run_conversion(
 
     Whoever writes values knows their types from when they began, so that the field changes between such works only.
     """
-    _drop_left(engine)
+    _drop_left(engine, key)
     with reading(engine) as connection:
         old, began = fields.get_field(connection, key), roll.last_change(connection)
         _require_quiet(connection, clock)
@@ -262,12 +263,18 @@ def _require_quiet(connection: Connection, clock: Clock) -> None:
         raise StillWritten("Values are being written. It goes on in a moment.", "Se están escribiendo valores.")
 
 
-def _drop_left(engine: Engine) -> None:
-    """Take away what conversions left that were cut off or stopped."""
+def _hidden(key: str) -> str:
+    """The key under which the converted values of a field stand until they are the field's."""
+    return f"{fields.HIDDEN}{key}"[:CUSTOM_KEY_LIMIT]
+
+
+def _drop_left(engine: Engine, key: str) -> None:
+    """Take away what earlier conversions of this field left that were cut off or stopped, and fields that gave way."""
     with reading(engine) as connection:
         left = fields.hidden_fields(connection)
-    for number, slot in left:
-        _drop(engine, number, slot)
+    for number, hidden, slot in left:
+        if hidden == _hidden(key) or hidden.removeprefix(fields.HIDDEN).isdigit():
+            _drop(engine, number, slot)
 
 
 def _with_options(engine: Engine, old: CustomField, wanted: FieldType) -> FieldType:
@@ -291,9 +298,8 @@ def _with_options(engine: Engine, old: CustomField, wanted: FieldType) -> FieldT
 
 def _beside(engine: Engine, old: CustomField, wanted: FieldType, clock: Clock) -> int:
     """A field for the converted values, which nobody sees."""
-    key = f"{fields.HIDDEN}{old.key}"[:CUSTOM_KEY_LIMIT]
     with transaction(engine) as connection:
-        values = {"key": key, "label": old.label, "type": str(wanted), "created_at": old.created_at}
+        values = {"key": _hidden(old.key), "label": old.label, "type": str(wanted), "created_at": old.created_at}
         values["options"] = list(options_of(wanted)) or None
         return fields.add_field(connection, {**values, "archived_at": clock()})
 
@@ -317,7 +323,8 @@ def _put_in_place(
         bulk.lock_keys(connection)
         _require_quiet(connection, clock)
         now = fields.get_field(connection, old.key)
-        if now.id != old.id or not fields.is_there(connection, beside):
+        _check_unused(segments.all_segments(connection), old.key)
+        if (now.id, now.options) != (old.id, old.options) or not fields.is_there(connection, beside):
             raise StillWritten("Another conversion came first.", "Otra conversión llegó antes.")
         changed = fields.changed_since(connection, began)
         for start in range(0, len(changed), _AT_ONCE):

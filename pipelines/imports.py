@@ -29,7 +29,7 @@ from pipelines.columns import chunked, is_among
 from pipelines.context import Context
 from pipelines.fold import fold_rows
 from pipelines.keys import keys_of
-from pipelines.mapping import ColumnMap, map_columns, require_keys, source_of
+from pipelines.mapping import ColumnMap, map_columns, require_keys, require_types, source_of
 from pipelines.match import row_hashes
 from pipelines.outcomes import merge_notes, report_merge_notes, write_outcomes
 from pipelines.stage import Progress, Staged, stage_file
@@ -290,6 +290,7 @@ def _open_context(store: Store, staged: Staged, mapping: ColumnMap, batch: Batch
         bulk.lock_keys(connection)
         lease.hold(connection, batch.id)
         require_known(connection, job.suppressed)
+        require_types(mapping.custom, roll.field_types(connection))
         source = source_of(mapping, job.profile)
         batches.set_batch(connection, batch.id, {"source": source})
         ids = roll.field_ids(connection, mapping.custom, at)

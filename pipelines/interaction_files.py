@@ -5,7 +5,7 @@ again changes nothing; what is not taken is in the row report, as for contacts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pipelines.columns import Longs, chunked
 from pipelines.dates import normalise_dates
 from pipelines.imports import Job, Lease, Take, Tally
 from pipelines.interactions import REFUSALS, Noted, Told, key_of, note_all
-from pipelines.suppression import ERASED, without_cells
+from pipelines.suppression import ERASED, require_known, without_cells
 from schemas.fields import LONG_TEXT_LIMIT, TEXT_LIMIT
 from schemas.frames import PROBLEM, ROW, RawFrame, as_read
 from schemas.headers import header_form
@@ -60,7 +60,7 @@ _CODES = (
     *(*REFUSALS, "no_id", "date_invalid", "date_ambiguous", "too_long", "column_count", "bad_encoding", ERASED),
     *("json_invalid", "control_character", "quote_unclosed", "quote_inside"),
 )
-"""What is said of rows; the places are stored, so that new ones stand at the end."""
+"""What is said of rows that are not taken."""
 _EPOCH = r"^[0-9]{10}(?:\.[0-9]+)?$|^[0-9]{13}$"
 _MILLISECONDS = 10**11
 
@@ -143,6 +143,7 @@ def _take(
             bulk.lock_keys(connection)  # imports write the same contacts, in another order
             if by := lease.hold(connection, batch.id):
                 raise Cancelled("cancelled", name=job.name, by=by, rows=int(rows[0]) - 1, batch=batch.id)
+            require_known(connection, job.suppressed)
             refused, counts = _apply(connection, block, batch, job, lease)
         for name, count in counts.items():
             tally.counts[name] += count
@@ -194,10 +195,18 @@ def _without_erased(block: _Block, job: Job) -> _Block:
     """A block that takes nothing of people who were erased."""
     told, codes = list(block.told), dict(block.codes)
     for at, item in enumerate(told):
-        key = key_of(job.profile.default_country, job.profile.source_name, item) if item is not None else None
-        if key is not None and job.suppressed.has(*key):
+        keys = _keys(item, job) if item is not None else []
+        if any(job.suppressed.has(*key) for key in keys):
             told[at], codes[int(block.rows[at])] = None, ERASED
     return _Block(block.rows, told, codes)
+
+
+def _keys(item: Told, job: Job) -> list[tuple[str, str]]:
+    """Every key that a row names, whichever of them says whom it is about."""
+    alone = {"contact": None, "phone": None, "email": None, "external_id": None}
+    each = [replace(item, **{**alone, name: getattr(item, name)}) for name in ("phone", "email", "external_id")]
+    keys = (key_of(job.profile.default_country, job.profile.source_name, one) for one in each)
+    return [key for key in keys if key is not None]
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -174,7 +174,7 @@ def _erase(engine: Engine, work: Work, settings: Settings, clock: Clock, progres
 
 
 def _convert(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
-    _, key, wanted = work.object.split(":")
+    key, _, wanted = work.object.removeprefix("field:").rpartition(":")
     return run_conversion(engine, key, require_type(wanted), settings, clock, progress)
 
 

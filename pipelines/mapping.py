@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from pipelines.emails import normalise_emails
 from pipelines.phones import normalise_phones
-from schemas.fields import CUSTOM, IGNORE, FieldType
+from schemas.errors import TransientError
+from schemas.fields import CUSTOM, IGNORE, FieldType, options_of
 from schemas.frames import REPORT_COLUMNS, RawFrame
 from schemas.headers import custom_key, header_form, header_target, phone_rank
 from schemas.layouts import Layout, recognise
@@ -110,6 +111,18 @@ class ColumnMap:
     def language(self) -> str:
         words = {word for name in self.header for word in header_form(name).split()}
         return "es" if words & _SPANISH else "en"
+
+
+class FieldsChanged(TransientError):
+    """A custom field has another type than when the file was mapped: the import begins again."""
+
+
+def require_types(mapped: Mapping[str, FieldType], known: Mapping[str, FieldType]) -> None:
+    """Raise where custom fields have other types, or options, by now; under the lock of whoever converts them."""
+    for key, kind in mapped.items():
+        now = known.get(key, kind)
+        if (now, options_of(now)) != (kind, options_of(kind)):
+            raise FieldsChanged(f"The field «{key}» was changed just now.", f"Acaban de cambiar el campo «{key}».")
 
 
 def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, FieldType]) -> ColumnMap:

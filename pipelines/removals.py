@@ -60,8 +60,8 @@ def ask_for_erasure(store: Store, number: int, asked: Asked) -> Work:
     Raises NoSuchContact, also for who was erased before.
     """
     with transaction(store) as connection:
-        _require_not_erased(connection, number)
         jobs.lock_jobs(connection)
+        _require_not_erased(connection, number)
         standing = jobs.open_job(connection, ERASURE, f"contact:{number}")
         if standing is not None:
             return standing
@@ -104,6 +104,7 @@ def run_erasure(
             kept = batches.files_kept(connection)
             waiting = uploads.list_unconfirmed(connection, _MOST_UPLOADS)
     except NoSuchContact:
+        empty_log(engine)
         return {"contact_id": number}  # done by an attempt that died before it could say so
     for at, batch in enumerate(kept):
         progress(at, len(kept) + 1)
@@ -122,7 +123,8 @@ def run_erasure(
 
 
 def _require_quiet(connection: Connection, clock: Clock) -> None:
-    if batches.count_running(connection, clock()):
+    edited = jobs.any_running(connection, (batches.EDIT, "undo"))
+    if edited or batches.count_running(connection, clock()) or batches.any_half_done(connection):
         raise StillImported("Files are being imported. It goes on after them.", "Se están importando archivos.")
 
 
@@ -167,7 +169,9 @@ def _scrub_batch(engine: Engine, batch: Batch, person: _Person, settings: Settin
     """Take the person out of the row report and the raw file of a batch, where it can be that they are in them."""
     rows = person.rows.get(batch.id, ())
     report, raw = Path(batch.reject_file) if batch.reject_file else None, Path(batch.path)
-    in_report = _scrubbed(report, batch.id, Profile(), rows, person, settings)[1] if report is not None else 0
+    in_report = 0
+    if report is not None:
+        in_report = _scrubbed(report, batch.id, Profile(), rows, person, settings, is_report=True)[1]
     if batch.state == "done" and not rows and not in_report:
         return
     if batch.folder is None:
@@ -183,13 +187,20 @@ def _scrub_batch(engine: Engine, batch: Batch, person: _Person, settings: Settin
 
 
 def _scrubbed(
-    path: Path, number: int, profile: Profile, rows: Sequence[int], person: _Person, settings: Settings
+    path: Path,
+    number: int,
+    profile: Profile,
+    rows: Sequence[int],
+    person: _Person,
+    settings: Settings,
+    *,
+    is_report: bool = False,
 ) -> tuple[Path, int]:
     if not path.exists():
         return path, 0
     limits = Limits(settings.excel_memory_bytes, settings.excel_seconds)
     try:
-        target, count = scrub(path, number, profile, rows, person.traces.marks, limits)
+        target, count = scrub(path, number, profile, rows, person.traces.marks, limits, is_report=is_report)
     except Refused:
         if person.traces.may_be_in(path):
             person.left.append(str(path))

@@ -56,7 +56,7 @@ def retain_daily(store: Store, settings: Settings, now: datetime) -> int | None:
 def run_retention(
     engine: Engine, actor: str, settings: Settings, clock: Clock, progress: Progress, *, is_rehearsal: bool
 ) -> dict[str, Any]:
-    """Let go what is too old, a part at a time; how much it was, or would be. A rule that is not set counts nothing."""
+    """Let go what is too old, a part at a time; how much there was of it. A rule that is not set counts nothing."""
     now = clock()
 
     def before(rule: str) -> datetime | None:
@@ -99,9 +99,10 @@ def _drop_inactive(engine: Engine, before: datetime | None, actor: str, clock: C
 
 
 def _drop_interactions(engine: Engine, before: datetime | None) -> Iterator[int]:
-    """Segments that ask what happened look at everybody again, once some of it is gone."""
+    """Every segment looks at everybody again, once some of it is gone."""
     while before is not None:
         with transaction(engine) as connection:
+            bulk.lock_keys(connection)
             count = retention.drop_interactions(connection, before, _INTERACTIONS)
             if count:
                 retention.refresh_fully(connection)

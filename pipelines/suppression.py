@@ -23,7 +23,7 @@ from warehouse.engines import Store, reading
 
 ERASED = "erased"
 _PURPOSE = "suppressions"
-_CHECK = ("check", "padron")
+_CHECK = (removals.CHECK, "padron")
 
 
 class ErasedMeanwhile(TransientError):
@@ -57,7 +57,7 @@ def read_suppressed(connection: Connection, settings: Settings) -> Suppressed:
     if not hashes:
         return NOBODY
     found = Suppressed(hashes, hash_keys(settings, _PURPOSE))
-    if not found.has(*_CHECK):
+    if not removals.checks(connection) <= set(_hashes(found.secrets, *_CHECK)):
         raise WrongKey(
             "The secret key is not the one that erased people were noted with, so that nobody can tell who they are. "
             "Put back PADRON_SECRET_KEY, or the file secret.key of the home folder.",

@@ -167,7 +167,7 @@ def _singular(word: str) -> str:
 
 
 def _parts(stem: str) -> set[str]:
-    """What a stem has in common with those that are one letter from it: itself without one, or two, of its letters.
+    """What a stem has in common with those that are one letter from it: itself, and itself without one of its letters.
 
     Digits tell tags apart, and short words do.
     """

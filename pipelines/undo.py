@@ -73,10 +73,11 @@ def undo_batch(
     `progress` is told of the changes taken back and of all; what it raises stops the work between two transactions.
     """
     with reading(engine) as connection:
-        batch = batches.get_batch(connection, number)
-        fields, total = undo.custom_fields_by_key(connection), undo.count_changes(connection, number)
+        batch, total = batches.get_batch(connection, number), undo.count_changes(connection, number)
     check_can_be_undone(batch)
     with transaction(engine) as connection:
+        bulk.lock_keys(connection)  # whoever converts a field holds them
+        fields = undo.custom_fields_by_key(connection)
         batches.set_batch(connection, number, {"state": "undoing"})
     others, tags = _Others(batch), TagsBack(batch)
     report, after, done = UndoReport(number), 0, 0

@@ -262,6 +262,13 @@ def to_wake(connection: Connection, now: datetime, quiet: timedelta, limit: int)
     return found
 
 
+def any_half_done(connection: Connection) -> bool:
+    """Whether a dropped or sent file was begun and is not put away yet."""
+    c = batches.c
+    query = select(c.id).where(c.state.in_(("running", *FILING)), c.claim.is_not(None)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def count_running(connection: Connection, now: datetime) -> int:
     """How many batches somebody works on at the moment."""
     query = select(func.count()).select_from(batches).where(batches.c.lease_until > now)

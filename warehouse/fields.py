@@ -81,11 +81,11 @@ def set_field(connection: Connection, number: int, values: Mapping[str, Any]) ->
     connection.execute(update(custom_fields).where(custom_fields.c.id == number).values(**values))
 
 
-def hidden_fields(connection: Connection) -> list[tuple[int, str]]:
-    """The fields that conversions left, with the column that their values stand in."""
+def hidden_fields(connection: Connection) -> list[tuple[int, str, str]]:
+    """The fields that conversions work on or left: number, key, and the column that their values stand in."""
     f = custom_fields.c
-    found = connection.execute(select(f.id, f.type).where(f.key.startswith(HIDDEN, autoescape=True)))
-    return [(int(number), SLOT_OF.get(kind, "text")) for number, kind in found]
+    found = connection.execute(select(f.id, f.key, f.type).where(f.key.startswith(HIDDEN, autoescape=True)))
+    return [(int(number), str(key), SLOT_OF.get(kind, "text")) for number, key, kind in found]
 
 
 def is_there(connection: Connection, number: int) -> bool:
@@ -165,7 +165,7 @@ def changed_since(connection: Connection, change: int) -> list[int]:
 # ── tags ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _tags(*where: Any) -> Select[Any]:
+def _tags() -> Select[Any]:
     t = contact_tags.c
     counted = (
         select(t.tag_id, func.count().label("contacts"))
@@ -176,7 +176,7 @@ def _tags(*where: Any) -> Select[Any]:
     )
     columns = (tags.c.id, tags.c.name, tags.c.form, tags.c.colour)
     query = select(*columns, func.coalesce(counted.c.contacts, 0).label("contacts"))
-    return query.join_from(tags, counted, counted.c.tag_id == tags.c.id, isouter=True).where(*where)
+    return query.join_from(tags, counted, counted.c.tag_id == tags.c.id, isouter=True)
 
 
 def all_tags(connection: Connection) -> list[Tag]:

@@ -22,7 +22,9 @@ def _parts(since: datetime) -> dict[str, ColumnElement[bool]]:
         "no_name": c.display_name.is_(None),
         "unreachable": and_(c.phone.is_(None), c.email.is_(None)),
         "never_contacted": and_(c.sent == 0, c.received == 0),
-        "silent": and_(c.received > 0, or_(c.last_interaction_at.is_(None), c.last_interaction_at < since)),
+        "silent": and_(
+            or_(c.sent > 0, c.received > 0), or_(c.last_interaction_at.is_(None), c.last_interaction_at < since)
+        ),
         "blocked": c.status == "blocked",
         "archived": c.status == "archived",
     }

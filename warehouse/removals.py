@@ -48,6 +48,7 @@ from warehouse.tables import (
     suppressions,
 )
 
+CHECK = "check"
 DELETED, ERASED = "delete", "erase"
 """The operations in the history that take a contact away."""
 BY_HAND = 0
@@ -94,12 +95,12 @@ def _leave_segments(connection: Connection, ids: Sequence[int], at: datetime) ->
     """Asked segment by segment, as members are found by their segment first."""
     m = segment_members.c
     known = connection.execute(select(all_segments.c.id).order_by(all_segments.c.id)).scalars().all()
+    segments.lock_segments(connection, known)
     left: dict[int, list[int]] = {}
     for number in known:
         query = select(m.contact_id).where(m.segment_id == number, bulk.is_among(connection, m.contact_id, ids))
         if members := list(connection.execute(query).scalars()):
             left[number] = members
-    segments.lock_segments(connection, left)
     for number, members in left.items():
         segments.move_members(connection, number, [], members, at, None)
 
@@ -233,6 +234,12 @@ def suppress(connection: Connection, number: int | None, hashes: Mapping[str, st
 def suppressed(connection: Connection) -> frozenset[str]:
     """All hashes that are kept."""
     return frozenset(connection.execute(select(suppressions.c.hash)).scalars())
+
+
+def checks(connection: Connection) -> frozenset[str]:
+    """The hashes of nobody, one for each secret that people were noted with."""
+    s = suppressions.c
+    return frozenset(connection.execute(select(s.hash).where(s.kind == CHECK)).scalars())
 
 
 def unsuppress(connection: Connection, hashes: Sequence[str]) -> bool:

@@ -39,5 +39,6 @@ def drop_interactions(connection: Connection, before: datetime, limit: int) -> i
 
 
 def refresh_fully(connection: Connection) -> None:
-    """Let every segment look at every contact the next time that it is refreshed."""
-    connection.execute(update(segments).where(segments.c.archived_at.is_(None)).values(refreshed_version=None))
+    """Let every segment look at every contact the next time that it is refreshed, also where that is under way."""
+    again = {"refreshed_version": None, "filter_version": segments.c.filter_version + 1}
+    connection.execute(update(segments).where(segments.c.archived_at.is_(None)).values(**again))

@@ -106,7 +106,7 @@ def create_field(body: FieldBody, caller: Writer, request: Request, desk: AtDesk
 
 @router.patch("/fields/{key}", responses=problems(401, 403, 404))
 def edit_field(key: Key, body: FieldChanges, caller: Writer, request: Request, desk: AtDesk) -> FieldModel:
-    """Name a field otherwise; put it away with its values, or take it out again."""
+    """Name a field otherwise; put it away with its values, or take it out again; give a choice other options."""
     asked = asked_by(request, caller)
     changes = body.model_dump()
     return FieldModel.of(fields.edit_field(desk.store, key, asked, **changes))

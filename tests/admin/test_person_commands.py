@@ -53,8 +53,12 @@ def test_fields_tags_and_segments_are_kept_tidy(run: Run, tmp_path: Path) -> Non
     refused = run(home, "fields", "convert", "plan", "number", **WHERE)
     listed = run(home, "fields", "list", **WHERE)
     near = run(home, "tags", "near", **WHERE)
-    merged = run(home, "tags", "merge", "2", "1", **WHERE)
-    dropped = run(home, "tags", "delete", "2", **WHERE)
+    numbers = {
+        one["name"]: str(one["id"])
+        for one in map(json.loads, run(home, "tags", "list", "--json", **WHERE).stdout.splitlines())
+    }
+    merged = run(home, "tags", "merge", numbers["Vips"], numbers["VIP"], **WHERE)
+    dropped = run(home, "tags", "delete", numbers["Vips"], **WHERE)
     tags = run(home, "tags", "list", "--json", **WHERE)
     planned = run(home, "segments", "plan", **WHERE)
     applied = run(home, "segments", "apply", "--yes", **WHERE)
@@ -66,7 +70,7 @@ def test_fields_tags_and_segments_are_kept_tidy(run: Run, tmp_path: Path) -> Non
     assert [one.returncode for one in done] == [0] * 10, [one.stderr for one in done]
     assert (refused.returncode, "1 valores de «plan» no son number" in refused.stderr) == (2, True)
     assert "Plan contratado" in listed.stdout
-    assert near.stdout.startswith("VIP (1; 1) · Vips (2; 1)")
+    assert near.stdout == f"VIP ({numbers['VIP']}; 1) · Vips ({numbers['Vips']}; 1)\n"
     assert [(one["name"], one["contacts"]) for one in map(json.loads, tags.stdout.splitlines())] == [("VIP", 2)]
     assert planned.stdout == "+ VIP\n"
     assert why.stdout == "✓ tagged('vip')\n"
