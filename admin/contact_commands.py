@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.asking import confirm
 from admin.operator_commands import asked_now
 from admin.words import say
 from pipelines import bulk_edits, contacts, edits
@@ -215,8 +216,7 @@ def edit_many(
     )
     bulk_edits.check(form)
     count = bulk_edits.count_matching(store, settings, form, asked)
-    if not yes and not typer.confirm(say(words, "how_many_match", count=f"{count:,}")):
-        raise typer.Exit(1)
+    confirm(words, say(words, "how_many_match", count=f"{count:,}"), yes=yes)
     work = bulk_edits.ask_for_edit(store, settings, replace(form, expected=count), asked)
     tell_of_edit(run_job(store, work.id, settings, utc_now), words)
 
@@ -261,7 +261,7 @@ def archive(number: Number) -> None:
     """Put a contact away."""
     settings = read_settings()
     edits.archive_contact(open_store(settings.store_url), number, asked_now())
-    console.print(say(settings.language, "contact_saved", id=number))
+    console.print(say(settings.language, "contact_archived", id=number))
 
 
 @app.command()

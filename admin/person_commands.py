@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from fastapi.encoders import jsonable_encoder
 
+from admin.asking import confirm
 from admin.contact_commands import Number, app, console, result_of
 from admin.hygiene_page import hygiene_page
 from admin.operator_commands import asked_now
@@ -34,13 +35,12 @@ def delete(
     settings = read_settings()
     store, words = open_store(settings.store_url), settings.language
     question = "sure_to_delete" if permanently else "sure_to_archive"
-    if not yes and not typer.confirm(say(words, question, id=number)):
-        raise typer.Exit(1)
+    confirm(words, say(words, question, id=number), yes=yes)
     if permanently:
         removals.delete_contact(store, number, asked_now())
     else:
         edits.archive_contact(store, number, asked_now())
-    console.print(say(words, "contact_deleted" if permanently else "contact_saved", id=number))
+    console.print(say(words, "contact_deleted" if permanently else "contact_archived", id=number))
 
 
 @app.command()
@@ -48,8 +48,7 @@ def erase(number: Number, yes: Yes = False) -> None:
     """Leave no trace of a person, in tables or in files that Padrón keeps; no file brings them back."""
     settings = read_settings()
     store, words = open_store(settings.store_url), settings.language
-    if not yes and not typer.confirm(say(words, "sure_to_erase", id=number)):
-        raise typer.Exit(1)
+    confirm(words, say(words, "sure_to_erase", id=number), yes=yes)
     work = removals.ask_for_erasure(store, number, asked_now())
     found = result_of(run_job(store, work.id, settings, utc_now))
     console.print(say(words, "contact_erased", id=number, **{name: found.get(name, 0) for name in ("files", "rows")}))

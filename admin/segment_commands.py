@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from admin import charts
+from admin.asking import confirm
 from admin.operator_commands import asked_now
 from admin.words import say
 from pipelines import refreshes, segment_files, segments
@@ -194,8 +195,7 @@ def apply_files(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] 
     _show_steps(steps, words)
     if not steps:
         return
-    if not yes and not typer.confirm(say(words, "sure_to_apply", count=len(steps))):
-        raise typer.Exit(1)
+    confirm(words, say(words, "sure_to_apply", count=len(steps)), yes=yes)
     segment_files.apply_plan(store, settings, steps, asked_now())
     refreshes.refresh_due(store, settings, utc_now)
     console.print(say(words, "applied", count=len(steps)))

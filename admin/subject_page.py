@@ -108,6 +108,41 @@ _TITLES = {
 }
 
 
+_CODED = frozenset(
+    ("operation", "outcome", "state", "role", "kind", "source", "purpose", "status", "channel", "actor", "opted_out")
+)
+"""What is told in words of Padrón's own."""
+_IN_SPANISH = {
+    "create": "creado",
+    "update": "cambiado",
+    "undo": "deshecho",
+    "created": "creada",
+    "updated": "cambiada",
+    "unchanged": "igual",
+    "merged": "unida a otra",
+    "rejected": "rechazada",
+    "active": "activo",
+    "hand": "a mano",
+    "inactive": "inactivo",
+    "blocked": "bloqueado",
+    "archived": "archivado",
+    "in": "sí",
+    "out": "no",
+    "owner": "propio",
+    "shared": "compartido",
+    "phone": "teléfono",
+    "email": "correo",
+    "external_id": "id externo",
+    "received": "recibido",
+    "sent": "enviado",
+    "replied": "respondido",
+    "clicked": "clic",
+    "read": "leído",
+    "marketing": "publicidad",
+    "all": "todos",
+}
+
+
 def subject_page(document: Mapping[str, Any], language: str) -> str:
     """The document of `subject_of` as HTML in this language."""
     words = _WORDS[language]
@@ -123,7 +158,8 @@ def _held(held: Any, words: Mapping[str, str], language: str) -> str:
     if not held:
         return f"<p>{words['nothing']}</p>"
     if isinstance(held, Mapping):
-        rows = (f"<tr><th>{escape(_title(name, language))}</th><td>{_cell(held[name])}</td></tr>" for name in held)
+        told = {name: _told(name, held[name], language) for name in held}
+        rows = (f"<tr><th>{escape(_title(name, language))}</th><td>{_cell(told[name])}</td></tr>" for name in held)
         return f"<table>{''.join(rows)}</table>"
     if isinstance(held[0], Mapping):
         return _table(held, language)
@@ -134,8 +170,16 @@ def _table(rows: Sequence[Mapping[str, Any]], language: str) -> str:
     """Columns that are empty in every row are left out."""
     names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
     head = "".join(f"<th>{escape(_title(name, language))}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(f'<td>{_cell(row[name])}</td>' for name in names)}</tr>" for row in rows)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{_cell(_told(name, row[name], language))}</td>' for name in names)}</tr>" for row in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _told(name: str, value: Any, language: str) -> Any:
+    """A value of Padrón's own words in the language of the page."""
+    is_word = language == "es" and name in _CODED and isinstance(value, str)
+    return _IN_SPANISH.get(value, value) if is_word else value
 
 
 def _title(name: str, language: str) -> str:

@@ -52,13 +52,16 @@ _WORDS: dict[str, dict[str, str]] = {
         "contact_made": "Contact {id} made.",
         "contact_saved": "Contact {id} saved.",
         "how_many_match": "{count} contacts match. Change them?",
-        "many_changed": "{changed} of {matched} contacts changed; {skipped} stay as they were, as it cannot be done. "
+        "many_changed": "{changed} of {matched} contacts changed; {skipped} could not be and stay as they were. "
         "To take it back: padron batches undo {id}",
         "sure_to_archive": "Put contact {id} into the archive?",
         "sure_to_delete": "Delete contact {id} for good? It cannot be taken back.",
         "sure_to_erase": "Erase contact {id} from everything that Padrón keeps? It cannot be taken back, and no file "
         "brings them back.",
         "contact_deleted": "Contact {id} deleted.",
+        "contact_archived": "Contact {id} archived. To take it out again: padron contacts restore {id}",
+        "yes_or_no": "[y/N]",
+        "left_alone": "Nothing was done.",
         "contact_erased": "Contact {id} erased. Files changed: {files}; rows in them: {rows}.",
         "files_to_look_at": "Padrón does not keep these files, or cannot read them. Look for the person there: "
         "{listed}",

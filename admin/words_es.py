@@ -48,13 +48,16 @@ SPANISH: dict[str, str] = {
     "contact_made": "Contacto {id} creado.",
     "contact_saved": "Contacto {id} guardado.",
     "how_many_match": "Coinciden {count} contactos. ¿Cambiarlos?",
-    "many_changed": "{changed} de {matched} contactos cambiados; {skipped} quedan como estaban: no se puede. "
+    "many_changed": "{changed} de {matched} contactos cambiados; {skipped} no podían serlo y quedan como estaban. "
     "Para deshacerlo: padron batches undo {id}",
     "sure_to_archive": "¿Archivar el contacto {id}?",
     "sure_to_delete": "¿Eliminar el contacto {id} para siempre? No se puede deshacer.",
     "sure_to_erase": "¿Borrar el contacto {id} de todo lo que guarda Padrón? No se puede deshacer, y ningún "
     "archivo lo trae de vuelta.",
     "contact_deleted": "Contacto {id} eliminado.",
+    "contact_archived": "Contacto {id} archivado. Para sacarlo: padron contacts restore {id}",
+    "yes_or_no": "[s/N]",
+    "left_alone": "No se hizo nada.",
     "contact_erased": "Contacto {id} borrado. Archivos cambiados: {files}; filas en ellos: {rows}.",
     "files_to_look_at": "Padrón no guarda estos archivos, o no los puede leer; busque ahí a la persona: {listed}",
     "segments_to_look_at": "Los filtros de estos segmentos nombran a la persona: {listed}",

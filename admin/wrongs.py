@@ -12,6 +12,8 @@ _WRONG_USE = (
     (r"Option (.+) requires an argument", "la opción {0} necesita un valor"),
     (r"Option (.+) does not take a value", "la opción {0} no lleva valor"),
     (r"Input should be a valid integer.*", "debe ser un número entero"),
+    (r"(?:Value error, )?'(.*)' does not match the format.*", "«{0}» no es una fecha como 2026-11-30"),
+    (r"Input should be a valid date.*", "debe ser una fecha como 2026-11-30"),
     (r"Input should be greater than or equal to (\S+)", "debe ser {0} o más"),
     (r"Input should be less than or equal to (\S+)", "debe ser {0} o menos"),
 )

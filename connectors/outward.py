@@ -63,9 +63,9 @@ def check_url(url: str, allowed: Sequence[Network]) -> tuple[str, int, Address]:
     for address in found:
         if not _is_public(address) and not any(address in network for network in allowed):
             raise MayNotGo(
-                f"{host} is at {address}, a private address. Allow its network with PADRON_WEBHOOK_NETWORKS if you "
+                f"{_shown(host, address)} a private address. Allow its network with PADRON_WEBHOOK_NETWORKS if you "
                 "trust it.",
-                f"{host} está en {address}, una dirección privada. Si confía en su red, permítala con "
+                f"{_shown(host, address, 'está en', 'es')} una dirección privada. Si confía en su red, permítala con "
                 "PADRON_WEBHOOK_NETWORKS.",
             )
     if parts.scheme != "https" and not all(any(address in network for network in allowed) for address in found):
@@ -74,6 +74,15 @@ def check_url(url: str, allowed: Sequence[Network]) -> tuple[str, int, Address]:
             f"{url} no es https. El http sin cifrar es para redes de PADRON_WEBHOOK_NETWORKS.",
         )
     return host, port, found[0]
+
+
+def _shown(host: str, address: object, at: str = "is at", is_: str = "is") -> str:
+    """The host with its address, or as the address that it is.
+
+    >>> _shown("erp.local", "10.0.0.1"), _shown("10.0.0.1", "10.0.0.1")
+    ('erp.local is at 10.0.0.1,', '10.0.0.1 is')
+    """
+    return f"{host} {is_}" if host == str(address) else f"{host} {at} {address},"
 
 
 def _split(url: str) -> SplitResult:

@@ -23,6 +23,15 @@ OFFLINE = "offline"
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 128
 _LEAST_SCORE = 2
 _MOST_CONVERSATIONS = 1_000
+_COMMON_IN_SPANISH = (
+    "contraseña contrasena contraseñas administrador administradora administracion usuario usuaria bienvenido "
+    "bienvenida secreto secreta clave claves acceso prueba pruebas empresa padron padrón hola amor amores teamo "
+    "tequiero familia micontraseña micontrasena miclave colombia mexico méxico argentina peru perú chile españa "
+    "espana ecuador bogota bogotá lima quito madrid barcelona realmadrid futbol fútbol estrella princesa mariposa "
+    "angel ángel jesus jesús maria maría jose josé carlos juan cliente clientes ventas soporte agente agentes "
+    "atencion atención supervisor "
+)
+"""Words that passwords are made of, and that the library's lists, which are English, do not have."""
 
 
 class WrongField(InputError):
@@ -95,6 +104,7 @@ def check_password(password: str, confirmation: str, known: Mapping[str, str]) -
             f"Una contraseña tiene de {SHORTEST_PASSWORD} a {LONGEST_PASSWORD} caracteres.",
         )
     words = [part for value in known.values() for part in (value, *value.replace("@", " ").replace(".", " ").split())]
+    words += [*(word.rstrip("0123456789") for word in words), *_COMMON_IN_SPANISH.split()]
     if zxcvbn(password[:72], user_inputs=words)["score"] < _LEAST_SCORE:
         raise WrongField(
             "password",

@@ -88,15 +88,16 @@ def test_many_contacts_are_edited_after_a_question_and_the_edit_is_taken_back(ru
     asked = ("contacts", "edit-many", "--filter", "city = 'Lima'", "--add-tag", "callado")
 
     refused = run(home, *asked, typed="n\n", **where)
-    done = run(home, *asked, "--set", "company=ACME", typed="y\n", **where)
+    done = run(home, *asked, "--set", "company=ACME", typed="s\n", **where)
     counted = run(home, "contacts", "count", "--filter", "tagged('callado') AND company = 'ACME'", **where)
     undone = run(home, "batches", "undo", "2", **where)
     left = run(home, "contacts", "count", "--filter", "tagged('callado') OR company = 'ACME'", **where)
     wrong = run(home, "contacts", "edit-many", "--filter", "city = 'Lima'", **where)
 
-    assert "Coinciden 2 contactos. ¿Cambiarlos?" in refused.stdout
+    assert "Coinciden 2 contactos. ¿Cambiarlos? [s/N]" in refused.stdout
+    assert "No se hizo nada." in refused.stdout
     assert [one.returncode for one in (refused, done, undone, wrong)] == [1, 0, 0, 2], done.stderr
-    assert "2 de 2 contactos cambiados; 0 quedan como estaban" in done.stdout
+    assert "2 de 2 contactos cambiados; 0 no podían serlo y quedan como estaban" in done.stdout
     assert "padron batches undo 2" in done.stdout
     assert (counted.stdout.strip(), left.stdout.strip()) == ("2", "0")
     assert "Diga qué cambiar." in wrong.stderr

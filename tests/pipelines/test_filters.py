@@ -341,6 +341,7 @@ def _with_plain_tags(person: Person) -> Person:
     return person
 
 
+@pytest.mark.slow
 def test_a_filter_narrowed_to_some_finds_those_of_them(store: Roll) -> None:
     from_outside = {3, 7, 8, 21, 50, 69, GHOST}
     with transaction(store.engine) as connection:

@@ -70,6 +70,8 @@ def test_an_email_that_is_taken_is_refused_by_name_in_whatever_case(store: Roll,
         ("password123", "password123", "password", "too_common"),
         ("qwertyuiop", "qwertyuiop", "password", "too_common"),
         ("anaperez2026", "anaperez2026", "password", "too_common"),
+        ("contraseña123", "contraseña123", "password", "too_common"),
+        ("bienvenido2026", "bienvenido2026", "password", "too_common"),
     ],
 )
 def test_a_password_that_is_no_good_is_refused(

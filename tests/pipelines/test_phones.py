@@ -119,6 +119,7 @@ def _compare_everywhere(seed: int, per_region: int) -> tuple[int, list[tuple[obj
     return compared, different
 
 
+@pytest.mark.slow
 def test_bulk_and_library_agree_for_every_country() -> None:
     compared, different = _compare_everywhere(seed=20260403, per_region=61)
 
