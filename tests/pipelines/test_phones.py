@@ -119,12 +119,11 @@ def _compare_everywhere(seed: int, per_region: int) -> tuple[int, list[tuple[obj
     return compared, different
 
 
-@pytest.mark.slow
 def test_bulk_and_library_agree_for_every_country() -> None:
-    compared, different = _compare_everywhere(seed=20260403, per_region=61)
+    compared, different = _compare_everywhere(seed=20260403, per_region=20)
 
     assert different[:10] == []
-    assert compared > 15_000
+    assert compared > 4_000
 
 
 @pytest.mark.slow
