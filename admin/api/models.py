@@ -38,9 +38,13 @@ def _moment(value: object) -> object:
         return value
     try:
         at = datetime.fromisoformat(value)
-        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise PydanticCustomError("datetime_parsing", "no time") from error
+    at = at.replace(tzinfo=at.tzinfo or UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # the first or last day there is, in a zone whose clocks differ
+        return (datetime.min if at.year == 1 else datetime.max).replace(tzinfo=UTC)
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
