@@ -40,6 +40,8 @@ def line(points: Sequence[tuple[datetime, int]], title: str) -> str:
         steps += [f"{x:.1f},{before:.1f}"] if before is not None else []
         steps.append(f"{x:.1f},{y:.1f}")
         before = y
+    if len(points) == 1:  # it is so from then on
+        steps.append(f"{_LEFT + room:.1f},{before:.1f}")
     grid = "".join(
         f'<line stroke="#e2e5ea" x1="{_LEFT}" x2="{_LEFT + room}" y1="{place(first, value)[1]:.1f}" '
         f'y2="{place(first, value)[1]:.1f}"/><text x="{_LEFT - 8}" y="{place(first, value)[1] + 4:.1f}" '
