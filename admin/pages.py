@@ -24,9 +24,9 @@ def page(title: str, said: str, parts: str, language: str) -> str:
     return _PAGE.format(language=language, title=escape(title), style=STYLE, said=escape(said), parts=parts)
 
 
-def policy(style: str) -> str:
-    """The content security policy of a page that has this style, and nothing else."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def policy() -> str:
+    """The content security policy of such a page: its style, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     return (
         f"default-src 'none'; object-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"

@@ -5,7 +5,7 @@ by WhatsApp has a phone. Done again after a crash, it changes only those that it
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ from warehouse.bulk_edits import Edits
 from warehouse.contact_lists import Wanted
 from warehouse.engines import Store, reading, transaction
 from warehouse.filter_sql import look_up, matching
-from warehouse.jobs import Work
+from warehouse.jobs import Progress, Work
 
 FIELDS = ("company", "address", "city", "country", "language", "channel", "status")
 """What many contacts can be given at once, beside custom fields and tags."""
@@ -44,7 +44,6 @@ DELETE = "delete"
 """Takes contacts off the roll for good, which no undo brings back."""
 _BY_HAND, _BLOCK = ("active", "inactive"), ("blocked_at", "blocked_reason")
 _AT_ONCE = 10_000
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +99,7 @@ def ask_for_edit(store: Store, settings: Settings, form: BulkForm, asked: Asked)
         values = {**said, "kind": EDIT, "state": "editing", "file": "", "path": "", "actor": asked.actor}
         number = batches.add_batch(connection, values, asked.at)
         audit.add_entry(connection, asked, "contacts:edit_many", f"batch:{number}", None, _told(form, count))
-        job = {"kind": EDIT, "object": f"batch:{number}", "actor": asked.actor, "address": asked.address}
-        return jobs.add_job(connection, {**job, "created_at": asked.at, "total": count})
+        return jobs.ask(connection, EDIT, f"batch:{number}", asked, total=count)
 
 
 def count_matching(store: Store, settings: Settings, form: BulkForm, asked: Asked) -> int:

@@ -5,7 +5,7 @@ their place in one short transaction, with those that were changed meanwhile; un
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -39,7 +39,7 @@ from warehouse import audit, batches, bulk, fields, jobs, roll, segments
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
 from warehouse.fields import CustomField
-from warehouse.jobs import Work
+from warehouse.jobs import Progress, Work
 
 CONVERSION = "convert"
 TYPES: tuple[FieldType, ...] = get_args(FieldType)
@@ -47,7 +47,6 @@ _IS_CODE = r"^\s*0[0-9]|[0-9]{16}"
 """A text of digits that is no number: one with zeros before it, or too long to be counted with."""
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_LABEL, _AT_ONCE, _NAMED, _MOST_OPTIONS, _MOST_TEXTS = 200, 10_000, 5, 100, 5_000
-Progress = Callable[[int, int], None]
 
 
 class StillWritten(TransientError):
@@ -212,8 +211,7 @@ def ask_for_conversion(store: Store, key: str, type_: str, asked: Asked) -> Work
         if any(jobs.open_job(connection, CONVERSION, f"field:{key}:{one}") for one in TYPES):
             raise WrongField("type", "in_use", "It is being converted.", "Se está convirtiendo.")
         audit.add_entry(connection, asked, "fields:convert", f"field:{key}", {"type": field.type}, {"type": wanted})
-        values = {"kind": CONVERSION, "object": f"field:{key}:{wanted}", "actor": asked.actor}
-        return jobs.add_job(connection, {**values, "address": asked.address, "created_at": asked.at})
+        return jobs.ask(connection, CONVERSION, f"field:{key}:{wanted}", asked)
 
 
 def run_conversion(

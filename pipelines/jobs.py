@@ -24,12 +24,11 @@ from warehouse import audit, batches, jobs
 from warehouse.audit import Asked
 from warehouse.batches import EDIT, Batch, LeaseLost
 from warehouse.engines import UNREACHABLE, Store, reading, transaction
-from warehouse.jobs import Work
+from warehouse.jobs import Progress, Work
 
 UNDO = "undo"
 _MOST_KEPT = 1_000
 _PAUSE = timedelta(seconds=5)
-Progress = Callable[[int, int], None]
 
 
 class _Cancelled(Exception):
@@ -47,8 +46,7 @@ def ask_for_undo(store: Store, number: int, asked: Asked) -> Work:
         if standing is not None:
             return standing
         audit.add_entry(connection, asked, "batches:undo", f"batch:{number}")
-        values = {"kind": UNDO, "object": f"batch:{number}", "actor": asked.actor, "address": asked.address}
-        return jobs.add_job(connection, {**values, "created_at": asked.at})
+        return jobs.ask(connection, UNDO, f"batch:{number}", asked)
 
 
 def find_job(store: Store, number: int) -> Work:

@@ -4,7 +4,7 @@ Erasing is a job. It begins with the files, so that one that was cut off still k
 again: raw files and row reports that Padrón keeps are gone through. Those that it does not keep are named.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,11 @@ from warehouse.audit import Asked
 from warehouse.batches import Batch
 from warehouse.contact_details import NoSuchContact
 from warehouse.engines import Store, empty_log, overwriting, reading, transaction
-from warehouse.jobs import Work
+from warehouse.jobs import Progress, Work
 
 ERASURE = "erase"
 _SHORTEST, _MOST_UPLOADS = 6, 10_000
 """A text that is shorter is in too many others to tell of somebody."""
-Progress = Callable[[int, int], None]
 
 
 def delete_contact(store: Store, number: int, asked: Asked) -> None:
@@ -66,8 +65,7 @@ def ask_for_erasure(store: Store, number: int, asked: Asked) -> Work:
         if standing is not None:
             return standing
         audit.add_entry(connection, asked, "contacts:erase", f"contact:{number}")
-        values = {"kind": ERASURE, "object": f"contact:{number}", "actor": asked.actor, "address": asked.address}
-        return jobs.add_job(connection, {**values, "created_at": asked.at})
+        return jobs.ask(connection, ERASURE, f"contact:{number}", asked)
 
 
 def _require_not_erased(connection: Connection, number: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The settings say how old. Once a day it is a job; a rehearsal counts what would go.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,13 @@ from schemas.settings import Settings
 from warehouse import audit, batches, bulk, jobs, removals, retention
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
-from warehouse.jobs import Work
+from warehouse.jobs import Progress, Work
 
 RETENTION, RETENTION_REHEARSAL = "retention", "retention_rehearsal"
 _SCHEDULE = "schedule"
 _CONTACTS, _INTERACTIONS = 2_000, 20_000
 """So many go in one transaction."""
 _RULES = ("keep_interactions_days", "keep_files_days", "keep_inactive_days")
-Progress = Callable[[int, int], None]
 
 
 def ask_for_retention(store: Store, asked: Asked, *, is_rehearsal: bool = False) -> Work:
@@ -36,8 +35,7 @@ def ask_for_retention(store: Store, asked: Asked, *, is_rehearsal: bool = False)
         if standing is not None:
             return standing
         audit.add_entry(connection, asked, "retention:run", "all", None, {"rehearsal": is_rehearsal})
-        values = {"kind": kind, "object": "all", "actor": asked.actor, "address": asked.address}
-        return jobs.add_job(connection, {**values, "created_at": asked.at})
+        return jobs.ask(connection, kind, "all", asked)
 
 
 def retain_daily(store: Store, settings: Settings, now: datetime) -> int | None:

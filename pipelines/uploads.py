@@ -151,8 +151,7 @@ def ask_for_rehearsal(store: Store, number: int, asked: Asked) -> Work:
         if standing is not None:
             return standing
         audit.add_entry(connection, asked, "uploads:rehearse", f"upload:{number}")
-        values = {"kind": REHEARSAL, "object": object_, "actor": asked.actor, "address": asked.address}
-        return jobs.add_job(connection, {**values, "created_at": asked.at})
+        return jobs.ask(connection, REHEARSAL, object_, asked)
 
 
 def _as_mapped(upload: Upload) -> str:

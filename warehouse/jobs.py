@@ -4,7 +4,7 @@ waiting → running → done, failed or cancelled. As with batches, a worker tha
 claims the job next goes on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +13,14 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 
 from schemas.errors import InputError
 from warehouse import bulk
+from warehouse.audit import Asked
 from warehouse.batches import LeaseLost
 from warehouse.job_tables import jobs
 from warehouse.tables import UtcTime
 
 OPEN = ("waiting", "running")
+Progress = Callable[[int, int], None]
+"""Told how much of a job is done, and of how much; what it raises stops the job between two of its parts."""
 
 
 class NoSuchJob(InputError):
@@ -57,6 +60,12 @@ def add_job(connection: Connection, values: Mapping[str, Any]) -> Work:
     number = bulk.take_ids(connection, "jobs", 1)
     row = insert(jobs).values(id=number, state="waiting", **values).returning(*_COLUMNS)
     return _work(connection.execute(row).one())
+
+
+def ask(connection: Connection, kind: str, object_: str, asked: Asked, *, total: int = 0) -> Work:
+    """A new job that somebody asks for."""
+    values = {"kind": kind, "object": object_, "actor": asked.actor, "address": asked.address}
+    return add_job(connection, {**values, "created_at": asked.at, "total": total})
 
 
 def get_job(connection: Connection, number: int) -> Work:

@@ -26,7 +26,8 @@ from admin.api.etags import MADE, MADE_HERE, VERSIONED, WATCHED, IfMatch, wanted
 from admin.api.import_models import JobModel
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, Search, after, page
-from admin.api.problems import Refusal, language_of, problems
+from admin.api.problems import Refusal, problems
+from admin.api.watched import to_be_watched
 from pipelines import bulk_edits, consents, contacts, edits, notes
 from pipelines.access import Caller
 from pipelines.once import create_once
@@ -147,9 +148,7 @@ def edit_many(body: BulkBody, caller: Many, request: Request, response: Response
     if body.action in ("block", "delete"):
         require(caller, f"contacts:{body.action}")
     work = bulk_edits.ask_for_edit(desk.store, desk.settings, body.form(), asked_by(request, caller))
-    desk.wake_for_job(work.id)
-    response.headers["Location"] = f"/api/jobs/{work.id}"
-    return JobModel.of(work, language_of(request))
+    return to_be_watched(work, request, response, desk)
 
 
 @router.post("/contacts", status_code=201, responses=MADE | problems(401, 403, 404))

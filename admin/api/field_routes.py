@@ -12,7 +12,8 @@ from admin.api.import_models import JobModel
 from admin.api.models import NO_NUL, Body, Name, Text, among
 from admin.api.models import Number as BodyNumber
 from admin.api.pages import Number
-from admin.api.problems import language_of, problems
+from admin.api.problems import problems
+from admin.api.watched import to_be_watched
 from pipelines import fields, tags
 from pipelines.access import Caller
 from pipelines.fields import TYPES, FieldForm
@@ -118,9 +119,7 @@ def convert_field(
 ) -> JobModel:
     """Give a field another type, if every value fits it: a job, which says how many do not."""
     work = fields.ask_for_conversion(desk.store, key, body.type, asked_by(request, caller))
-    desk.wake_for_job(work.id)
-    response.headers["Location"] = f"/api/jobs/{work.id}"
-    return JobModel.of(work, language_of(request))
+    return to_be_watched(work, request, response, desk)
 
 
 @router.get("/tags", responses=problems(401, 403))
@@ -155,6 +154,4 @@ def merge_tags(
 ) -> JobModel:
     """Let whoever has this tag have another instead: an edit of many, which can be undone."""
     work = tags.merge_tags(desk.store, desk.settings, number, body.into, asked_by(request, caller))
-    desk.wake_for_job(work.id)
-    response.headers["Location"] = f"/api/jobs/{work.id}"
-    return JobModel.of(work, language_of(request))
+    return to_be_watched(work, request, response, desk)

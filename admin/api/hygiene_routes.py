@@ -12,7 +12,7 @@ from admin.api.callers import AtDesk, May
 from admin.api.models import among
 from admin.api.problems import language_of, problems
 from admin.hygiene_page import hygiene_page
-from admin.pages import STYLE, policy
+from admin.pages import policy
 from pipelines import hygiene
 from pipelines.access import Caller
 
@@ -44,4 +44,4 @@ def state_of_the_roll(
     if form == "json":
         return JSONResponse(jsonable_encoder(asdict(found)))
     page = hygiene_page(found, language_of(request))
-    return HTMLResponse(page, headers={"Content-Security-Policy": policy(STYLE)})
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy()})

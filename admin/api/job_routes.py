@@ -10,6 +10,7 @@ from admin.api.import_models import BatchModel, JobModel
 from admin.api.models import NO_NUL, Page
 from admin.api.pages import Cursor, Limit, Number, after, page
 from admin.api.problems import language_of, problems
+from admin.api.watched import to_be_watched
 from pipelines import jobs, uploads
 from pipelines.access import Caller
 
@@ -57,9 +58,7 @@ def undo(
 ) -> JobModel:
     """Take an import back: answers at once with the job that does it. Later edits survive, and are counted."""
     work = jobs.ask_for_undo(desk.store, number, asked_by(request, caller))
-    desk.wake_for_job(work.id)
-    response.headers["Location"] = f"/api/jobs/{work.id}"
-    return JobModel.of(work, language_of(request))
+    return to_be_watched(work, request, response, desk)
 
 
 @router.post(
@@ -74,9 +73,7 @@ def rehearse(
 ) -> JobModel:
     """Do the whole import and keep nothing: answers at once with the job, whose result has the true counts."""
     work = uploads.ask_for_rehearsal(desk.store, number, asked_by(request, caller))
-    desk.wake_for_job(work.id)
-    response.headers["Location"] = f"/api/jobs/{work.id}"
-    return JobModel.of(work, language_of(request))
+    return to_be_watched(work, request, response, desk)
 
 
 @router.post("/batches/{number}/cancel", tags=["imports"], status_code=202, responses=problems(401, 403, 404))

@@ -13,7 +13,8 @@ from admin.api.import_models import JobModel
 from admin.api.models import Body, Text, among
 from admin.api.pages import Number
 from admin.api.problems import language_of, problems
-from admin.pages import STYLE, policy
+from admin.api.watched import to_be_watched
+from admin.pages import policy
 from admin.subject_page import subject_page
 from pipelines import edits, removals, retention
 from pipelines.access import Caller
@@ -24,7 +25,7 @@ Writer = Annotated[Caller, Depends(May("contacts:write"))]
 Eraser = Annotated[Caller, Depends(May("contacts:erase"))]
 Exporter = Annotated[Caller, Depends(May("contacts:export"))]
 _FORMS = ("json", "html")
-_POLICY = policy(STYLE)
+_POLICY = policy()
 _HELD: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Everything that is held.",
@@ -67,9 +68,7 @@ def delete(
 def erase(number: Number, caller: Eraser, request: Request, response: Response, desk: AtDesk) -> JobModel:
     """Leave no trace of a person, in tables or in files; the job says what else is to be seen to."""
     work = removals.ask_for_erasure(desk.store, number, asked_by(request, caller))
-    desk.wake_for_job(work.id)
-    response.headers["Location"] = f"/api/jobs/{work.id}"
-    return JobModel.of(work, language_of(request))
+    return to_be_watched(work, request, response, desk)
 
 
 @router.post("/readmissions", status_code=204, responses=problems(401, 403))
@@ -110,6 +109,4 @@ def retain(
 ) -> JobModel:
     """Let go what the settings say is too old, or count it; each day this is done by itself."""
     work = retention.ask_for_retention(desk.store, asked_by(request, caller), is_rehearsal=body.rehearsal)
-    desk.wake_for_job(work.id)
-    response.headers["Location"] = f"/api/jobs/{work.id}"
-    return JobModel.of(work, language_of(request))
+    return to_be_watched(work, request, response, desk)

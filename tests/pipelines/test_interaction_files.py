@@ -9,11 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.folders import make_places
+from connectors.folders import Watch, make_places
 from connectors.profiles import DropFolder
 from pipelines import interaction_files
-from pipelines.drops import import_drop
-from pipelines.interactions import note_all
+from pipelines.drops import claim_ready, import_drop
 from pipelines.jobs import ask_for_undo, run_job
 from pipelines.removals import ask_for_erasure
 from schemas.errors import InputError
@@ -131,22 +130,22 @@ def test_one_that_was_cut_off_goes_on_and_reports_every_row(
     store: Roll, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interaction_files, "_AT_ONCE", 3)
-    calls = []
+    has_died = False
 
-    def dies(*args: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 3:
+    def clock() -> datetime:
+        """Fails once, within the third part."""
+        nonlocal has_died
+        if not has_died and store.one("SELECT rows_done FROM batches WHERE id = 2") == 6:
+            has_died = True
             raise OSError("no space left on device")
-        return note_all(*args)
+        return utc_now()
 
-    monkeypatch.setattr(interaction_files, "note_all", dies)
-    incoming = home.home / "chat" / "incoming"
-    drop_text(incoming, "chat.csv", _TEXT)
+    drop_text(home.home / "chat" / "incoming", "chat.csv", _TEXT)
+    [number] = claim_ready(store.engine, Watch(folder(home), settle_seconds=0), home, utc_now, 1.0)
     with pytest.raises(OSError, match="no space"):
-        import_drops(store.engine, home, folder(home))
+        import_drop(store.engine, number, home, clock)
     store.run("UPDATE batches SET lease_until = NULL")
-    calls += [1, 1, 1]
-    import_drop(store.engine, 2, home, utc_now)
+    import_drop(store.engine, number, home, utc_now)
 
     assert store.rows("SELECT state, rows_read, created, rejected FROM batches WHERE id = 2") == [("done", 8, 3, 5)]
     assert [line["_row"] for line in report(home)] == ["4", "5", "6", "7", "8"]
