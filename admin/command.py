@@ -1,5 +1,6 @@
 """The command line: `padron …`. Exit codes: 0 done, 1 the file was refused, 2 wrong use or wrong installation."""
 
+import gc
 import sys
 
 import typer
@@ -63,6 +64,7 @@ app.add_typer(role_commands.audit, name="audit")
 def main() -> None:
     """Run a command; an error of Padrón's own, or of the person's who typed, is one sentence on standard error."""
     language = asked_language()
+    gc.freeze()  # collections pass over what is imported, which stays
     try:
         command = get_command(app)
         if language == "es":

@@ -1,5 +1,6 @@
 """Real stores, servers and workers for the tests; where PostgreSQL or Redis is missing, that is said loudly."""
 
+import gc
 import os
 import shutil
 import uuid
@@ -23,7 +24,7 @@ from schemas.profiles import Profile
 from schemas.reports import ImportReport
 from tests import servers
 from tests.browser import Browser, open_browser
-from tests.commands import run, zygote
+from tests.commands import run
 from warehouse.bulk import take_ids
 from warehouse.engines import reading, transaction
 from warehouse.store import open_store
@@ -33,7 +34,7 @@ _PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target)
 settings.register_profile("padron", derandomize=True, phases=_PHASES, deadline=None, database=None)
 settings.load_profile("padron")
 
-__all__ = ["run", "zygote"]  # fixtures of every test
+__all__ = ["run"]  # a fixture of every test
 
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _NOBODY = _CHEAP.hash("nobody")
@@ -174,6 +175,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     shutil.copy(sqlite_template, tmp_path / "padron.db")
     return f"sqlite:///{tmp_path / 'padron.db'}"
+
+
+def pytest_collection_finish() -> None:
+    """Let collections pass over what is imported."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

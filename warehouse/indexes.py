@@ -3,11 +3,17 @@
 An index that is missing costs speed, never correctness: who owns a key is decided under `bulk.lock_keys`.
 """
 
-from sqlalchemy import Connection, Index, inspect
+from sqlalchemy import Connection, Index, text
 
 from warehouse.engines import Store, reading, sorting, transaction
 from warehouse.search import stand_back
 from warehouse.tables import LIVE_KEYS
+
+_NAMES = {
+    "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+}
+"""Asked before and after every import: reflecting the tables would cost a small one a tenth of its time."""
 
 
 def deferrable() -> tuple[Index, ...]:
@@ -24,8 +30,7 @@ def drop_for_first_load(connection: Connection) -> None:
 def missing(store: Store) -> tuple[Index, ...]:
     """The indexes of the catalogue that the database does not have."""
     with reading(store) as connection:
-        standing = inspect(connection).get_multi_indexes(filter_names=[table.name for table in LIVE_KEYS])
-    found = {item["name"] for of_a_table in standing.values() for item in of_a_table}
+        found = set(connection.execute(text(_NAMES[connection.dialect.name])).scalars())
     return tuple(index for index in deferrable() if index.name not in found)
 
 

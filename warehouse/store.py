@@ -1,5 +1,6 @@
 """The store as a whole: opening it, and bringing its tables to this version."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -32,6 +33,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def newest_version() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 

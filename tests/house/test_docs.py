@@ -26,7 +26,7 @@ from schemas.fields import field_type
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
 from tests.commands import Run
-from tests.routes.running import ROOT
+from tests.forks import ROOT
 from warehouse.audit import Asked
 from warehouse.store import open_store
 

@@ -1,6 +1,5 @@
 """Many processes race for few seats, round after round: exactly as many get one as there are, on both databases."""
 
-import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from pipelines.passwords import Password
 from pipelines.states import let_silent_be_offline, set_agent_state
 from schemas.operators import OperatorForm
 from tests.conftest import Roll
+from tests.forks import FORKS
 from warehouse.audit import Asked
 from warehouse.store import open_store
 
@@ -50,11 +50,9 @@ def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(
     for number in range(many):
         form = OperatorForm(f"a{number}@example.org", "Ana", f"Pérez {number}", True, licence.id, roles=("agent",))
         create_operator(store.engine, form, Password(PASSWORD, PASSWORD), Asked("test", NOW))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.pipelines.test_seats"])
-    barrier, results = context.Barrier(many + 1), context.Queue()
+    barrier, results = FORKS.Barrier(many + 1), FORKS.Queue()
     url = store.engine.url.render_as_string(hide_password=False)
-    racers = [context.Process(target=race, args=(url, n, rounds, barrier, results), daemon=True) for n in range(many)]
+    racers = [FORKS.Process(target=race, args=(url, n, rounds, barrier, results), daemon=True) for n in range(many)]
     for racer in racers:
         racer.start()
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from connectors.folders import Watch, make_places
 from connectors.profiles import DropFolder
 from pipelines.drops import claim_ready, import_drop
 from schemas.settings import Settings
+from tests.forks import ROOT, fork
 from warehouse.engines import reading
 from warehouse.tables import (
     batch_rows,
@@ -35,7 +37,6 @@ from warehouse.tables import (
     tags,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = {
     "PADRON_LEASE_SECONDS": "2",
     "PADRON_SWEEP_SECONDS": "0.5",
@@ -94,17 +95,10 @@ class Running:
 
     def __init__(self, command: str, home: Path, log: Path, **settings: str) -> None:
         self.log = log
-        with log.open("ab") as out:
-            self.started_at = log.stat().st_size
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "admin.command", command, "--verbose"],
-                env=environment(home, **settings),
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+        log.touch()
+        self.started_at = log.stat().st_size
+        files = (Path(os.devnull), log, log)
+        self.process = fork([command, "--verbose"], environment(home, **settings), files)
 
     def said(self) -> str:
         """What this process wrote since it was started."""
@@ -114,7 +108,7 @@ class Running:
 
     @property
     def is_alive(self) -> bool:
-        return self.process.poll() is None
+        return self.process.is_alive()
 
     def wait_ready(self, seconds: float = 60) -> "Running":
         """Wait for `padron up` to say that it runs."""
@@ -124,19 +118,25 @@ class Running:
 
     def send(self, number: signal.Signals) -> None:
         """A signal for the whole process group."""
+        assert self.process.pid
         try:
             os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            return
+        except ProcessLookupError:  # it has ended, or leads no group yet
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)
-        self.process.wait(20)
+        self.process.join(20)
+        assert not self.is_alive
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
         """Ask the process itself to stop; its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(seconds)
+        assert self.process.pid
+        os.kill(self.process.pid, number)
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, f"did not stop in {seconds} s: {self.said()[-3000:]}"
+        return self.process.exitcode
 
 
 def padron(home: Path, *arguments: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":

@@ -7,10 +7,10 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from pipelines.drops import claim_ready, import_drop
 from schemas.settings import Settings
 from tests import servers
 from tests.conftest import Roll, _missing
+from tests.forks import FORKS
 from tests.routes.running import (
     Content,
     Running,
@@ -247,38 +248,27 @@ def test_a_file_left_in_working_without_a_batch_is_adopted(roll: Roll) -> None:
     assert (folder.path / "done" / "a.csv").exists()
 
 
+def claim_all(settings: Settings, together: Barrier) -> None:
+    engine, watch = open_store(settings.store_url), Watch(DropFolder(settings.home / "drop"), 0)
+    together.wait(60)
+    for _ in range(3):
+        claim_ready(engine, watch, settings, utc_now, time.monotonic())
+
+
 def test_two_watchers_on_one_folder_claim_each_file_once(roll: Roll) -> None:
-    settings = Settings(home=roll.folder / "home")
+    settings = Settings(home=roll.folder / "home", database_url=roll.engine.url.render_as_string())
     folder = DropFolder(settings.home / "drop")
     make_places(folder)
     for number in range(120):
         drop_text(folder.path / "incoming", f"{number}.csv", f"email\np{number}@example.org\n")
-    url = roll.engine.url.render_as_string(hide_password=False)
-    code = (
-        "import sys, time; from pathlib import Path; from tests.routes.running import *\n"
-        "engine = __import__('warehouse.store').store.open_store(sys.argv[1]); settings = Settings(home=sys.argv[2])\n"
-        "watch = Watch(DropFolder(Path(sys.argv[2]) / 'drop'), 0); print('ready', flush=True); sys.stdin.readline()\n"
-        "for _ in range(3): claim_ready(engine, watch, settings, utc_now, time.monotonic())\n"
-    )
-    watchers = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, url, str(settings.home)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    both = FORKS.Barrier(2)
+    watchers = [FORKS.Process(target=claim_all, args=(settings, both)) for _ in range(2)]
     for watcher in watchers:
-        assert watcher.stdout
-        assert watcher.stdout.readline() == "ready\n"
-
+        watcher.start()
     for watcher in watchers:
-        assert watcher.stdin
-        watcher.stdin.write("go\n")
-        watcher.stdin.flush()
+        watcher.join(60)
 
-    assert [watcher.wait(60) for watcher in watchers] == [0, 0]
+    assert [watcher.exitcode for watcher in watchers] == [0, 0]
     assert roll.one("SELECT count(*), count(DISTINCT file), count(DISTINCT claim) FROM batches") == (120, 120, 120)
     assert len(list((folder.path / "working").iterdir())) == 120
 

@@ -1,11 +1,10 @@
 """Writers take turns at a lock that dies with its holder; readers never wait."""
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -13,42 +12,37 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from tests.conftest import Roll
-from tests.routes.running import ROOT
+from tests.forks import FORKS
 from warehouse import engines
 from warehouse.engines import StoreBusy, StoreUnreachable, check_reachable, open_engine, reading, transaction
 
-_HOLDER = """
-import sys, time
-from sqlalchemy import text
-from warehouse.engines import open_engine, transaction
-with transaction(open_engine(sys.argv[1])) as connection:
-    connection.execute(text("INSERT INTO tags (id, form, name) VALUES (99, 'held', 'held')"))
-    print("held", flush=True)
-    time.sleep(float(sys.argv[2]))
-"""
-Hold = Callable[[Roll, float], "subprocess.Popen[str]"]
+Hold = Callable[[Roll, float], ForkServerProcess]
+
+
+def keep_open(url: str, held: Event, seconds: float) -> None:
+    with transaction(open_engine(url)) as connection:
+        connection.execute(text("INSERT INTO tags (id, form, name) VALUES (99, 'held', 'held')"))
+        held.set()
+        time.sleep(seconds)
 
 
 @pytest.fixture
 def hold() -> Iterator[Hold]:
     """Opens a write transaction in another process, and waits until it is open."""
-    holders: list[subprocess.Popen[str]] = []
+    holders: list[ForkServerProcess] = []
 
-    def begin(roll: Roll, seconds: float) -> "subprocess.Popen[str]":
-        url = roll.engine.url.render_as_string(hide_password=False)
-        command = [sys.executable, "-c", _HOLDER, url, str(seconds)]
-        holder = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    def begin(roll: Roll, seconds: float) -> ForkServerProcess:
+        url, held = roll.engine.url.render_as_string(hide_password=False), FORKS.Event()
+        holder = FORKS.Process(target=keep_open, args=(url, held, seconds))
+        holder.start()
         holders.append(holder)
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
+        assert held.wait(60)
         return holder
 
     yield begin
     for holder in holders:
         holder.kill()
-        holder.wait(10)
-        assert holder.stdout
-        holder.stdout.close()
+        holder.join(10)
 
 
 def add_tag(roll: Roll, number: int) -> None:
@@ -65,7 +59,8 @@ def test_a_writer_waits_for_the_writer_of_another_process(roll: Roll, hold: Hold
     add_tag(roll, 1)
 
     assert time.monotonic() - began > 0.5
-    assert holder.wait(10) == 0
+    holder.join(10)
+    assert holder.exitcode == 0
     assert roll.rows("SELECT id FROM tags ORDER BY id") == [(1,), (99,)]
 
 
@@ -96,8 +91,8 @@ def test_one_who_writes_again_and_again_lets_the_others_in_between(roll: Roll) -
 def test_the_lock_of_a_killed_writer_is_free_at_once_and_its_row_is_gone(roll: Roll, hold: Hold) -> None:
     holder = hold(roll, 60)
 
-    holder.send_signal(signal.SIGKILL)
-    holder.wait(10)
+    holder.kill()
+    holder.join(10)
     began = time.monotonic()
     add_tag(roll, 1)
 
@@ -131,7 +126,7 @@ def test_a_refused_writer_can_write_later(roll: Roll, hold: Hold, monkeypatch: p
     with pytest.raises(StoreBusy):
         add_tag(roll, 1)
     holder.kill()
-    holder.wait(10)
+    holder.join(10)
 
     add_tag(roll, 2)
 
