@@ -20,8 +20,10 @@ def known_header(extra: Sequence[str] = ()) -> Known:
 
 def find_header(records: Sequence[Sequence[str]], known: Known) -> int | None:
     """The index of the header among the first records, or None where no record looks like one."""
-    scored = [(sum(map(known, filter(str.strip, record))), index) for index, record in enumerate(records)]
-    scored = [(score, index) for score, index in scored[:LOOKED_THROUGH] if not _is_data(records[index])]
+    candidates = enumerate(records[:LOOKED_THROUGH])
+    scored = [
+        (sum(map(known, filter(str.strip, record))), index) for index, record in candidates if not _is_data(record)
+    ]
     best = max(scored, key=lambda item: (item[0], -item[1]), default=(0, 0))
     if best[0]:
         return None if _has_contacts_above(records, best[1]) else best[1]

@@ -70,9 +70,10 @@ def parse_profile(text: str, name: str) -> Profile:
 def render_profile(profile: Profile) -> str:
     """The profile as TOML; what is as by default is left out."""
     document: dict[str, Any] = {}
+    values = asdict(profile)
     for item in fields(Profile):
         default = item.default if item.default is not MISSING else {}
-        value = asdict(profile)[item.name]
+        value = values[item.name]
         if item.name == "name" or (value != default and value is not None):
             document[item.name] = list(value) if isinstance(value, tuple) else value
     return tomli_w.dumps(document)

@@ -196,7 +196,7 @@ def _text(rows: list[tuple[str, ...]]) -> str:
     return sink.getvalue()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(FILES, PROFILES), min_size=1, max_size=2))
 def test_any_files_imported_twice_add_up_change_nothing_more_and_keep_one_owner_a_key(
     files: list[tuple[list[tuple[str, ...]], dict[str, str]]],

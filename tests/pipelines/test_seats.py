@@ -42,7 +42,7 @@ def race(url: str, number: int, rounds: int, barrier: Barrier, results: Any) -> 
 
 
 @pytest.mark.timeout(280)
-@pytest.mark.parametrize(("many", "seats", "rounds"), [(9, 4, 2), pytest.param(32, 10, 20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("many", "seats", "rounds"), [(6, 3, 2), pytest.param(32, 10, 20, marks=pytest.mark.slow)])
 def test_exactly_as_many_as_there_are_seats_come_in_however_many_race(
     store: Roll, many: int, seats: int, rounds: int
 ) -> None:

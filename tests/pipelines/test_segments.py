@@ -73,7 +73,7 @@ def meant(store: Roll, number: int, now: datetime) -> list[int]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("many", "steps"), [(14, 6), pytest.param(40, 25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("many", "steps"), [(10, 4), pytest.param(40, 25, marks=pytest.mark.slow)])
 def test_what_changed_and_what_time_did_is_all_that_a_refresh_needs(
     store: Roll, monkeypatch: pytest.MonkeyPatch, many: int, steps: int
 ) -> None:

@@ -450,7 +450,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.mark.xdist_group("cluster")
 @pytest.mark.parametrize(
     ("rounds", "rows", "faults"),
-    [pytest.param(1, 4_000, 7, id="quick"), pytest.param(8, 40_000, 70, id="slow", marks=pytest.mark.slow)],
+    [pytest.param(1, 4_000, 6, id="quick"), pytest.param(8, 40_000, 70, id="slow", marks=pytest.mark.slow)],
 )
 def test_killed_workers_and_lost_servers_lose_nothing_and_do_nothing_twice(
     start: Start, cluster: Cluster, tmp_path: Path, rounds: int, rows: int, faults: int
