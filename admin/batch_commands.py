@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from admin.operator_commands import asked_now
+from admin.times import shown_time
 from admin.words import say, say_state
 from connectors.profiles import read_profile
 from pipelines.clean import with_defaults
@@ -19,7 +20,7 @@ from pipelines.drops import retry_batch
 from pipelines.jobs import cancel_import
 from pipelines.undo import undo_by_hand
 from scheduler.tasks import utc_now
-from schemas.settings import read_settings
+from schemas.settings import Settings, read_settings
 from warehouse import batches
 from warehouse.batches import Batch
 from warehouse.engines import reading
@@ -66,17 +67,17 @@ def show(number: Number) -> None:
     for name in batches.Batch.__slots__:
         value = getattr(batch, name)
         if value is not None and name not in ("profile_text", "sha256", "message_en", "message_es"):
-            shown = say_state(words, value) if name == "state" else _shown(value)
+            shown = say_state(words, value) if name == "state" else _shown(value, settings)
             console.print(f"[bold]{say(words, name)}[/]: {escape(shown)}", highlight=False, soft_wrap=True)
     if batch.sentence:
         said = escape(batch.sentence.said(words))
         console.print(f"[bold]{say(words, 'message')}[/]: {said}", highlight=False, soft_wrap=True)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, settings: Settings) -> str:
     match value:
         case datetime():
-            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+            return shown_time(value, settings)
         case int():
             return f"{value:,}"
         case _:

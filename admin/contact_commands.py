@@ -13,6 +13,7 @@ from rich.table import Table
 
 from admin.asking import confirm
 from admin.operator_commands import asked_now
+from admin.times import shown_time
 from admin.words import say
 from pipelines import bulk_edits, contacts, edits
 from pipelines.bulk_edits import BulkForm
@@ -71,10 +72,11 @@ def list_some(
             print(json.dumps(_document(one), ensure_ascii=False, default=str))
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for title in ("id", *(BY_KEY[name].label(words) for name in _SHOWN), BY_KEY["tags"].label(words)):
-        table.add_column(title, overflow="fold")
+    table.add_column("id", no_wrap=True)
+    for name in (*_SHOWN, "tags"):
+        table.add_column(BY_KEY[name].label(words), overflow="fold", no_wrap=name == "phone")
     for one in found:
-        cells = (_cell(one.contact[name]) for name in ("id", *_SHOWN))
+        cells = (_cell(one.contact[name], settings) for name in ("id", *_SHOWN))
         table.add_row(*(escape(cell) for cell in cells), escape(", ".join(one.tags)))
     console.print(table)
 
@@ -85,8 +87,8 @@ def _document(one: Listed) -> dict[str, Any]:
     return {**own, "tags": one.tags, "custom": one.custom}
 
 
-def _cell(value: object) -> str:
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else str(value)
+def _cell(value: object, settings: Settings) -> str:
+    return shown_time(value, settings) if isinstance(value, datetime) else "" if value is None else str(value)
 
 
 @app.command()
@@ -112,7 +114,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
         document["history"] = [{name: getattr(one, name) for name in Change.__slots__} for one in listed]
         print(json.dumps(document, ensure_ascii=False, default=str))
         return
-    console.print(_values_table(detail, words))
+    console.print(_values_table(detail, settings))
     for name, shown in (
         ("tags", ", ".join(detail.tags)),
         ("keys", ", ".join(f"{key['kind']} {key['written'] or key['value']} ({key['role']})" for key in detail.keys)),
@@ -124,10 +126,11 @@ def show(number: Number, as_json: AsJson = False) -> None:
     for note in detail.notes:
         console.print(f"[bold]{say(words, 'note')}[/]: {escape(note['text'])}", highlight=False, soft_wrap=True)
     for change in listed:
-        console.print(escape(_change_line(change)), highlight=False, soft_wrap=True)
+        console.print(escape(_change_line(change, settings)), highlight=False, soft_wrap=True)
 
 
-def _values_table(detail: Detail, words: str) -> Table:
+def _values_table(detail: Detail, settings: Settings) -> Table:
+    words = settings.language
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("field", "value", "from"):
         table.add_column(say(words, name), overflow="fold")
@@ -136,7 +139,9 @@ def _values_table(detail: Detail, words: str) -> Table:
     custom = {f"{CUSTOM}{key}": value for key, value in detail.custom.items()}
     for name, value in {**own, **custom}.items():
         origin = detail.origins.get(name)
-        table.add_row(labelled.get(name, name), escape(_cell(value)), escape(_origin(origin) if origin else ""))
+        table.add_row(
+            labelled.get(name, name), escape(_cell(value, settings)), escape(_origin(origin) if origin else "")
+        )
     return table
 
 
@@ -144,9 +149,9 @@ def _origin(change: Change) -> str:
     return f"{change.file}, {change.row}" if change.file else change.actor
 
 
-def _change_line(change: Change) -> str:
+def _change_line(change: Change, settings: Settings) -> str:
     said = ", ".join(f"{name}: {old} → {new}" for name, (old, new) in (change.diff or {}).items())
-    return f"{change.at:%Y-%m-%d %H:%M} {change.operation} · {_origin(change)} {said}".rstrip()
+    return f"{shown_time(change.at, settings)} {change.operation} · {_origin(change)} {said}".rstrip()
 
 
 @app.command()

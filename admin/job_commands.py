@@ -10,6 +10,7 @@ from rich.table import Table
 
 from admin.actors import shown
 from admin.operator_commands import asked_now
+from admin.times import shown_time
 from admin.words import say
 from pipelines.jobs import cancel_job, find_jobs
 from pipelines.states import changes_of, drop_state, known_states, put_state
@@ -101,6 +102,6 @@ def history(
         table.add_column(say(words, name))
     for change in changes_of(open_store(settings.store_url), number, limit):
         table.add_row(
-            f"{change.at:%Y-%m-%d %H:%M:%S} UTC", escape(change.state), escape(shown(change.actor, settings.language))
+            shown_time(change.at, settings), escape(change.state), escape(shown(change.actor, settings.language))
         )
     console.print(table)

@@ -1,8 +1,9 @@
 """`padron roles …`, `padron tokens …` and `padron audit …`: what may be done, by whom, and what was done."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich import box
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from admin.actors import shown
 from admin.operator_commands import asked_now
+from admin.times import shown_time
 from admin.words import say
 from pipelines.audit import Span, audit_entries, audit_lines, broken_entry, holds, newest_entry
 from pipelines.roles import all_roles, drop_role, put_role
@@ -19,7 +21,7 @@ from pipelines.tokens import create_token, revoke_token
 from scheduler.tasks import utc_now
 from schemas.errors import InputError
 from schemas.permissions import ROLES
-from schemas.settings import read_settings
+from schemas.settings import Settings, read_settings
 from warehouse import sessions
 from warehouse.engines import reading
 from warehouse.store import open_store
@@ -83,7 +85,7 @@ def list_tokens() -> None:
     for title in ("id", "name", "permissions", "until", "used", "state"):
         table.add_column(say(settings.language, title), overflow="fold")
     for one in found:
-        until, used = (f"{at:%Y-%m-%d %H:%M}" if at else "–" for at in (one.expires_at, one.used_at))
+        until, used = (shown_time(at, settings) or "–" for at in (one.expires_at, one.used_at))
         state = say(settings.language, "active" if one.is_good(now) else "inactive")
         table.add_row(str(one.id), escape(one.name), ", ".join(one.permissions), until, used, state)
     console.print(table)
@@ -100,8 +102,8 @@ def revoke(number: Annotated[int, typer.Argument(help="The token's number.")]) -
 @audit.command()
 def show(
     search: Annotated[str, typer.Option(help="An actor, action or object, such as operator:3.")] = "",
-    since: Annotated[datetime | None, typer.Option(help="From this time on (UTC).")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Until before this time (UTC).")] = None,
+    since: Annotated[datetime | None, typer.Option(help="From this time on.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Until before this time.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 50,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object for each line, oldest first: an export.")
@@ -109,7 +111,7 @@ def show(
 ) -> None:
     """What was done, by whom and from where; the newest first."""
     settings = read_settings()
-    store, span = open_store(settings.store_url), Span(_utc(since), _utc(until))
+    store, span = open_store(settings.store_url), Span(_in_zone(since, settings), _in_zone(until, settings))
     if as_json:
         for line in audit_lines(store, search, span):
             typer.echo(line, nl=False)
@@ -117,12 +119,12 @@ def show(
     for entry in audit_entries(store, search, limit, newest_first=True, span=span):
         actor = shown(entry.actor, settings.language)
         who = f"{actor}  {entry.address}" if entry.address else actor
-        line = f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}  {who}  {entry.action}  {entry.object}"
+        line = f"{entry.id}  {shown_time(entry.at, settings)}  {who}  {entry.action}  {entry.object}"
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at else None
+def _in_zone(at: datetime | None, settings: Settings) -> datetime | None:
+    return at.replace(tzinfo=ZoneInfo(settings.time_zone)) if at else None
 
 
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")

@@ -14,6 +14,7 @@ from rich.table import Table
 from admin import charts
 from admin.asking import confirm
 from admin.operator_commands import asked_now
+from admin.times import shown_time
 from admin.words import say
 from pipelines import refreshes, segment_files, segments
 from pipelines.segment_files import Step
@@ -66,7 +67,7 @@ def list_all() -> None:
     with reading(open_store(settings.store_url)) as connection:
         found = stored.all_segments(connection)
     for one in found:
-        as_of = f"{one.as_of:%Y-%m-%d %H:%M:%S}" if one.as_of else ""
+        as_of = shown_time(one.as_of, settings)
         took = f"{one.took_ms / 1000:.2f} s" if one.took_ms is not None else ""
         error = (one.error_es if words == "es" else one.error_en) or ""
         cells = (

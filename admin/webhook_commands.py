@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from admin.operator_commands import asked_now
+from admin.times import shown_time
 from admin.words import say
 from pipelines import webhooks
 from pipelines.webhooks import WebhookForm
@@ -101,7 +102,7 @@ def deliveries(
     for name in ("id", "event", "state", "attempts", "created_at", "next", "answer"):
         table.add_column(say(words, name), overflow="fold")
     for one in webhooks.find_deliveries(open_store(settings.store_url), number, limit, state=state):
-        stamps = (f"{at:%Y-%m-%d %H:%M:%S}" if at else "" for at in (one.created_at, one.next_at))
+        stamps = (shown_time(at, settings) for at in (one.created_at, one.next_at))
         answer = one.error or (str(one.status) if one.status else "")
         state_said = say(words, f"delivery_{one.state}")
         table.add_row(str(one.id), one.event, state_said, str(one.attempts), *stamps, escape(answer))

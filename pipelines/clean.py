@@ -36,6 +36,11 @@ from schemas.settings import Settings
 _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
 _LONGEST_ROW_TEXT = 20_000
+_ERRORS = pa.array(
+    ("#N/A", "#N/D", "#REF!", "#¡REF!", "#VALUE!", "#¡VALOR!", "#VALOR!", "#NAME?", "#¿NOMBRE?", "#NOME?")
+    + ("#NUM!", "#¡NUM!", "#NULL!", "#¡NULO!", "#NULO!", "#DIV/0!", "#¡DIV/0!")
+)
+"""What spreadsheets in English, Spanish and Portuguese write into a text file for a cell that holds an error."""
 _FOREIGN = re.compile("[^\x00-\x7f]+")
 _TWICE = re.compile("[ÂÃ][\x80-\xbf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
 """A character of two bytes in UTF-8 whose bytes were each read as one of Windows-1252."""
@@ -139,11 +144,12 @@ def _without_cell_errors(block: Block) -> pa.Table:
     notes = [NOTES.empty_table()]
     for index, target in enumerate(block.mapping.targets):
         column = chunked(block.raw[f"c{index}"])
-        if target is None or CELL_ERROR.encode() not in text_bytes(column):
+        if target is None or not holds(text_bytes(column), CELL_ERROR.encode(), b"#"):
             continue
-        hit = pc.starts_with(column, CELL_ERROR)
-        count = pc.sum(hit).as_py()
-        text = pc.utf8_slice_codeunits(column.filter(hit), 1)
+        as_text = pc.is_in(pc.utf8_trim_whitespace(column), _ERRORS)
+        hit = pc.or_(pc.starts_with(column, CELL_ERROR), as_text).fill_null(False)
+        count = pc.sum(hit).as_py() or 0
+        text = pc.utf8_ltrim(column.filter(hit), CELL_ERROR)
         columns = {
             "row": chunked(block.raw[ROW]).filter(hit),
             "code": ["cell_error"] * count,

@@ -36,6 +36,8 @@ _HUBSPOT = {
     "empresa asociada": "company",
     "id de registro": "external_id",
     "hs object id": "external_id",
+    "additional email addresses": "email",
+    "direcciones de correo electronico adicionales": "email",
 }
 _SALESFORCE = {
     "id": "external_id",

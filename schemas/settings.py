@@ -70,8 +70,8 @@ class Settings(BaseSettings):
     )
     time_zone: str = Field(
         "UTC",
-        description="Zone of dates in files that name none.",
-        json_schema_extra={"es": "Zona de las fechas en archivos que no dicen ninguna."},
+        description="Zone of dates in files that name none, and of times shown.",
+        json_schema_extra={"es": "Zona de las fechas en archivos que no dicen ninguna, y de las horas mostradas."},
     )
     settle_seconds: float = Field(
         1.0,
