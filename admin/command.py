@@ -10,6 +10,7 @@ from typer.main import get_command
 from admin import (
     batch_commands,
     contact_commands,
+    export_commands,
     field_commands,
     import_commands,
     job_commands,
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("import")(import_commands.import_file)
+app.command("export")(export_commands.export_file)
 app.command("template")(import_commands.template)
 app.command("up")(run_commands.up)
 app.command("worker")(run_commands.worker)

@@ -39,7 +39,7 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag of the cont
 _SHOWN = ("display_name", "phone", "email", "status", "channel", "last_interaction_at")
 
 
-def _wanted(settings: Settings, filter_: str, search: str, sort: str) -> Wanted:
+def wanted_of(settings: Settings, filter_: str, search: str, sort: str) -> Wanted:
     order = sort.removeprefix("-")
     if order not in ORDERS:
         listed = ", ".join(ORDERS)
@@ -65,7 +65,7 @@ def list_some(
 ) -> None:
     """Contacts by filter and search."""
     settings = read_settings()
-    wanted, words = _wanted(settings, filter_, search, sort), settings.language
+    wanted, words = wanted_of(settings, filter_, search, sort), settings.language
     found = contacts.find_contacts(open_store(settings.store_url), settings, wanted, limit, utc_now())
     if as_json:
         for one in found:
@@ -95,7 +95,7 @@ def _cell(value: object, settings: Settings) -> str:
 def count(filter_: Filter = "", search: Search = "") -> None:
     """How many contacts a filter and a search find."""
     settings = read_settings()
-    wanted = _wanted(settings, filter_, search, "-id")
+    wanted = wanted_of(settings, filter_, search, "-id")
     store = open_store(settings.store_url)
     print(contacts.count_contacts(store, settings, wanted, utc_now(), exactly=True))
 

@@ -102,6 +102,16 @@ SPANISH = {
         "Da otra etiqueta en su lugar a quien tiene una; se puede deshacer."
     ),
     "Take a tag away that no contact has.": "Elimina una etiqueta que no tiene ningún contacto.",
+    "Write contacts to a file that an import takes back without a change.": (
+        "Escribe contactos en un archivo que una importación toma de vuelta sin un cambio."
+    ),
+    "The file to write: .csv, .xlsx or .parquet.": "El archivo que se escribe: .csv, .xlsx o .parquet.",
+    "Names with commas between, such as phone,tags,custom.plan; else all that imports take.": (
+        "Nombres separados por comas, como phone,tags,custom.plan; si no, todo lo que toman las importaciones."
+    ),
+    "Language of the headers: es or en; else the installation's.": (
+        "Idioma de los encabezados: es o en; si no, el de la instalación."
+    ),
     "The contact's number.": "El número del contacto.",
     "A filter, such as city = 'Lima' AND tagged('vip').": "Un filtro, como city = 'Lima' AND tagged('vip').",
     "A name, an e-mail, or a phone in any spelling.": "Un nombre, un correo o un teléfono escrito de cualquier forma.",

@@ -74,6 +74,8 @@ _TITLES = {
         "sent": "Messages to you",
         "received": "Messages from you",
         "replied": "Your replies",
+        "last_sent_at": "Last message to you",
+        "last_received_at": "Last message from you",
     },
     "es": {
         "kind": "Tipo",
@@ -104,6 +106,8 @@ _TITLES = {
         "sent": "Mensajes a usted",
         "received": "Mensajes suyos",
         "replied": "Sus respuestas",
+        "last_sent_at": "Último mensaje a usted",
+        "last_received_at": "Último mensaje suyo",
     },
 }
 

@@ -50,6 +50,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "template": "Template written to",
         "retried": "Sent again as batch",
         "contact_made": "Contact {id} made.",
+        "exported": "{rows} contacts written to {file}",
         "contact_saved": "Contact {id} saved.",
         "how_many_match": "{count} contacts match. Change them?",
         "many_changed": "{changed} of {matched} contacts changed; {skipped} could not be and stay as they were. "

@@ -46,6 +46,7 @@ SPANISH: dict[str, str] = {
     "template": "Plantilla escrita en",
     "retried": "Enviado de nuevo como lote",
     "contact_made": "Contacto {id} creado.",
+    "exported": "{rows} contactos escritos en {file}",
     "contact_saved": "Contacto {id} guardado.",
     "how_many_match": "Coinciden {count} contactos. ¿Cambiarlos?",
     "many_changed": "{changed} de {matched} contactos cambiados; {skipped} no podían serlo y quedan como estaban. "

@@ -67,7 +67,7 @@ FILTERS: tuple[tuple[str, str], ...] = (
     ("tagged('tag1') OR custom.plan = 'trial'", f"{_T.format(1)} UNION {_V.format(1)} text = 'trial'"),
     ("custom.ext_id = 'X777'", _V.format(3) + "text = 'X777'"),
     ("received(ago('30d')) >= 5", f"{_I.format('received', 'd30')} GROUP BY contact_id HAVING count(*) >= 5"),
-    ("received(ago('60d')) = 0", f"{_ALL} EXCEPT {_I.format('received', 'd60')}"),
+    ("received(ago('60d')) = 0", f"{_C} (last_received_at IS NULL OR last_received_at < :d60)"),
     ("clicked('c77', ago('365d'))", f"{_I.format('clicked', 'd365')} AND ref = 'c77' GROUP BY contact_id"),
 )
 """Filters, and SQL written by hand that finds the same, maybe of the dead too."""

@@ -5,6 +5,7 @@ Few are busy and most are quiet (Pareto); the same for the same seed. Secondary 
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from benchmarks.people import FIRST, LAST
 from pipelines.texts import search_text
 from warehouse import bulk, indexes, search
 from warehouse.engines import sorting, transaction
+from warehouse.interactions import LAST_AT
 from warehouse.segment_tables import interactions
 from warehouse.tables import contact_changes, contact_tags, contact_values, contacts, custom_fields, tags
 
@@ -53,16 +55,19 @@ def fill(engine: Engine, people: int, happenings: int) -> None:
         connection.execute(insert(tags), [{"id": n, "form": f"tag{n}", "name": f"Tag{n}"} for n in range(1, _TAGS + 1)])
         rows = [{"id": n, "key": key, "label": key, "type": kind} for n, (key, kind) in enumerate(FIELDS.items(), 1)]
         connection.execute(insert(custom_fields), [{**row, "created_at": NOW} for row in rows])
+    last = {kind: np.zeros(people + 1, np.int64) for kind in LAST_AT}
+    for first in range(1, happenings + 1, _PART):
+        rows_ = _happenings(random, np.arange(first, min(first + _PART, happenings + 1)), people)
+        _write(engine, interactions, rows_)
+        _keep_last(last, rows_)
     for first in range(1, people + 1, _PART):
         ids = np.arange(first, min(first + _PART, people + 1))
-        _write(engine, contacts, _contacts(random, ids))
+        _write(engine, contacts, _contacts(random, ids) | {LAST_AT[kind]: _times(at[ids]) for kind, at in last.items()})
         changes = {"id": ids, "contact_id": ids, "actor": ["bench"] * len(ids), "at": _ago(random, len(ids), 700)}
         _write(engine, contact_changes, {**changes, "operation": ["create"] * len(ids)})
         _write(engine, contact_tags, _tags(random, ids))
         for rows_ in _values(random, ids):
             _write(engine, contact_values, rows_)
-    for first in range(1, happenings + 1, _PART):
-        _write(engine, interactions, _happenings(random, np.arange(first, min(first + _PART, happenings + 1)), people))
     for index in sorted(interactions.indexes, key=lambda index: str(index.name)):
         with transaction(engine) as connection, sorting(connection):
             index.create(connection)
@@ -170,6 +175,17 @@ def _happenings(random: np.random.Generator, ids: np.ndarray, people: int) -> di
         "source": ["bench"] * count,
         "external_id": [f"e{n}" for n in ids],
     }
+
+
+def _keep_last(last: dict[str, np.ndarray], rows: dict[str, Any]) -> None:
+    at = rows["at"].cast(pa.int64()).to_numpy()
+    for kind, times in last.items():
+        mine = rows["kind"] == kind
+        np.maximum.at(times, rows["contact_id"][mine], at[mine])
+
+
+def _times(at: np.ndarray) -> pa.Array:
+    return pa.array(at, mask=at == 0).cast(pa.timestamp("us", "UTC"))
 
 
 def days_ago(days: float) -> datetime:

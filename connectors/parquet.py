@@ -104,6 +104,7 @@ def _floats(column: pa.Array) -> pa.Array:
     if rounded.any():
         scientific = pa.array([f"{value:.5E}" if lost else None for value, lost in zip(values, rounded, strict=True)])
         texts = pc.coalesce(scientific.cast(pa.string()), texts)
+    texts = pc.replace_substring_regex(texts, r"^(-?\d{1,3}\.\d{3})$", r"\10")  # 1.234 could be thousands in a text
     return pc.if_else(pa.array(np.isnan(values)), "", texts).fill_null("")
 
 

@@ -30,11 +30,11 @@ def _read(text: str | None, known: dict[str, str], *, several: bool) -> tuple[st
     whole = known.get(tag_form(text))
     if whole is not None:
         return (marked([whole]) if several else whole), None
-    parts = [known.get(tag_form(part)) for part in split_tags(text)] if several else [None]
-    if None in parts or not parts:
-        return None, NOT_AN_OPTION
-    chosen = set(parts)
-    return marked(option for option in known.values() if option in chosen), None
+    for separator in (";", None) if several else ():  # an option may have a comma
+        parts = [known.get(tag_form(part)) for part in split_tags(text, separator)]
+        if parts and None not in parts:
+            return marked(option for option in known.values() if option in parts), None
+    return None, NOT_AN_OPTION
 
 
 def marked(options: Iterable[str]) -> str | None:

@@ -21,6 +21,8 @@ from schemas.contacts import KEYS, MULTIPLE, contact_schema
 from schemas.fields import CUSTOM, FIELDS, FieldType
 from schemas.frames import (
     CELL_ERROR,
+    CELL_ERRORS,
+    LIVE_TEXT,
     NO_TEXT,
     PROBLEM,
     REPORT_COLUMNS,
@@ -36,11 +38,9 @@ from schemas.settings import Settings
 _TEXT = pa.string()
 _NULL = pa.scalar(None, _TEXT)
 _LONGEST_ROW_TEXT = 20_000
-_ERRORS = pa.array(
-    ("#N/A", "#N/D", "#REF!", "#¡REF!", "#VALUE!", "#¡VALOR!", "#VALOR!", "#NAME?", "#¿NOMBRE?", "#NOME?")
-    + ("#NUM!", "#¡NUM!", "#NULL!", "#¡NULO!", "#NULO!", "#DIV/0!", "#¡DIV/0!")
-)
-"""What spreadsheets in English, Spanish and Portuguese write into a text file for a cell that holds an error."""
+_ERRORS = pa.array(CELL_ERRORS)
+_GUARDED = f"^'{LIVE_TEXT[1:]}"
+"""What stands behind the apostrophe that an export, or a careful person, puts before it."""
 _FOREIGN = re.compile("[^\x00-\x7f]+")
 _TWICE = re.compile("[ÂÃ][\x80-\xbf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
 """A character of two bytes in UTF-8 whose bytes were each read as one of Windows-1252."""
@@ -55,18 +55,24 @@ class Cleaned:
     notes: pa.Table
 
 
-def clean_block(raw: RawFrame, mapping: ColumnMap, profile: Profile) -> Cleaned:
-    """Clean a block; every row of it is either in the frame or rejected."""
+def clean_block(raw: RawFrame, mapping: ColumnMap, profile: Profile, *, is_spreadsheet: bool = False) -> Cleaned:
+    """Clean a block; every row of it is either in the frame or rejected.
+
+    In what spreadsheets write, an apostrophe may stand before what would be a formula, and is no part of the text.
+    """
     broken, notes = _broken_rows(raw, mapping)
     block = Block(raw.filter(pc.invert(broken)) if pc.any(broken).as_py() else raw, mapping, profile)
-    error_notes = pa.concat_tables([_without_cell_errors(block), _without_double_encoding(block)])
+    error_notes = [_without_cell_errors(block, is_spreadsheet=is_spreadsheet)]
+    if is_spreadsheet:
+        _take_guards_off(block)
+    error_notes.append(_without_double_encoding(block))
     read_cells(block)
     read_phones(block)
     read_emails(block)
     filled = {name: column for name, column in block.columns.items() if column.null_count < len(column)}
     frame = pa.table({ROW: chunked(block.raw[ROW]), **filled})
     frame, cell_notes = _judge(frame, block)
-    cell_notes = pa.concat_tables([error_notes, *block.notes, cell_notes])
+    cell_notes = pa.concat_tables([*error_notes, *block.notes, cell_notes])
     rejected = [notes["row"].to_numpy()]
     if profile.invalid_cells == "reject":
         rejected.append(np.unique(cell_notes["row"].to_numpy()))
@@ -139,15 +145,16 @@ def _with_marks(problem: pa.Array, raw: RawFrame, mapping: ColumnMap) -> pa.Arra
     return problem
 
 
-def _without_cell_errors(block: Block) -> pa.Table:
-    """Empty the spreadsheet cells that hold an error, with a note for each."""
+def _without_cell_errors(block: Block, *, is_spreadsheet: bool) -> pa.Table:
+    """Empty the cells of a workbook, or of what a spreadsheet wrote as text, that hold an error; a note for each."""
     notes = [NOTES.empty_table()]
     for index, target in enumerate(block.mapping.targets):
         column = chunked(block.raw[f"c{index}"])
-        if target is None or not holds(text_bytes(column), CELL_ERROR.encode(), b"#"):
+        if target is None or not holds(text_bytes(column), CELL_ERROR.encode(), b"#" if is_spreadsheet else b"\xff"):
             continue
-        as_text = pc.is_in(pc.utf8_trim_whitespace(column), _ERRORS)
-        hit = pc.or_(pc.starts_with(column, CELL_ERROR), as_text).fill_null(False)
+        hit = pc.starts_with(column, CELL_ERROR)
+        if is_spreadsheet:
+            hit = pc.or_(hit, pc.is_in(pc.utf8_trim_whitespace(column), _ERRORS))
         count = pc.sum(hit).as_py() or 0
         text = pc.utf8_ltrim(column.filter(hit), CELL_ERROR)
         columns = {
@@ -159,6 +166,14 @@ def _without_cell_errors(block: Block) -> pa.Table:
         notes.append(pa.table(columns, NOTES))
         block.raw = block.raw.set_column(index + 1, f"c{index}", pc.if_else(hit, "", column))
     return pa.concat_tables(notes)
+
+
+def _take_guards_off(block: Block) -> None:
+    for index, target in enumerate(block.mapping.targets):
+        column = chunked(block.raw[f"c{index}"])
+        if target is not None and holds(text_bytes(column), b"'"):
+            bare = pc.replace_substring_regex(column, _GUARDED, r"\1")
+            block.raw = block.raw.set_column(index + 1, f"c{index}", bare)
 
 
 def _without_double_encoding(block: Block) -> pa.Table:

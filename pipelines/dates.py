@@ -11,10 +11,10 @@ from pipelines.columns import Normalised, chunked, trimmed, without_blanks
 from pipelines.names import folded
 
 STAMP = pa.timestamp("us", "UTC")
-_ISO = r"^(?:[1-8]\d{3}|9[0-8]\d{2})-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?$"
+_ISO = r"^(?:[1-8]\d{3}|9[0-8]\d{2})-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?"
 _PARTS = re.compile(
     r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})"
-    r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]\.?\s?m\.?)?)?"
+    r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s*([ap]\.?\s?m\.?)?)?"
     r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
 )
@@ -48,9 +48,8 @@ _YEAR_FIRST = re.compile(r"([1-9]\d{3})[-/. ]([a-z]{3,10})[-/. ](\d{1,2})\b(.*)"
 def normalise_dates(column: pa.Array, order: str | None, zone: str) -> Normalised:
     """UTC times as ISO text (the pandera schema checks them); a cell that is no date keeps its text and a code."""
     texts = without_blanks(trimmed(chunked(column)))
-    iso = pc.match_substring_regex(texts, _ISO).fill_null(False)
-    stamps = _bulk(pc.if_else(iso, texts, pa.scalar(None, pa.string())), zone)
-    if stamps is not None and (pc.all(pc.or_(iso, pc.is_null(texts))).as_py() in (True, None)):
+    stamps = _bulk(texts, zone)
+    if stamps is not None:
         return Normalised(stamps, pa.nulls(len(texts), pa.string()))
     encoded = pc.dictionary_encode(texts)
     answers = [_read(text, order, zone) for text in encoded.dictionary.to_pylist()]
@@ -60,9 +59,15 @@ def normalise_dates(column: pa.Array, order: str | None, zone: str) -> Normalise
 
 
 def _bulk(texts: pa.Array, zone: str) -> pa.Array | None:
+    """All of them at once, where all are ISO, in UTC or without a zone; else None."""
+    plain, utc = (pc.match_substring_regex(texts, f"{_ISO}{end}$").fill_null(False) for end in ("", "(?:Z|[+]00:00)"))
+    if not pc.all(pc.or_(pc.or_(plain, utc), pc.is_null(texts))).as_py() and len(texts):
+        return None
+    nothing = pa.scalar(None, pa.string())
     try:
-        stamps = pc.cast(texts, pa.timestamp("us"))
-        return pc.assume_timezone(stamps, zone, ambiguous="earliest", nonexistent="latest").cast(STAMP)
+        stamps = pc.cast(pc.if_else(plain, texts, nothing), pa.timestamp("us"))
+        local = pc.assume_timezone(stamps, zone, ambiguous="earliest", nonexistent="latest").cast(STAMP)
+        return pc.coalesce(local, pc.cast(pc.if_else(utc, texts, nothing), STAMP)) if pc.any(utc).as_py() else local
     except pa.ArrowInvalid:
         return None
 
@@ -132,11 +137,12 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 def _stamp(day: date, match: re.Match[str], zone: str) -> datetime:
     hour, minute, second = (int(part or 0) for part in match.group(4, 5, 6))
-    half = (match.group(7) or "").lower().replace(".", "").replace(" ", "")
+    fraction = int((match.group(7) or "")[:6].ljust(6, "0"))
+    half = (match.group(8) or "").lower().replace(".", "").replace(" ", "")
     if half:
         hour = hour % 12 + (12 if half == "pm" else 0)
-    moment = datetime(day.year, day.month, day.day, hour, minute, second)
-    offset = (match.group(8) or "").upper()
+    moment = datetime(day.year, day.month, day.day, hour, minute, second, fraction)
+    offset = (match.group(9) or "").upper()
     if offset in ("Z", "UTC", "GMT"):
         return moment.replace(tzinfo=UTC)
     if offset:

@@ -144,6 +144,7 @@ def map_columns(header: Sequence[str], profile: Profile, known: Mapping[str, Fie
         if target is None
         and name.strip() not in REPORT_COLUMNS
         and not own
+        and not (layout and layout.is_ours and layout.target_of(name))
         and not _DESCRIBES.fullmatch(header_form(name))
     )
     return ColumnMap(tuple(header), tuple(targets), layout, custom, unknown)

@@ -163,7 +163,7 @@ def _cleaned(
     source = source_of(mapping, profile)
 
     def clean(raw: RawFrame) -> tuple[RawFrame, Cleaned]:
-        cleaned = clean_block(raw, mapping, profile)
+        cleaned = clean_block(raw, mapping, profile, is_spreadsheet=opened.kind in ("csv", "excel"))
         return without_erased(raw, cleaned, suppressed, source) if suppressed.hashes else (raw, cleaned)
 
     with ThreadPoolExecutor(_CLEANERS, "clean") as pool:

@@ -11,7 +11,10 @@ from warehouse.contact_details import Change, Happening
 from warehouse.engines import Store, reading, transaction
 
 _AT_ONCE = 1_000
-_FURTHER = ("id", "blocked_at", "blocked_reason", "sent", "received", "replied")
+_FURTHER = (
+    *("id", "blocked_at", "blocked_reason", "sent", "received", "replied"),
+    *("last_sent_at", "last_received_at"),
+)
 
 
 def subject_of(store: Store, number: int, asked: Asked) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 All are Arrow tables; every one has the column `row` (int64, the 1-based data row of the file).
 """
 
+import re
 from typing import NewType
 
 import numpy as np
@@ -24,6 +25,13 @@ NO_TEXT = "\ufdd0"
 """Stands for bytes that are no text in a file's encoding."""
 CELL_ERROR = "\ufdd1"
 """Stands before the text of a spreadsheet cell that holds an error or a formula without a result."""
+CELL_ERRORS = (
+    *("#N/A", "#N/D", "#REF!", "#¡REF!", "#VALUE!", "#¡VALOR!", "#VALOR!", "#NAME?", "#¿NOMBRE?", "#NOME?"),
+    *("#NUM!", "#¡NUM!", "#NULL!", "#¡NULO!", "#NULO!", "#DIV/0!", "#¡DIV/0!"),
+)
+"""What spreadsheets in English, Spanish and Portuguese write into a text file for a cell that holds an error."""
+LIVE_TEXT = rf"^('*(?:[=+\-@\t\r]|(?:{'|'.join(map(re.escape, CELL_ERRORS))})$))"
+"""Texts that a spreadsheet or an import takes for something else, and those behind the apostrophes that prevent it."""
 
 
 def as_read(column: pa.Array | pa.ChunkedArray) -> pa.Array:

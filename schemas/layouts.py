@@ -6,14 +6,17 @@ Only what the plain header names (`schemas/headers.py`) do not say, or say diffe
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from schemas.headers import header_forms
+from schemas.exports import NOT_TAKEN_BACK, TAG_SEPARATOR, column_header, every_column
+from schemas.headers import header_form, header_forms
+
+_OTHERS = {"other_phones": "phone", "other_emails": "email"}
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """A product's export: the headers that give it away, and its own meanings for headers.
 
-    `source` names the product whose record numbers its ids are.
+    `source` names the product whose record numbers its ids are. `is_ours`: what it leaves out is no loss.
     """
 
     name: str
@@ -22,6 +25,7 @@ class Layout:
     columns: dict[str, str] = field(default_factory=dict)
     tag_separator: str | None = None
     date_order: str | None = None
+    is_ours: bool = False
 
     def target_of(self, header: str) -> str | None:
         """Its own meaning for a header, or None."""
@@ -123,7 +127,15 @@ _OUTLOOK_ES = {
     "sexo": "ignore",
 }
 
+_PADRON = {
+    header_form(column_header(name, language)): target
+    for language in ("en", "es")
+    for name in every_column(())
+    for target in ["ignore" if name in NOT_TAKEN_BACK else _OTHERS.get(name, name)]
+}
+
 LAYOUTS: tuple[Layout, ...] = (
+    Layout("padron", "padron", ("padron id",), _PADRON, TAG_SEPARATOR, is_ours=True),
     Layout(
         "outlook_es",
         "outlook",

@@ -113,16 +113,22 @@ def _from(connection: Connection, base: Select[Any], wanted: Wanted, limit: int)
 
 def count_contacts(connection: Connection, wanted: Wanted, clock: Clock, most: int | None = None) -> int:
     """How many there are in all; beyond `most` nobody counts."""
-    query: Select[Any] = select(contacts.c.id).where(contacts.c.deleted_at.is_(None))
-    if wanted.condition is not None:
-        query = matching(wanted.condition, clock, look_up(connection, wanted.condition))
-    if wanted.sought is not None:
-        found = sought_ids(connection, wanted.sought).cte("sought")
-        ids = query.subquery()
-        query = select(ids.c.id).join_from(ids, found, found.c.id == ids.c.id)
+    query = ids_of(connection, wanted, clock)
     if most is not None:
         query = query.limit(most)
     return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
+
+
+def ids_of(connection: Connection, wanted: Wanted, clock: Clock) -> Select[Any]:
+    """The ids of all that are wanted, in whatever order."""
+    query: Select[Any] = select(contacts.c.id).where(contacts.c.deleted_at.is_(None))
+    if wanted.condition is not None:
+        query = matching(wanted.condition, clock, look_up(connection, wanted.condition))
+    if wanted.sought is None:
+        return query
+    found = sought_ids(connection, wanted.sought).cte("sought")
+    ids = query.subquery()
+    return select(ids.c.id).join_from(ids, found, found.c.id == ids.c.id)
 
 
 def _living(connection: Connection, wanted: Wanted, clock: Clock) -> Select[Any]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
-    Double,
     Select,
     Table,
     and_,
@@ -19,7 +17,6 @@ from sqlalchemy import (
     except_,
     func,
     intersect,
-    literal,
     or_,
     select,
     text,
@@ -49,6 +46,8 @@ from schemas.conditions import (
     TaggedOtherwise,
     leaves,
 )
+from warehouse.comparisons import Where, between, like, one_of
+from warehouse.interactions import LAST_AT
 from warehouse.matches import OWN
 from warehouse.segment_tables import interactions, segment_members, segments
 from warehouse.tables import (
@@ -66,7 +65,6 @@ from warehouse.tables import (
 _AT_ONCE = 100
 """How many sets or conditions are joined at a time: both databases limit how deep or long that may be."""
 _ALL = "all"
-Where = ColumnElement[bool]
 Ids = Select[tuple[int]]
 
 
@@ -114,7 +112,10 @@ def moved_between(leaf: During | Happened, then: Clock, now: Clock, names: Names
         if edge is None or not edge.moves:
             continue
         low, high = sorted(edge.on(clock, is_day=is_day) for clock in (then, now))
-        if isinstance(leaf, Happened):
+        if isinstance(leaf, Happened) and _is_last(leaf):
+            moment = contacts.c[LAST_AT[leaf.kind]]
+            found.append(select(contacts.c.id).where(moment >= low, moment <= high))
+        elif isinstance(leaf, Happened):
             i = interactions.c
             where = [i.kind == leaf.kind, i.at >= low, i.at <= high]
             found.append(select(i.contact_id.label("id")).where(*where))
@@ -213,13 +214,16 @@ class _Compiler:
             case Known(asked):
                 return contacts.c[asked.key].is_not(None)
             case OneOf(asked, values, how):
-                return _one_of(contacts.c[asked.key], values, how)
+                return one_of(contacts.c[asked.key], values, how)
             case Matches(asked, pattern):
-                return _like(contacts.c[asked.key], pattern)
-            case Between() as between:
-                return _between(contacts.c[between.field.key], between)
+                return like(contacts.c[asked.key], pattern)
+            case Between() as limits:
+                return between(contacts.c[limits.field.key], limits)
             case During() as during:
                 return self._during(contacts.c[during.field.key], during)
+            case Happened(kind) as happened:
+                moment = contacts.c[LAST_AT[kind]]
+                return and_(moment.is_not(None), self._during(moment, happened))
             case _:
                 raise TypeError(f"{condition} asks more than the columns of contacts")
 
@@ -290,12 +294,12 @@ class _Compiler:
         match condition:
             case OneOf(_, values, how):
                 if asked.kind in ("text", "choice"):
-                    return _one_of(texts, values, how)
+                    return one_of(texts, values, how)
                 return v.number.in_([float(value) for value in values])
             case Matches(_, pattern):
-                return _like(texts, pattern)
-            case Between() as between:
-                return _between(v.number, between)
+                return like(texts, pattern)
+            case Between() as limits:
+                return between(v.number, limits)
             case During() as during:
                 return and_(v.at.is_not(None), self._during(v.at, during))
             case _:
@@ -333,8 +337,16 @@ def _is_own(condition: Condition) -> bool:
             return False
         case Known(asked) | OneOf(asked) | Matches(asked) | Between(asked) | During(asked):
             return not asked.custom
+        case Happened() as happened:
+            return _is_last(happened)
         case _:
             return False
+
+
+def _is_last(happened: Happened) -> bool:
+    """Whether it asks for any message since a time, which the time of the last one tells."""
+    is_any = happened.ref is None and (happened.least, happened.most) == (1, None)
+    return is_any and happened.end is None and happened.kind in LAST_AT
 
 
 def _is_valued(condition: Condition) -> bool:
@@ -355,34 +367,3 @@ def _many(how: Callable[..., Where], parts: Sequence[Where]) -> Where:
     while len(parts) > _AT_ONCE:
         parts = [how(*parts[start : start + _AT_ONCE]).self_group() for start in range(0, len(parts), _AT_ONCE)]
     return how(*parts) if parts else true()
-
-
-def _one_of(value: ColumnElement[Any], values: Iterable[Any], how: str) -> Where:
-    return (folded_sql(value) if how == "folded" else value).in_([_typed(one) for one in values])
-
-
-def _typed(value: Any) -> Any:
-    """A number as wide as it may be: PostgreSQL would take the type of the column for it."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return literal(value, BigInteger() if isinstance(value, int) else Double())
-
-
-def _like(value: ColumnElement[Any], pattern: str) -> Where:
-    return folded_sql(value).like(pattern, escape="\\")
-
-
-def folded_sql(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The text as `schemas.folding.folded` makes it; the function stands in both databases."""
-    return func.padron_fold(value)
-
-
-def _between(number: ColumnElement[Any], between: Between) -> Where:
-    parts: list[Where] = []
-    if between.low is not None:
-        low = _typed(between.low)
-        parts.append(number > low if between.low_open else number >= low)
-    if between.high is not None:
-        high = _typed(between.high)
-        parts.append(number < high if between.high_open else number <= high)
-    return and_(true(), *parts)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, or_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from warehouse import bulk
@@ -12,6 +12,9 @@ from warehouse.tables import contacts
 
 COUNTED = ("sent", "received", "replied")
 """Kinds that a contact has a counter for."""
+LAST_AT = {"sent": "last_sent_at", "received": "last_received_at"}
+"""Kinds of which a contact knows the last time."""
+_LAST_TIMES = ("last_interaction_at", *LAST_AT.values())
 _CHUNK = 5_000
 
 
@@ -30,21 +33,24 @@ def add_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) 
 
 
 def count_interactions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Let the counters and the last interaction of the contacts follow."""
+    """Let the counters and the last times of the contacts follow."""
     changes: dict[int, dict[str, Any]] = {}
     for row in rows:
-        change = changes.setdefault(row["contact_id"], {**dict.fromkeys(COUNTED, 0), "at": row["at"]})
-        change["at"] = max(change["at"], row["at"])
+        change = changes.setdefault(row["contact_id"], {**dict.fromkeys(COUNTED, 0), **dict.fromkeys(_LAST_TIMES)})
+        for name in {"last_interaction_at", LAST_AT.get(row["kind"], "last_interaction_at")}:
+            change[name] = max(change[name] or row["at"], row["at"])
         if row["kind"] in COUNTED:
             change[row["kind"]] += 1
     if not changes:
         return
-    c, at = contacts.c, bindparam("b_at", type_=contacts.c.last_interaction_at.type)
-    later = or_(c.last_interaction_at.is_(None), c.last_interaction_at < at)
+    c = contacts.c
     values = {name: c[name] + bindparam(f"b_{name}") for name in COUNTED}
-    moved = case((later, at), else_=c.last_interaction_at)
-    statement = (
-        update(contacts).where(c.id == bindparam("b_id")).values(**values, last_interaction_at=moved, applied=None)
-    )
+    values |= {name: _later(c[name], bindparam(f"b_{name}", type_=c[name].type)) for name in _LAST_TIMES}
+    statement = update(contacts).where(c.id == bindparam("b_id")).values(**values, applied=None)
     bound = [{"b_id": n, **{f"b_{name}": value for name, value in changes[n].items()}} for n in sorted(changes)]
     connection.execute(statement, bound)
+
+
+def _later(kept: ColumnElement[Any], new: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The later of two times, either of which may be missing."""
+    return case((or_(kept.is_(None), kept < new), new), else_=kept)

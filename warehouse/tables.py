@@ -63,6 +63,8 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 LIVING = text("deleted_at IS NULL")
 DEAD = text("deleted_at IS NOT NULL")
 OWNED = text("role = 'owner'")
+SENT_TO = text("last_sent_at IS NOT NULL")
+HEARD_OF = text("last_received_at IS NOT NULL")
 
 id_ranges = Table(
     "id_ranges",
@@ -95,6 +97,8 @@ contacts = Table(
     Column("language", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("last_interaction_at", UtcTime),
+    Column("last_sent_at", UtcTime),
+    Column("last_received_at", UtcTime),
     Column("sent", Integer, nullable=False, server_default="0"),
     Column("received", Integer, nullable=False, server_default="0"),
     Column("replied", Integer, nullable=False, server_default="0"),
@@ -106,6 +110,8 @@ contacts = Table(
     Index("uq_contacts_phone_match", "phone_match", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
     Index("uq_contacts_email_match", "email_match", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
     Index("ix_contacts_last_interaction_at_id", "last_interaction_at", "id"),
+    Index("ix_contacts_last_sent_at", "last_sent_at", sqlite_where=SENT_TO, postgresql_where=SENT_TO),
+    Index("ix_contacts_last_received_at", "last_received_at", sqlite_where=HEARD_OF, postgresql_where=HEARD_OF),
     Index("ix_contacts_created_at_id", "created_at", "id"),
     Index("ix_contacts_search_text_id", "search_text", "id"),
     Index("ix_contacts_dead", "id", sqlite_where=DEAD, postgresql_where=DEAD),

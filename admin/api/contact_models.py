@@ -130,6 +130,8 @@ class StatisticsModel(BaseModel):
     response_rate: float | None
     first_sent_at: datetime | None
     first_received_at: datetime | None
+    last_sent_at: datetime | None
+    last_received_at: datetime | None
 
 
 class DetailModel(ContactModel):
@@ -157,6 +159,8 @@ class DetailModel(ContactModel):
             response_rate=round(replied / sent, 4) if sent else None,
             first_sent_at=detail.first_sent_at,
             first_received_at=detail.first_received_at,
+            last_sent_at=contact["last_sent_at"],
+            last_received_at=contact["last_received_at"],
         )
         shown = (*_OWN, "blocked_at", "blocked_reason")
         fields = {*_OWN, *(f"custom.{key}" for key in detail.custom)}

@@ -1,11 +1,17 @@
 """`padron contacts …` as somebody types it."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from schemas.settings import Settings
 from tests.commands import Run
+from warehouse.engines import transaction
+from warehouse.store import open_store
+from warehouse.tables import contact_changes
 
 pytestmark = pytest.mark.xdist_group("command line")
 
@@ -35,6 +41,20 @@ def test_contacts_are_made_found_edited_blocked_and_shown(run: Run, tmp_path: Pa
     assert "gente.csv, 1" in shown.stdout
     assert "city: Lima → Quito" in shown.stdout
     assert (document["status"], document["blocked_reason"]) == ("blocked", "insulta")
+
+
+def test_times_are_those_of_the_installation_s_zone(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run(home, "contacts", "create", "email=a@example.org", PADRON_TIME_ZONE="America/Lima")
+    store = open_store(Settings(home=home).store_url)
+    with transaction(store) as connection:
+        connection.execute(update(contact_changes).values(at=datetime(2026, 3, 1, 2, 30, tzinfo=UTC)))
+    store.dispose()
+
+    there, here = (run(home, "contacts", "show", "1", PADRON_TIME_ZONE=zone).stdout for zone in ("America/Lima", "UTC"))
+
+    assert "2026-02-28 21:30:00 create" in there
+    assert "2026-03-01 02:30:00 UTC create" in here
 
 
 def test_a_segment_is_made_refreshed_and_tells_who_joined(run: Run, tmp_path: Path) -> None:

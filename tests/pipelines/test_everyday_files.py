@@ -89,6 +89,28 @@ def test_portuguese_exports_keep_ids_and_opt_outs(roll: Roll, text: str, key: st
     assert (ids(roll), consents(roll)) == ([key], [("email", "out")])
 
 
+def test_further_addresses_of_hubspot_are_taken(roll: Roll) -> None:
+    head = "Record ID,First Name,Last Name,Email,Additional email addresses\n"
+
+    report = roll.import_text(f"{head}1,Ana,Díaz,ana@x.co,otra@x.co;tercera@x.co\n2,Eva,Paz,eva@x.co,\n")
+
+    assert (report.columns_not_taken, report.warnings) == ((), 0)
+    assert roll.living("email") == [("ana@x.co",), ("eva@x.co",)]
+    assert roll.rows("SELECT value FROM contact_keys WHERE kind = 'email' ORDER BY value") == [
+        ("otra@x.co",),
+        ("tercera@x.co",),
+    ]
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#N/D", " #¡REF! ", "#DIV/0!", "#¿NOMBRE?"])
+def test_an_error_of_a_spreadsheet_in_a_text_file_is_no_value(roll: Roll, error: str) -> None:
+    report = roll.import_text(f"nombre;correo;ciudad\nAna;ana@x.co;{error}\nEva;eva@x.co;#1 de la zona\n")
+
+    assert roll.living("display_name, city") == [("Ana", None), ("Eva", "#1 de la zona")]
+    assert report.warnings == 1
+    assert f'"cell_error";"ciudad";"{error}"' in Path(str(report.reject_file)).read_text("utf-8")
+
+
 def test_a_lone_nombre_is_the_whole_name_and_leaves_first_names_alone(roll: Roll) -> None:
     roll.import_text("Nombre,Apellidos,Correo\nAna,Díaz,ana@x.co\n")
     roll.import_text("Nombre;Correo;Celular\nAna Díaz;ana@x.co;3001112233\n")

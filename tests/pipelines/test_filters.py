@@ -20,6 +20,7 @@ from tests.conftest import Roll
 from tests.pipelines.evaluator import Evaluator, Person
 from warehouse.engines import reading, transaction
 from warehouse.filter_sql import look_up, matching
+from warehouse.interactions import LAST_AT
 from warehouse.segment_tables import interactions, segment_members, segments
 from warehouse.tables import (
     batches,
@@ -106,6 +107,7 @@ def fill(connection: Connection, found: list[Person]) -> None:
             {name: one.own.get(name) for name in columns}
             | {"phone_match": one.own.get("phone"), "email_match": one.own.get("email")}
             | {"deleted_at": NOW if one.id == GHOST else None}
+            | {column: last_of(one, kind) for kind, column in LAST_AT.items()}
             for one in everybody
         ],
     )
@@ -174,6 +176,10 @@ def fill(connection: Connection, found: list[Person]) -> None:
             for n, (contact, kind, ref, at) in enumerate(events, 1)
         ],
     )
+
+
+def last_of(person: Person, kind: str) -> datetime | None:
+    return max((at for what, _, at in person.happened if what == kind), default=None)
 
 
 GHOST = 999

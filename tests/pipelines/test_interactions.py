@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.contacts import find_contact
 from pipelines.interactions import Told, take_interactions
 from pipelines.refreshes import refresh_segment
 from pipelines.segments import SegmentForm, create_segment
@@ -80,6 +81,22 @@ def test_the_last_interaction_is_the_latest_whatever_comes_when(people: Roll) ->
     assert first == same
     assert people.rows("SELECT last_interaction_at FROM contacts WHERE id = 1") > same
     assert people.one("SELECT version FROM contacts WHERE id = 1") == 1
+
+
+def test_the_last_message_out_and_in_is_known_whatever_comes_when(people: Roll) -> None:
+    take(people, told("1", contact=1, ago=timedelta(days=3)), told("2", "sent", contact=1, ago=timedelta(days=2)))
+    take(
+        people,
+        told("3", contact=1, ago=timedelta(days=5)),
+        told("4", "clicked", contact=1),
+        told("5", "sent", contact=2),
+    )
+
+    [one, two, three] = [find_contact(people.engine, number).contact for number in (1, 2, 3)]
+
+    assert (one["last_sent_at"], one["last_received_at"]) == (NOW - timedelta(days=2), NOW - timedelta(days=3))
+    assert (two["last_sent_at"], two["last_received_at"]) == (NOW - timedelta(hours=1), None)
+    assert (three["last_sent_at"], three["last_received_at"]) == (None, None)
 
 
 def test_what_cannot_be_taken_keeps_nothing_else_back(people: Roll) -> None:

@@ -60,8 +60,22 @@ def test_contacts_with_whom_nothing_happens_go_and_their_blocks_stay(people: Rol
     assert find_contact(people.engine, 4).opted_out == ["phone", "sms", "whatsapp"]
 
 
+def test_the_time_of_the_last_message_outlives_the_message(people: Roll) -> None:
+    settings, form = Settings(keep_interactions_days=30), SegmentForm("r", filter_text="received(ago('500d')) >= 1")
+    number = create_segment(people.engine, settings, form, asked())
+    refresh_segment(people.engine, number, settings, utc_now)
+    assert retain(people, settings)["interactions"] == 1
+
+    sizes = []
+    for days in (1, 499, 501):
+        refresh_segment(people.engine, number, settings, lambda days=days: utc_now() + timedelta(days=days))
+        sizes.append(people.one("SELECT size FROM segments"))
+
+    assert sizes == [2, 2, 1]
+
+
 def test_old_interactions_go_and_segments_on_them_look_again(people: Roll) -> None:
-    form = SegmentForm("Escribieron", filter_text="received(ago('3000d')) > 0", schedule="1d")
+    form = SegmentForm("Escribieron", filter_text="received(ago('3000d'), ahead('9d')) > 0", schedule="1d")
     segment = create_segment(people.engine, Settings(), form, asked())
     refresh_segment(people.engine, segment, Settings(), later)
     before = people.one("SELECT size FROM segments")

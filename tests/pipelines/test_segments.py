@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from pipelines import refreshes
 from pipelines.contacts import clock_of
@@ -38,7 +38,7 @@ from warehouse.bulk import take_ids
 from warehouse.contact_writes import add_change
 from warehouse.engines import reading, transaction
 from warehouse.filter_sql import look_up, matching
-from warehouse.segment_tables import interactions
+from warehouse.interactions import add_interactions, count_interactions
 from warehouse.tables import contacts
 
 NOW = datetime(2026, 10, 31, 12, tzinfo=UTC)
@@ -128,11 +128,11 @@ def change(store: Roll, pick: random.Random, now: datetime) -> None:
             edit_contact(store.engine, SETTINGS, number, ContactForm(custom=values), asked(now))
         case 3:
             with transaction(store.engine) as connection:
-                row = take_ids(connection, "interactions", 1)
                 at = now - timedelta(hours=pick.choice([0, 1, 30]))
                 kind, ref = pick.choice(["sent", "received", "clicked"]), pick.choice(["spring", None])
-                values = {"id": row, "contact_id": number, "kind": kind, "ref": ref, "at": at, "source": "t"}
-                connection.execute(insert(interactions).values(**values, external_id=f"t{row}"))
+                row = {"contact_id": number, "kind": kind, "ref": ref, "at": at, "source": "t"}
+                add_interactions(connection, [{**row, "external_id": str(pick.random())}])
+                count_interactions(connection, [row])
         case 4:
             with transaction(store.engine) as connection:
                 connection.execute(update(contacts).where(contacts.c.id == number).values(deleted_at=now))

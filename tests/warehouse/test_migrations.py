@@ -1,18 +1,24 @@
 """The migrations make the tables that the code knows."""
 
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import downgrade, upgrade
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import Engine, inspect, select, text
 
+import warehouse
 from tests.conftest import Roll
 from warehouse import search
-from warehouse.engines import transaction
+from warehouse.engines import reading, transaction
+from warehouse.interactions import add_interactions, count_interactions
 from warehouse.store import NewerStore, current_version, newest_version, open_store
-from warehouse.tables import metadata
+from warehouse.tables import contacts, metadata
 
 
 def in_catalogue(_: object, name: str | None, *__: object) -> bool:
@@ -53,6 +59,30 @@ def test_a_store_is_opened_twice_without_change(store: Roll) -> None:
     open_store(store.engine.url.render_as_string(hide_password=False)).dispose()
 
     assert store.living("email") == [("ana@example.org",)]
+
+
+def test_last_messages_are_found_for_a_store_of_before(store: Roll) -> None:
+    store.import_text("email\nana@example.org\neva@example.org\n")
+    times = [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 3, 2)]
+    rows = [{"contact_id": 1, "kind": "received", "at": at, "source": "x", "external_id": str(at)} for at in times]
+    with transaction(store.engine) as connection:
+        add_interactions(connection, rows)
+        count_interactions(connection, rows)
+    migrate(store.engine, "0013", downgrade)
+
+    migrate(store.engine, "head", upgrade)
+
+    with reading(store.engine) as connection:
+        found = connection.execute(select(contacts.c.last_sent_at, contacts.c.last_received_at)).all()
+    assert sorted(map(tuple, found), key=repr) == [(None, None), (None, times[1])]
+
+
+def migrate(engine: Engine, version: str, how: Callable[[Config, str], None]) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(warehouse.__file__).parent / "migrations"))
+    with transaction(engine) as connection:
+        config.attributes["connection"] = connection
+        how(config, version)
 
 
 def test_a_store_of_a_later_version_is_refused(store: Roll) -> None:

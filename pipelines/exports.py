@@ -1,0 +1,219 @@
+"""Contacts as a file that an import takes back without a change: all, or those of a filter; all of one moment."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection
+
+from connectors.writers import guarded, writing
+from pipelines.aliases import match_form
+from pipelines.contacts import clock_of
+from schemas.errors import InputError
+from schemas.exports import FORMATS, TAG_SEPARATOR, chosen_columns, column_header, column_type, usual_columns
+from schemas.fields import BETWEEN, CUSTOM, OPT_INS, OPT_OUTS, FieldType
+from schemas.settings import Settings
+from warehouse import audit, contact_lists, exports, roll, segments
+from warehouse.audit import Asked
+from warehouse.contact_lists import Wanted
+from warehouse.engines import Store, reading, transaction
+
+Progress = Callable[[int, int], None]
+_AT_ONCE = 20_000
+_TEXT = pa.string()
+_STAMP = pa.timestamp("us", "UTC")
+_TYPES = {
+    "number": pa.float64(),
+    "whole": pa.int64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "datetime": _STAMP,
+    "tags": pa.list_(_TEXT),
+}
+_STATUSES = {"active": "activo", "inactive": "inactivo", "blocked": "bloqueado", "archived": "archivado"}
+_YES_NO = {"es": ("sí", "no"), "en": ("yes", "no")}
+_SHEETS = {"es": "Contactos", "en": "Contacts"}
+
+
+class UnknownFormat(InputError):
+    """A file is written as something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportForm:
+    """Whom and what to export; without columns all that an import takes."""
+
+    wanted: Wanted
+    format: str
+    columns: tuple[str, ...] = ()
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: how many contacts, as of when, with which columns."""
+
+    rows: int
+    as_of: datetime
+    columns: tuple[str, ...]
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name asks for; raises UnknownFormat."""
+    found = path.suffix.lower().removeprefix(".")
+    if found not in FORMATS:
+        raise UnknownFormat(
+            f"«{path.name}» names no format: let it end in .csv, .xlsx or .parquet.",
+            f"«{path.name}» no dice el formato: que termine en .csv, .xlsx o .parquet.",
+        )
+    return found
+
+
+def export_contacts(
+    store: Store, settings: Settings, form: ExportForm, path: Path, asked: Asked, progress: Progress
+) -> Exported:
+    """Write the contacts as they are at this moment, whatever others write meanwhile; the audit tells who asked.
+
+    `progress` is told how many are written, and of how many; what it raises leaves no file.
+    """
+    with reading(store) as connection:
+        fields, types = exports.custom_columns(connection), roll.known_fields(connection)
+        usual = usual_columns(fields, exports.consents_in_use(connection))
+        columns = chosen_columns(form.columns, fields) if form.columns else usual
+        query = contact_lists.ids_of(connection, form.wanted, clock_of(settings, asked.at))
+        ids = pa.array(segments.ids_in(connection, query))
+        shape = _Shape(
+            columns, {key: types[key] for key in fields}, fields, form.language, exports.tag_names(connection)
+        )
+        delimiter = ";" if form.language == "es" else ","
+        is_typed = form.format == "parquet"
+        header = shape.typed_schema() if is_typed else shape.text_schema()
+        with writing(path, form.format, header, delimiter=delimiter, sheet=_SHEETS[form.language]) as writer:
+            done = 0
+            for part in _parts(connection, ids, shape):
+                writer.write(part if is_typed else shape.as_texts(part))
+                done += part.num_rows
+                progress(done, len(ids))
+    with transaction(store) as connection:
+        audit.add_entry(connection, asked, "contacts:download", f"file:{path.name}")
+    return Exported(len(ids), asked.at, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The columns of an export, and how their values are written."""
+
+    columns: Sequence[str]
+    types: Mapping[str, FieldType]
+    fields: Mapping[str, int]
+    language: str
+    tags: tuple[pa.Array, pa.Array]
+
+    def kind(self, name: str) -> str:
+        return column_type(name, self.types)
+
+    def headers(self) -> list[str]:
+        return [column_header(name, self.language) for name in self.columns]
+
+    def text_schema(self) -> pa.Schema:
+        return pa.schema([(header, _TEXT) for header in self.headers()])
+
+    def typed_schema(self) -> pa.Schema:
+        """With the key of each field and its type in the metadata of its column."""
+        return pa.schema(
+            [
+                pa.field(header, _TYPES.get(self.kind(name), _TEXT), metadata={"padron.key": name, "padron.type": said})
+                for name, header in zip(self.columns, self.headers(), strict=True)
+                for said in [str(self.types.get(name.removeprefix(CUSTOM), self.kind(name)))]
+            ],
+            {"padron.export": "1"},
+        )
+
+    def as_texts(self, part: pa.Table) -> pa.Table:
+        """As a spreadsheet shows them, and an import reads them back."""
+        columns = [
+            self._text(name, column.combine_chunks()) for name, column in zip(self.columns, part.columns, strict=True)
+        ]
+        return pa.table(columns, schema=self.text_schema())
+
+    def _text(self, name: str, column: pa.Array) -> pa.Array:
+        match self.kind(name):
+            case "whole":
+                return column.cast(_TEXT)
+            case "number":
+                return pa.array([None if value is None else number_text(value) for value in column.to_pylist()], _TEXT)
+            case "boolean":
+                return pc.if_else(column, *_YES_NO[self.language])
+            case "date":
+                return column.cast(_TEXT)
+            case "datetime":
+                return pc.replace_substring(pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ"), ".000000Z", "Z")
+            case "tags":
+                return guarded(pc.binary_join(column, f"{TAG_SEPARATOR} "))
+        if name == "status" and self.language == "es":
+            return pa.array([_STATUSES.get(one, one) for one in column.to_pylist()], _TEXT)
+        return column if name in ("phone", "other_phones") else guarded(column)
+
+
+def number_text(value: float) -> str:
+    """A number that reads one way only: with a point, and never three digits behind it.
+
+    >>> number_text(1234.0), number_text(1.234), number_text(0.1), number_text(1e-7)
+    ('1234', '1.2340', '0.1', '0.0000001')
+    """
+    text = format(Decimal(repr(value)), "f")
+    whole, _, rest = text.partition(".")
+    rest = rest.rstrip("0")
+    if not rest:
+        return whole
+    return f"{whole}.{rest}0" if len(rest) == 3 else f"{whole}.{rest}"
+
+
+def _parts(connection: Connection, ids: pa.Array, shape: _Shape) -> Iterator[pa.Table]:
+    """The contacts, many at a time, with typed columns in the order of the shape."""
+    schema = shape.typed_schema()
+    own = [name for name in shape.columns if name in exports.OWN]
+    fields = {key: number for key, number in shape.fields.items() if f"{CUSTOM}{key}" in shape.columns}
+    said = [name for name in shape.columns if name in (*OPT_INS, *OPT_OUTS)]
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids.slice(start, _AT_ONCE)
+        needed = dict.fromkeys((*own, "phone", "email"))
+        table = exports.own_columns(connection, part, list(needed))
+        found = {name: table[name].combine_chunks() for name in needed}
+        found |= exports.consent_times(connection, said, len(part))
+        values = exports.values_of_fields(connection, fields, shape.types, len(part))
+        found |= {f"{CUSTOM}{key}": _typed(column, shape.types[key]) for key, column in values.items()}
+        if "tags" in shape.columns:
+            found["tags"] = exports.tag_lists(connection, shape.tags, len(part))
+        if {"other_phones", "other_emails"} & set(shape.columns):
+            found |= _others(exports.further_keys(connection), found["phone"], found["email"], len(part))
+        columns = [found[name].cast(item.type) for name, item in zip(shape.columns, schema, strict=True)]
+        yield pa.Table.from_arrays(columns, schema=schema)
+
+
+def _typed(column: pa.Array, kind: FieldType) -> pa.Array:
+    match kind:
+        case "boolean":
+            return pc.not_equal(column, 0)
+        case "date":
+            return column.cast(pa.timestamp("us")).cast(pa.date32())
+        case "choices":
+            return pc.replace_substring(pc.utf8_trim(column, BETWEEN), BETWEEN, f"{TAG_SEPARATOR} ")
+        case _:
+            return column
+
+
+def _others(keys: pa.Table, phones: pa.Array, emails: pa.Array, count: int) -> dict[str, pa.Array]:
+    """The further phones and e-mails of each contact, in one text."""
+    found = {}
+    for name, kind, own in (("other_phones", "phone", match_form(phones)), ("other_emails", "email", emails)):
+        part = keys.filter(pc.equal(keys["kind"], kind))
+        mine = own.take(part["position"].combine_chunks())
+        part = part.filter(pc.not_equal(part["value"], mine).fill_null(True))
+        lists = exports.lists_of(part["position"], part["text"].combine_chunks(), count)
+        found[name] = pc.binary_join(lists, " / " if kind == "phone" else "; ")
+    return found

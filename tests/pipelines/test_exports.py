@@ -1,0 +1,193 @@
+"""What is exported comes back without a change, in every format; and holds whom the filter means, at one moment."""
+
+import csv
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from python_calamine import CalamineWorkbook
+
+from connectors.writers import DoesNotFit
+from pipelines import exports
+from pipelines.consents import ConsentForm, set_consent
+from pipelines.contacts import read_filter
+from pipelines.edits import ContactForm, block_contact, create_contact
+from pipelines.exports import ExportForm, UnknownFormat, export_contacts, format_of
+from pipelines.fields import FieldForm, create_field
+from pipelines.interactions import Told, take_interactions
+from schemas.exports import FORMATS, NoSuchColumn
+from schemas.settings import Settings
+from tests.conftest import Roll, utc_now
+from warehouse.audit import Asked
+from warehouse.contact_lists import Wanted
+
+SETTINGS = Settings(default_country="CO")
+AWKWARD = (
+    "=1+1", "+Plus", "-Minus", "@at", "'=quoted", "''=twice", "'plain", 'say "hi"', "a;b,c", "007", "1e5", "  spaced  ",
+    "two\nlines", "ñandú 🎉", "TRUE", "#N/D", "\t=tab", "1.234", "null", "Ana, Lu",
+)  # fmt: skip
+
+
+def asked() -> Asked:
+    return Asked("test", utc_now())
+
+
+def export(
+    store: Roll, name: str, wanted: Wanted | None = None, *, columns: tuple[str, ...] = (), language: str = "es"
+) -> Path:
+    path = store.folder / name
+    form = ExportForm(wanted or Wanted(), format_of(path), columns, language)
+    export_contacts(store.engine, SETTINGS, form, path, asked(), lambda done, total: None)
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of an exported file, as texts."""
+    match path.suffix:
+        case ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                delimiter = ";" if ";" in file.readline() else ","
+                file.seek(0)
+                return list(csv.DictReader(file, delimiter=delimiter))
+        case ".xlsx":
+            header, *rows = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+            return [dict(zip(map(str, header), map(str, row), strict=True)) for row in rows]
+        case _:
+            return [
+                {name: "" if value is None else str(value) for name, value in row.items()}
+                for row in pq.read_table(path).to_pylist()
+            ]
+
+
+@pytest.fixture
+def people(store: Roll) -> Roll:
+    """Contacts with everything that contacts have, and texts that files are bad at."""
+    for name, kind in (("plan", "text"), ("puntos", "number"), ("socio", "boolean"), ("alta", "date"), ("visto", "datetime"), ("biografia", "long_text")):  # fmt: skip
+        create_field(store.engine, FieldForm(name, kind), asked())
+    create_field(store.engine, FieldForm("gustos", "choices", options=("Café", "Té, verde", "Mate")), asked())
+    pick = random.Random(3)
+    for number, text in enumerate(AWKWARD):
+        custom: dict[str, Any] = {
+            "plan": text,
+            "puntos": pick.choice([0, 1.234, -17.5, 1e-7, 123456789.125, 0.1]),
+            "socio": pick.choice([True, False, None]),
+            "alta": pick.choice(["2026-02-28", None]),
+            "visto": pick.choice(["2026-02-28T23:59:59.123456Z", None]),
+            "biografia": text * 3,
+            "gustos": pick.choice([["Café", "Té, verde"], ["Mate"], None]),
+        }
+        own = {
+            "first_name": text,
+            "last_name": pick.choice(["Díaz", None]),
+            "phone": f"+57300111{number:04d}",
+            "email": pick.choice([f"p{number}@example.org", None]),
+            "company": text,
+            "city": pick.choice(["Lima", "Bogotá"]),
+            "channel": pick.choice(["whatsapp", None]),
+        }
+        tags = pick.sample(["VIP", "Lima, norte", "ñ", "=tag", *(f"t{n}" for n in range(30))], pick.choice([0, 1, 25]))
+        create_contact(store.engine, SETTINGS, ContactForm(own, custom, tags), asked())
+    store.import_text("correo,teléfono,correo 2,celular\nx@example.org,3004440000,y@example.org,3004440001\n")
+    for number, channel, state in ((1, "email", "out"), (2, "all", "out"), (3, "instagram", "out"), (4, "sms", "in")):
+        form = ConsentForm(channel, state, "web", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        set_consent(store.engine, number, form, asked())
+    block_contact(store.engine, 5, "insulta", asked())
+    told = [Told("1", "sent", utc_now() - timedelta(days=2), contact=1)]
+    take_interactions(store.engine, SETTINGS, "chat", told, asked())
+    return store
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_export_comes_back_without_a_change(people: Roll, form: str, language: str) -> None:
+    path = export(people, f"all.{form}", language=language)
+
+    report = people.import_path(path)
+
+    said = Path(report.reject_file).read_text("utf-8") if report.reject_file else ""
+    said += "".join(
+        map(
+            str,
+            people.rows(
+                "SELECT contact_id, operation, diff FROM contact_changes WHERE batch_id = :b ORDER BY id",
+                b=report.batch_id,
+            ),
+        )
+    )
+    assert (report.rows, report.unchanged, report.warnings) == (len(AWKWARD) + 1,) * 2 + (0,), said
+    assert report.columns_not_taken == ()
+
+
+def test_everything_that_is_chosen_stands_in_the_file(people: Roll) -> None:
+    columns = ("display_name", "other_phones", "tags", "custom.puntos", "opt_out.all", "sent", "last_sent_at")
+    path = export(people, "some.csv", columns=columns)
+
+    first, *_, last = read(path)
+
+    header = ["Padrón id", "Nombre completo", "Otro teléfono", "Etiquetas", "Field: puntos", "Baja"]
+    assert list(first) == [*header, "Mensajes enviados", "Último mensaje enviado"]
+    assert (first["Padrón id"], first["Nombre completo"], first["Mensajes enviados"]) == ("1", "'=1+1", "1")
+    assert read(path)[1]["Baja"] == "2026-01-02T03:04:05Z"
+    assert last["Otro teléfono"] == "+573004440000"
+
+
+def test_a_filter_says_who_is_in_the_file(people: Roll) -> None:
+    condition = read_filter(people.engine, SETTINGS, "city = 'Lima' AND phone LIKE '+57300111%'")
+
+    for form in FORMATS:
+        rows = read(export(people, f"lima.{form}", Wanted(condition), columns=("city",)))
+        assert {row["Ciudad"] for row in rows} == {"Lima"}
+        assert len(rows) == people.one("SELECT count(*) FROM contacts WHERE city = 'Lima'")
+
+
+def test_the_file_is_of_one_moment_whatever_is_written_meanwhile(people: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "_AT_ONCE", 5)
+    path = people.folder / "all.csv"
+    form = ExportForm(Wanted(), "csv", ("city",), "en")
+
+    def meddle(done: int, total: int) -> None:
+        people.run("UPDATE contacts SET city = 'Quito'")
+        people.import_text(f"email,city\nlate{done}@example.org,Quito\n")
+
+    found = export_contacts(people.engine, SETTINGS, form, path, asked(), meddle)
+
+    assert found.rows == len(read(path)) == len(AWKWARD) + 1
+    assert "Quito" not in {row["City"] for row in read(path)}
+
+
+def test_parquet_has_types_and_says_which_fields(people: Roll) -> None:
+    schema = pq.read_schema(export(people, "all.parquet"))
+
+    kinds = {item.metadata[b"padron.key"].decode(): str(item.type) for item in schema}
+    assert kinds["custom.puntos"] == "double"
+    assert (kinds["custom.alta"], kinds["custom.socio"]) == ("date32[day]", "bool")
+    assert (kinds["created_at"], kinds["id"]) == ("timestamp[us, tz=UTC]", "int64")
+    assert kinds["tags"].startswith("list<")
+
+
+def test_what_cannot_be_exported_is_one_sentence_and_leaves_no_file(people: Roll) -> None:
+    with pytest.raises(UnknownFormat, match=r"\.csv, \.xlsx or \.parquet"):
+        export(people, "all.pdf")
+    with pytest.raises(NoSuchColumn, match="no column «fax».*phone"):
+        export(people, "all.csv", columns=("fax",))
+    form = ContactForm({"email": "long@example.org"}, {"biografia": "x" * 40_000})
+    create_contact(people.engine, SETTINGS, form, asked())
+    with pytest.raises(DoesNotFit, match="32,767 characters"):
+        export(people, "all.xlsx")
+
+    assert [path.name for path in people.folder.iterdir() if path.name.startswith((".all", "all"))] == []
+
+
+def test_an_export_that_is_stopped_leaves_no_file(people: Roll) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    for form in FORMATS:
+        path = people.folder / f"all.{form}"
+        with pytest.raises(KeyboardInterrupt):
+            export_contacts(people.engine, SETTINGS, ExportForm(Wanted(), form), path, asked(), stop)
+
+    assert [path.name for path in people.folder.iterdir() if path.name.startswith((".all", "all"))] == []
