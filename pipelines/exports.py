@@ -99,7 +99,8 @@ def export_contacts(
                 done += part.num_rows
                 progress(done, len(ids))
     with transaction(store) as connection:
-        audit.add_entry(connection, asked, "contacts:download", f"file:{path.name}")
+        said = {"rows": len(ids), "columns": list(columns)}
+        audit.add_entry(connection, asked, "contacts:export", f"file:{path.name}", None, said)
     return Exported(len(ids), asked.at, columns)
 
 

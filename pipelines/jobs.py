@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from pipelines.bulk_edits import run_edit
 from pipelines.drops import heartbeat
 from pipelines.events import emit
+from pipelines.export_jobs import EXPORT, run_export
 from pipelines.fields import CONVERSION, require_type, run_conversion
 from pipelines.imports import Clock
 from pipelines.removals import ERASURE, run_erasure
@@ -180,6 +181,11 @@ def _retain(engine: Engine, work: Work, settings: Settings, clock: Clock, progre
     return run_retention(engine, work.actor, settings, clock, progress, is_rehearsal=work.kind == RETENTION_REHEARSAL)
 
 
+def _export(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    asked = Asked(work.actor, clock(), work.address)
+    return run_export(engine, int(work.object.removeprefix("export:")), asked, settings, clock, progress)
+
+
 _Do = Callable[[Engine, Work, Settings, Clock, Progress], dict[str, Any]]
 _DO: Mapping[str, _Do] = {
     UNDO: _undo,
@@ -187,6 +193,7 @@ _DO: Mapping[str, _Do] = {
     EDIT: _edit,
     ERASURE: _erase,
     CONVERSION: _convert,
+    EXPORT: _export,
     RETENTION: _retain,
     RETENTION_REHEARSAL: _retain,
 }

@@ -15,6 +15,7 @@ from connectors.profiles import parse_profile
 from connectors.scrub import scrub, scrubbed_name
 from connectors.workbooks import Limits
 from pipelines.emails import normalise_email
+from pipelines.export_jobs import sweep_files
 from pipelines.imports import Clock
 from pipelines.spellings import phone_form
 from pipelines.suppression import check_hash, every_hash, suppression_hashes
@@ -24,7 +25,7 @@ from schemas.operators import WrongField
 from schemas.profiles import Profile
 from schemas.refusals import Refused
 from schemas.settings import Settings
-from warehouse import audit, batches, bulk, contact_details, jobs, removals, uploads
+from warehouse import audit, batches, bulk, contact_details, export_files, jobs, removals, uploads
 from warehouse.audit import Asked
 from warehouse.batches import Batch
 from warehouse.contact_details import NoSuchContact
@@ -114,7 +115,9 @@ def run_erasure(
         bulk.lock_keys(connection)
         _require_quiet(connection, clock)
         named = _erase(connection, person, actor, settings, clock)
+        export_files.drop_exports(connection)
     empty_log(engine)
+    sweep_files(engine, settings)
     progress(len(kept) + 1, len(kept) + 1)
     said = {"files": person.files, "rows": person.cells, "files_to_look_at": person.left, "segments_to_look_at": named}
     return {"contact_id": number, **said}

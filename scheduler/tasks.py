@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from pipelines.drops import import_drop
 from pipelines.events import make_contact_events
+from pipelines.export_jobs import drop_expired
 from pipelines.jobs import run_job
 from pipelines.refreshes import are_due, refresh_due
 from pipelines.retention import retain_daily
@@ -156,6 +157,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
         forget_attempts(connection, now - WINDOW)
         drop_old_deliveries(connection, now - _DELIVERIES_LAST)
     drop_old_uploads(engine, settings, now)
+    drop_expired(engine, settings, now)
     let_silent_be_offline(engine, now)
     if not running:
         indexes.build_missing(engine)

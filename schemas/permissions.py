@@ -23,7 +23,10 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
         "Erase people without a trace, and let them come back.",
         "Borrar personas sin dejar rastro, y permitir que vuelvan.",
     ),
-    "contacts:export": ("See everything that is held of a person.", "Ver todo lo que se guarda de una persona."),
+    "contacts:export": (
+        "Take contacts out as files, and see everything that is held of a person.",
+        "Sacar contactos en archivos, y ver todo lo que se guarda de una persona.",
+    ),
     "fields:read": ("See custom fields and tags.", "Ver los campos propios y las etiquetas."),
     "fields:write": ("Define custom fields and tags.", "Definir los campos propios y las etiquetas."),
     "retention:run": ("Let what is too old go.", "Dejar ir lo que es demasiado antiguo."),

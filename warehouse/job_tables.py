@@ -1,4 +1,4 @@
-"""The tables of long work, and of requests that are made once however often they are sent."""
+"""The tables of long work, of requests that are made once however often they are sent, and of files to be fetched."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
@@ -41,4 +41,22 @@ idempotency_keys = Table(
     Column("object", Key, nullable=False),
     Column("created_at", UtcTime, nullable=False, index=True),
     comment="Creates that were asked for with a key, and what each made, so that the same request again makes nothing.",
+)
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("format", Key, nullable=False),
+    Column("filter_text", Text),
+    Column("search", Text),
+    Column("columns", Json),
+    Column("language", String(2), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+    Column("as_of", UtcTime),
+    Column("rows", BigInteger),
+    Column("size_bytes", BigInteger),
+    comment="Files of contacts that somebody asked for, until they expire or somebody is erased.",
 )

@@ -37,6 +37,7 @@ from schemas.refusals import Refused
 from warehouse.batches import NoSuchBatch
 from warehouse.contact_details import NoSuchContact
 from warehouse.engines import UNREACHABLE
+from warehouse.export_files import NoSuchExport
 from warehouse.fields import NoSuchField, NoSuchTag
 from warehouse.jobs import NoSuchJob
 from warehouse.licences import NoSuchLicence
@@ -66,6 +67,7 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (NoSuchRole, 404, "no_such_role"),
     (NoSuchToken, 404, "no_such_token"),
     (NoSuchBatch, 404, "no_such_batch"),
+    (NoSuchExport, 404, "no_such_export"),
     (NoSuchUpload, 404, "no_such_upload"),
     (NoSuchJob, 404, "no_such_job"),
     (NoSuchState, 404, "no_such_state"),

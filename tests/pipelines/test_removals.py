@@ -21,6 +21,7 @@ from pipelines.bulk_edits import BulkForm, ask_for_edit
 from pipelines.consents import ConsentForm, set_consent
 from pipelines.contacts import find_contact
 from pipelines.edits import ContactForm, block_contact, create_contact, edit_contact
+from pipelines.export_jobs import ExportWish, ask_for_export
 from pipelines.interactions import Told, take_interactions
 from pipelines.jobs import ask_for_undo, run_job
 from pipelines.notes import add_note
@@ -114,7 +115,10 @@ def test_erasing_leaves_no_trace_in_tables_or_files_and_others_keep_theirs(store
     refresh_segment(store.engine, segment, home, utc_now)
     work = ask_for_edit(store.engine, home, BulkForm("email = 'ana.nunez@example.org'", add_tags=["vip"]), asked())
     run_job(store.engine, work.id, home, utc_now)
+    export = ask_for_export(store.engine, home, ExportWish("email = 'ana.nunez@example.org'"), asked())
+    run_job(store.engine, export.id, home, utc_now)
     assert {place for place, _ in traces(store, store.folder)} > {
+        str(home.home / "exports" / "export-1.csv"),
         "contacts",
         "notes",
         "interactions",
