@@ -1,5 +1,6 @@
 """Runs of the command line that need no new Python each."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs a command to its end."""
+def run(tmp_path: Path, sqlite_template: Path) -> Run:
+    """Runs a command to its end, over a store whose tables stand already."""
 
     def begin(home: Path, *arguments: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "padron.db").exists():
+            shutil.copy(sqlite_template, home / "padron.db")
         given, out, err = tmp_path / "in", tmp_path / "out", tmp_path / "err"
         out.unlink(missing_ok=True)
         err.unlink(missing_ok=True)
