@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.headers import Known, find_header
+from schemas.exports import FIRST_HEADER
 
 DELIMITERS = (",", ";", "\t", "|", "^", "\x1f", "||")
 _BACKSLASHED = re.compile(r'[^\\]\\"[^,;|\t\r\n]')
@@ -124,6 +125,8 @@ def _widened(header: list[str], body: Sequence[list[str]]) -> list[str]:
 
 
 def _dialect(text: str, delimiter: str) -> Dialect:
+    if text.removeprefix('"').startswith(FIRST_HEADER):  # an export of ours, which has one way of quoting
+        return Dialect(delimiter)
     spaced = text.count(f'{delimiter} "') > max(text.count(f'{delimiter}"'), 0)
     doubles = text.count(f'{delimiter}"') + text.count(f'"{delimiter}')
     if not doubles and _is_quoted_by_apostrophes(text, delimiter):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -11,17 +11,25 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import xlsxwriter
+from xlsxwriter.exceptions import XlsxWriterException
 
 from schemas.errors import InputError
 from schemas.frames import LIVE_TEXT
 
 _BOM = b"\xef\xbb\xbf"
-_MOST_ROWS, _MOST_CHARACTERS = 1_048_575, 32_767
+MOST_ROWS, _MOST_CHARACTERS = 1_048_575, 32_767
 _ROW_GROUP = 100_000
 
 
 class DoesNotFit(InputError):
     """A workbook cannot hold this."""
+
+
+def too_many_rows() -> DoesNotFit:
+    return DoesNotFit(
+        f"A workbook has {MOST_ROWS:,} rows at most. Export to CSV or Parquet instead.",
+        f"Un libro de Excel tiene {MOST_ROWS:,} filas como máximo. Exporte a CSV o Parquet.",
+    )
 
 
 class Writer(Protocol):
@@ -36,16 +44,20 @@ class Writer(Protocol):
 def writing(path: Path, form: str, header: pa.Schema, *, delimiter: str = ",", sheet: str = "") -> Iterator[Writer]:
     """A writer whose file takes its name at the end of the block; nothing is left of one that raises."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    writer: Writer | None = None
     part.touch(mode=0o600)
-    writer = _open(part, form, header, delimiter, sheet)
     try:
+        writer = _open(part, form, header, delimiter, sheet)
         yield writer
         writer.close()
         part.replace(path)
     except BaseException:
-        writer.close()
-        part.unlink(missing_ok=True)
+        with suppress(OSError, pa.ArrowException, XlsxWriterException):
+            if writer is not None:
+                writer.close()
         raise
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _open(path: Path, form: str, header: pa.Schema, delimiter: str, sheet: str) -> Writer:
@@ -97,13 +109,11 @@ class _Workbook:
         self._rows, self._closed = 0, False
 
     def write(self, part: pa.Table) -> None:
-        if self._rows + part.num_rows > _MOST_ROWS:
-            raise DoesNotFit(
-                f"A workbook has {_MOST_ROWS:,} rows at most. Export to CSV or Parquet instead.",
-                f"Un libro de Excel tiene {_MOST_ROWS:,} filas como máximo. Exporte a CSV o Parquet.",
-            )
+        if self._rows + part.num_rows > MOST_ROWS:
+            raise too_many_rows()
         for column in part.columns:
-            if (pc.max(pc.utf8_length(column)).as_py() or 0) > _MOST_CHARACTERS:
+            long = column.filter(pc.greater(pc.utf8_length(column), _MOST_CHARACTERS // 2)).to_pylist()
+            if any(len(text.encode("utf-16-le")) // 2 > _MOST_CHARACTERS for text in long):
                 raise DoesNotFit(
                     f"A text of more than {_MOST_CHARACTERS:,} characters does not fit in a cell of Excel. "
                     "Export to CSV or Parquet instead.",

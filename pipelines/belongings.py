@@ -25,6 +25,7 @@ from warehouse.tables import EPOCH, consents, contact_tags, contact_values, note
 CONSENT_GIVEN = "consent_given."
 """Before a channel, in history: when, where and by which batch the consent was given that gave way."""
 _TEXT = pa.string()
+_ALL_OUT = (EVERY_CHANNEL, "out")
 
 
 def insert_belongings(connection: Connection, frame: CleanFrame, ids: Longs, context: Context) -> None:
@@ -235,10 +236,13 @@ def consents_in(cell: str) -> dict[str, str]:
     return dict(part.split(":") for part in sorted(cell.split(SEPARATOR)))
 
 
-def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: datetime) -> list[Said]:
+def _consents_said(
+    frame: CleanFrame, existing: dict[int, dict[str, str]], out_since: dict[int, datetime], now: datetime
+) -> list[Said]:
     """What the rows change about consent; `out` is never turned back to `in` by a file.
 
-    An opt-out of every channel ends the opt-ins of single ones, and lets no new one in.
+    An opt-out of every channel ends the opt-ins of single ones, unless it is the one that stood before them
+    (`out_since`), and lets no new one in.
     """
     column = chunked(frame["consents"])
     changes = []
@@ -246,6 +250,8 @@ def _consents_said(frame: CleanFrame, existing: dict[int, dict[str, str]], now: 
         said = consents_in(column[at].as_py())
         had = existing.get(at, {})
         everywhere = said.get(EVERY_CHANNEL, "")
+        if at in out_since and everywhere == f"out@{(out_since[at] - EPOCH) // timedelta(microseconds=1)}":
+            everywhere = ""
         if everywhere.startswith("out") or had.get(EVERY_CHANNEL) == "out":
             ends = {channel: everywhere for channel, state in had.items() if state == "in" and everywhere}
             said = {**ends, **{channel: text for channel, text in said.items() if text.startswith("out")}}
@@ -271,7 +277,7 @@ def _consent_rows(said: list[Said], ids: Longs, context: Context) -> pa.Table:
 
 
 def _insert_consents(connection: Connection, frame: CleanFrame, ids: Longs, context: Context) -> None:
-    said = _consents_said(frame, {}, context.at)
+    said = _consents_said(frame, {}, {}, context.at)
     if said:
         bulk.insert_rows(connection, consents, _consent_rows(said, ids, context))
 
@@ -283,7 +289,8 @@ def _change_consents(connection: Connection, frame: CleanFrame, ids: Longs, diff
     existing: dict[int, dict[str, str]] = {}
     for (at, channel), row in standing.items():
         existing.setdefault(at, {})[channel] = row["state"]
-    said = _consents_said(frame, existing, context.at)
+    out_since = {at: row["at"] for (at, channel), row in standing.items() if (channel, row["state"]) == _ALL_OUT}
+    said = _consents_said(frame, existing, out_since, context.at)
     if said:
         bulk.replace_rows(connection, consents, _consent_rows(said, ids, context))
     for item in said:

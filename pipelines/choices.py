@@ -30,7 +30,7 @@ def _read(text: str | None, known: dict[str, str], *, several: bool) -> tuple[st
     whole = known.get(tag_form(text))
     if whole is not None:
         return (marked([whole]) if several else whole), None
-    for separator in (";", None) if several else ():  # an option may have a comma
+    for separator in ("; ", ";", None) if several else ():  # an option may have a comma
         parts = [known.get(tag_form(part)) for part in split_tags(text, separator)]
         if parts and None not in parts:
             return marked(option for option in known.values() if option in parts), None

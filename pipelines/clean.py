@@ -40,7 +40,9 @@ _NULL = pa.scalar(None, _TEXT)
 _LONGEST_ROW_TEXT = 20_000
 _ERRORS = pa.array(CELL_ERRORS)
 _GUARDED = f"^'{LIVE_TEXT[1:]}"
-"""What stands behind the apostrophe that an export, or a careful person, puts before it."""
+"""What stands behind the apostrophe that an export puts before it."""
+_PERHAPS_GUARDED = r"(?s)^'([=+\-@\t\r].*[^'])$"
+"""What stands behind the apostrophe that others put before it; 'quoted' words end in one too."""
 _FOREIGN = re.compile("[^\x00-\x7f]+")
 _TWICE = re.compile("[ÂÃ][\x80-\xbf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
 """A character of two bytes in UTF-8 whose bytes were each read as one of Windows-1252."""
@@ -60,12 +62,16 @@ def clean_block(raw: RawFrame, mapping: ColumnMap, profile: Profile, *, is_sprea
 
     In what spreadsheets write, an apostrophe may stand before what would be a formula, and is no part of the text.
     """
+    is_ours = mapping.layout is not None and mapping.layout.is_ours
+    if is_ours:  # it says everything in one way only
+        profile = replace(profile, decimal=None, date_order=None, tag_separator=None, clear_marker=None)
     broken, notes = _broken_rows(raw, mapping)
     block = Block(raw.filter(pc.invert(broken)) if pc.any(broken).as_py() else raw, mapping, profile)
     error_notes = [_without_cell_errors(block, is_spreadsheet=is_spreadsheet)]
     if is_spreadsheet:
-        _take_guards_off(block)
-    error_notes.append(_without_double_encoding(block))
+        _take_guards_off(block, _GUARDED if is_ours else _PERHAPS_GUARDED)
+    if not is_ours:
+        error_notes.append(_without_double_encoding(block))
     read_cells(block)
     read_phones(block)
     read_emails(block)
@@ -168,11 +174,11 @@ def _without_cell_errors(block: Block, *, is_spreadsheet: bool) -> pa.Table:
     return pa.concat_tables(notes)
 
 
-def _take_guards_off(block: Block) -> None:
+def _take_guards_off(block: Block, guard: str) -> None:
     for index, target in enumerate(block.mapping.targets):
         column = chunked(block.raw[f"c{index}"])
         if target is not None and holds(text_bytes(column), b"'"):
-            bare = pc.replace_substring_regex(column, _GUARDED, r"\1")
+            bare = pc.replace_substring_regex(column, guard, r"\1")
             block.raw = block.raw.set_column(index + 1, f"c{index}", bare)
 
 

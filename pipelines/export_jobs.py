@@ -82,7 +82,7 @@ def run_export(
             if is_there:
                 return said_of(export_files.get_export(connection, number))
         path.unlink(missing_ok=True)
-    except NoSuchExport:
+    except (NoSuchExport, FileNotFoundError):  # with its file, under the one who wrote it
         pass
     raise InputError(
         "The export was dropped meanwhile, as one is when somebody is erased. Ask for it again.",
@@ -124,19 +124,19 @@ def drop_export(store: Store, settings: Settings, number: int) -> None:
 def drop_expired(engine: Engine, settings: Settings, now: datetime) -> None:
     """Let exports go that expired, with their files."""
     with transaction(engine) as connection:
-        count = export_files.drop_exports(connection, before=now)
-    if count:
-        sweep_files(engine, settings)
+        export_files.drop_exports(connection, before=now)
+    sweep_files(engine, settings)
 
 
 def sweep_files(engine: Engine, settings: Settings) -> None:
     """Delete the files that belong to no export, also those of a process that died."""
     folder = settings.home / "exports"
-    if not folder.exists():
+    paths = list(folder.iterdir()) if folder.exists() else []  # before the names: of what comes now no name is missed
+    if not paths:
         return
     with reading(engine) as connection:
         known = export_files.names_of(connection)
-    for path in folder.iterdir():
+    for path in paths:
         name = path.name.removeprefix(".").rsplit(".", 2)[0] if path.name.endswith(".part") else path.name
         if name not in known:
             path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from connectors.writers import guarded, writing
+from connectors.writers import MOST_ROWS, guarded, too_many_rows, writing
 from pipelines.aliases import match_form
 from pipelines.contacts import clock_of
 from schemas.errors import InputError
@@ -89,6 +89,8 @@ def export_contacts(
         shape = _Shape(
             columns, {key: types[key] for key in fields}, fields, form.language, exports.tag_names(connection)
         )
+        if form.format == "xlsx" and len(ids) > MOST_ROWS:
+            raise too_many_rows()
         delimiter = ";" if form.language == "es" else ","
         is_typed = form.format == "parquet"
         header = shape.typed_schema() if is_typed else shape.text_schema()
@@ -98,9 +100,9 @@ def export_contacts(
                 writer.write(part if is_typed else shape.as_texts(part))
                 done += part.num_rows
                 progress(done, len(ids))
-    with transaction(store) as connection:
-        said = {"rows": len(ids), "columns": list(columns)}
-        audit.add_entry(connection, asked, "contacts:export", f"file:{path.name}", None, said)
+            with transaction(store) as writing_audit:  # before the file has its name
+                said = {"rows": len(ids), "columns": list(columns)}
+                audit.add_entry(writing_audit, asked, "contacts:export", f"file:{path.name}", None, said)
     return Exported(len(ids), asked.at, columns)
 
 
@@ -154,10 +156,13 @@ class _Shape:
             case "datetime":
                 return pc.replace_substring(pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ"), ".000000Z", "Z")
             case "tags":
-                return guarded(pc.binary_join(column, f"{TAG_SEPARATOR} "))
+                return guarded(pc.binary_join(column, TAG_SEPARATOR))
         if name == "status" and self.language == "es":
             return pa.array([_STATUSES.get(one, one) for one in column.to_pylist()], _TEXT)
-        return column if name in ("phone", "other_phones") else guarded(column)
+        if name == "phone":
+            return column
+        several = pc.match_substring(column, " ") if name == "other_phones" else pa.scalar(True)
+        return pc.if_else(several, guarded(column), column)
 
 
 def number_text(value: float) -> str:
@@ -203,7 +208,7 @@ def _typed(column: pa.Array, kind: FieldType) -> pa.Array:
         case "date":
             return column.cast(pa.timestamp("us")).cast(pa.date32())
         case "choices":
-            return pc.replace_substring(pc.utf8_trim(column, BETWEEN), BETWEEN, f"{TAG_SEPARATOR} ")
+            return pc.replace_substring(pc.utf8_trim(column, BETWEEN), BETWEEN, TAG_SEPARATOR)
         case _:
             return column
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.emails import normalise_emails
 from pipelines.phones import normalise_phones
 from schemas.errors import TransientError
+from schemas.exports import OWN_FIELD
 from schemas.fields import CUSTOM, IGNORE, FieldType, options_of
 from schemas.frames import REPORT_COLUMNS, RawFrame
 from schemas.headers import custom_key, header_form, header_target, phone_rank
@@ -212,7 +213,9 @@ def _target(
 ) -> str | None:
     if not name.strip() or name.strip() in REPORT_COLUMNS:
         return None
-    target = said or (layout.target_of(name) if layout else None) or header_target(name)
+    exact = f"{CUSTOM}{name.removeprefix(OWN_FIELD)}" if name.removeprefix(OWN_FIELD) in known else None
+    target = said or (layout.target_of(name) if layout else None)
+    target = target or (exact if name.startswith(OWN_FIELD) else None) or header_target(name)
     if target is None:
         key = custom_key(name)
         if key in known or key in profile.custom_fields or profile.unmapped == "custom":

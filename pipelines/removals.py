@@ -15,7 +15,7 @@ from connectors.profiles import parse_profile
 from connectors.scrub import scrub, scrubbed_name
 from connectors.workbooks import Limits
 from pipelines.emails import normalise_email
-from pipelines.export_jobs import sweep_files
+from pipelines.export_jobs import EXPORT, sweep_files
 from pipelines.imports import Clock
 from pipelines.spellings import phone_form
 from pipelines.suppression import check_hash, every_hash, suppression_hashes
@@ -124,7 +124,7 @@ def run_erasure(
 
 
 def _require_quiet(connection: Connection, clock: Clock) -> None:
-    edited = jobs.any_running(connection, (batches.EDIT, "undo"))
+    edited = jobs.any_running(connection, (batches.EDIT, "undo", EXPORT))
     if edited or batches.count_running(connection, clock()) or batches.any_half_done(connection):
         raise StillImported("Files are being imported. It goes on after them.", "Se están importando archivos.")
 

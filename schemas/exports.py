@@ -6,12 +6,16 @@ from schemas.errors import InputError
 from schemas.fields import BY_KEY, CUSTOM, FIELDS, OPT_INS, OPT_OUTS, FieldType
 
 FORMATS = ("csv", "xlsx", "parquet")
+OWN_FIELD = "Field: "
+"""Before the key of a custom field."""
 ID = "id"
 """The contact's number: the first column of every export, by which an import knows whose file it is."""
+FIRST_HEADER = "Padrón id"
 STATISTICS = ("sent", "received", "replied", "last_sent_at", "last_received_at")
-TAG_SEPARATOR = ";"
+TAG_SEPARATOR = "; "
+"""Between tags, and between options; as an own layout says so, `a;b` is one tag."""
 _HEADERS = {
-    ID: ("Padrón id", "Padrón id"),
+    ID: (FIRST_HEADER, FIRST_HEADER),
     "other_phones": ("Other phone", "Otro teléfono"),
     "other_emails": ("Secondary email", "Correo secundario"),
     "sent": ("Messages sent", "Mensajes enviados"),
@@ -67,7 +71,7 @@ def column_header(name: str, language: str) -> str:
     if name in _HEADERS:
         return _HEADERS[name][place]
     if name.startswith(CUSTOM):
-        return f"Field: {name.removeprefix(CUSTOM)}"
+        return f"{OWN_FIELD}{name.removeprefix(CUSTOM)}"
     kind, _, channel = name.partition(".")
     if channel:
         said = _CHANNEL_NAMES.get(channel, (channel, channel))[place]

@@ -57,9 +57,9 @@ def get_export(connection: Connection, number: int) -> Export:
     return Export(**row._mapping)
 
 
-def list_exports(connection: Connection, limit: int, before: int | None = None) -> list[Export]:
-    """The newest exports first; from those before a number on."""
-    query = select(*_COLUMNS).order_by(exports.c.id.desc()).limit(limit)
+def list_exports(connection: Connection, now: datetime, limit: int, before: int | None = None) -> list[Export]:
+    """The newest exports that have not expired first; from those before a number on."""
+    query = select(*_COLUMNS).where(exports.c.expires_at >= now).order_by(exports.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(exports.c.id < before)
     return [Export(**row._mapping) for row in connection.execute(query)]

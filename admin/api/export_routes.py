@@ -86,7 +86,7 @@ def ask(body: ExportBody, caller: Exporter, request: Request, response: Response
 def find(caller: Exporter, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50) -> Page[ExportModel]:
     """Exports that have not expired, the newest first."""
     with reading(desk.store) as connection:
-        found = export_files.list_exports(connection, limit + 1, after(cursor) or None)
+        found = export_files.list_exports(connection, desk.clock(), limit + 1, after(cursor) or None)
     return page(found, limit, lambda one: one.id, ExportModel.of)
 
 

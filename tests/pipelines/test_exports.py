@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from python_calamine import CalamineWorkbook
 
+from connectors import writers
 from connectors.writers import DoesNotFit
 from pipelines import exports
 from pipelines.consents import ConsentForm, set_consent
@@ -191,3 +192,72 @@ def test_an_export_that_is_stopped_leaves_no_file(people: Roll) -> None:
             export_contacts(people.engine, SETTINGS, ExportForm(Wanted(), form), path, asked(), stop)
 
     assert [path.name for path in people.folder.iterdir() if path.name.startswith((".all", "all"))] == []
+
+
+def test_quotes_and_backslashes_come_back_as_they_are(roll: Roll) -> None:
+    create_field(roll.engine, FieldForm("nota", "long_text"), asked())
+    texts = ['C:\\x\\"', 'a\\"\nb; c, d', '[{"a", "b"}, "c"]', "\n".join(['x, "y"'] * 30), "C:\\temp"]
+    for number, text in enumerate(texts):
+        form = ContactForm({"email": f"p{number}@example.org", "company": "a\\b"}, {"nota": text})
+        create_contact(roll.engine, SETTINGS, form, asked())
+
+    for language in ("es", "en"):
+        report = roll.import_path(export(roll, f"{language}.csv", language=language))
+        assert (report.unchanged, report.warnings) == (len(texts), 0)
+
+
+def test_tags_and_options_with_separators_come_back(roll: Roll) -> None:
+    options = ("A", "B", "c;d", "e|f", "g, h")
+    create_field(roll.engine, FieldForm("gustos", "choices", options=options), asked())
+    tags = ["VIP|2024", "x;y", "a, b", "ñ:::o"]
+    form = ContactForm({"email": "a@example.org"}, {"gustos": ["A", "c;d", "e|f", "g, h"]}, tags)
+    create_contact(roll.engine, SETTINGS, form, asked())
+
+    for form_ in FORMATS:
+        report = roll.import_path(export(roll, f"all.{form_}"))
+        assert (report.unchanged, report.warnings, roll.one("SELECT count(*) FROM tags")) == (1, 0, 4)
+
+
+def test_a_yes_after_an_opt_out_of_everything_stands(roll: Roll) -> None:
+    create_contact(roll.engine, SETTINGS, ContactForm({"email": "a@example.org"}), asked())
+    set_consent(roll.engine, 1, ConsentForm("all", "out", "web", at=datetime(2026, 1, 1, tzinfo=UTC)), asked())
+    set_consent(roll.engine, 1, ConsentForm("email", "in", "web", at=datetime(2026, 2, 1, tzinfo=UTC)), asked())
+
+    report = roll.import_path(export(roll, "all.csv"))
+
+    assert report.unchanged == 1
+    assert roll.rows("SELECT channel, state FROM consents ORDER BY channel") == [("all", "out"), ("email", "in")]
+
+
+def test_the_profile_of_another_source_does_not_change_how_an_export_is_read(people: Roll) -> None:
+    path = export(people, "all.csv")
+
+    report = people.import_path(path, decimal=",", tag_separator=",", date_order="mdy", clear_marker="007")
+
+    assert (report.unchanged, report.warnings) == (len(AWKWARD) + 1, 0)
+
+
+def test_an_apostrophe_of_the_text_stays_in_files_of_others(roll: Roll) -> None:
+    rows = ["a@x.co,'-quoted-'", "b@x.co,'=1+1", "c@x.co,Acme", "d@x.co,'sin cerrar"]
+    roll.import_text("\n".join(["email,empresa", *rows]))
+
+    assert roll.living("company") == [("'-quoted-'",), ("=1+1",), ("Acme",), ("'sin cerrar",)]
+
+
+def test_several_phones_in_a_cell_are_no_formula(people: Roll) -> None:
+    people.import_text("correo,teléfono,celular\nx@example.org,3004440002,3004440001\n")
+
+    [cell] = [row["Otro teléfono"] for row in read(export(people, "all.csv")) if "/" in row["Otro teléfono"]]
+
+    assert cell == "'+573004440000 / +573004440002"
+
+
+def test_what_fails_while_a_file_is_closed_leaves_nothing(roll: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writers._Csv, "close", full)
+    with pytest.raises(OSError, match="No space"):
+        export(roll, "all.csv")
+
+    assert [path.name for path in roll.folder.iterdir() if "all" in path.name] == []
