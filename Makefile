@@ -26,8 +26,8 @@ demo: $(VENV)/.run  ## the main job, on sample files
 test: $(VENV)/.dev  ## every test
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-test-quick: $(VENV)/.dev  ## without the slow lane
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
+test-quick: $(VENV)/.dev  ## without the slow lane; one worker more than processors, as tests wait now and then
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") --dist loadgroup -m "not slow"
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow

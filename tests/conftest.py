@@ -38,7 +38,7 @@ __all__ = ["run"]  # a fixture of every test
 
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _NOBODY = _CHEAP.hash("nobody")
-_ON_BOTH = ("test_ahead", "test_races", "test_seats")
+_ON_BOTH = ("test_races", "test_seats")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 CORPUS = SHARED / "corpus"
 

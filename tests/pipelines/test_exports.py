@@ -101,7 +101,7 @@ def people(store: Roll) -> Roll:
     return store
 
 
-@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("language", ["es", pytest.param("en", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_export_comes_back_without_a_change(people: Roll, form: str, language: str) -> None:
     path = export(people, f"all.{form}", language=language)
