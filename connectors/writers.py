@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
@@ -14,11 +15,13 @@ import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
 
 from schemas.errors import InputError
-from schemas.frames import LIVE_TEXT
+from schemas.frames import LIVE_TEXT, text_bounds
 
 _BOM = b"\xef\xbb\xbf"
 MOST_ROWS, _MOST_CHARACTERS = 1_048_575, 32_767
 _ROW_GROUP = 100_000
+_MAY_BE_LIVE = np.frombuffer(b"=+-@\t\r'#", np.uint8)
+"""With what such a text begins: looked at before the texts themselves, of which few do."""
 
 
 class DoesNotFit(InputError):
@@ -72,6 +75,10 @@ def _open(path: Path, form: str, header: pa.Schema, delimiter: str, sheet: str) 
 
 def guarded(texts: pa.Array) -> pa.Array:
     """Texts of which a spreadsheet makes no formula; an import takes the apostrophe off again."""
+    at, data = text_bounds(texts), texts.buffers()[2]
+    begins = np.frombuffer(data or b"", np.uint8)[at[:-1][at[1:] > at[:-1]]]
+    if not np.isin(begins, _MAY_BE_LIVE).any():
+        return texts
     return pc.replace_substring_regex(texts, LIVE_TEXT, r"'\1")
 
 

@@ -154,7 +154,8 @@ class _Shape:
             case "date":
                 return column.cast(_TEXT)
             case "datetime":
-                return pc.replace_substring(pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ"), ".000000Z", "Z")
+                utc = pc.binary_join_element_wise(column.cast(pa.timestamp("us")).cast(_TEXT), "Z", "")
+                return pc.replace_substring(utc, ".000000Z", "Z")
             case "tags":
                 return guarded(pc.binary_join(column, TAG_SEPARATOR))
         if name == "status" and self.language == "es":

@@ -131,7 +131,7 @@ def test_everything_that_is_chosen_stands_in_the_file(people: Roll) -> None:
     header = ["Padrón id", "Nombre completo", "Otro teléfono", "Etiquetas", "Field: puntos", "Baja"]
     assert list(first) == [*header, "Mensajes enviados", "Último mensaje enviado"]
     assert (first["Padrón id"], first["Nombre completo"], first["Mensajes enviados"]) == ("1", "'=1+1", "1")
-    assert read(path)[1]["Baja"] == "2026-01-02T03:04:05Z"
+    assert read(path)[1]["Baja"] == "2026-01-02 03:04:05Z"
     assert last["Otro teléfono"] == "+573004440000"
 
 
