@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,11 +20,10 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Engine
 
-from benchmarks.importing import SERVER, database
+from benchmarks.importing import a_database
 from benchmarks.roll_data import NOW, fill
 from pipelines.exports import ExportForm, export_contacts
 from schemas.settings import Settings
-from tests import servers
 from warehouse.audit import Asked
 from warehouse.contact_lists import Wanted
 from warehouse.engines import reading
@@ -35,7 +33,7 @@ _COLUMNS = (
     *("first_name", "last_name", "display_name", "phone", "email", "city", "channel", "status"),
     *("created_at", "last_interaction_at", "last_sent_at", "last_received_at"),
 )
-_SQL = f"SELECT id, {', '.join(_COLUMNS)} FROM contacts WHERE deleted_at IS NULL ORDER BY id"  # noqa: S608
+_SQL = f"SELECT id, {', '.join(_COLUMNS)} FROM contacts WHERE deleted_at IS NULL ORDER BY id"
 _AT_ONCE = 50_000
 
 
@@ -101,16 +99,11 @@ def main() -> None:
     arguments.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
     found = arguments.parse_args()
     for engine in found.engine or ["sqlite", "postgresql"]:
-        server, admin = servers.start_postgres(**SERVER) if engine == "postgresql" else (None, "")
-        try:
-            with tempfile.TemporaryDirectory(prefix="padron-bench-") as folder:
-                store = open_store(database(engine, Path(folder), admin))
-                fill(store, found.contacts, 1_000)
-                _measure(engine, store, Path(folder), found.rounds)
-                store.dispose()
-        finally:
-            if server:
-                server.stop()
+        with a_database(engine) as (url, folder):
+            store = open_store(url)
+            fill(store, found.contacts, 1_000)
+            _measure(engine, store, folder, found.rounds)
+            store.dispose()
 
 
 def _measure(engine: str, store: Engine, folder: Path, rounds: int) -> None:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -35,6 +37,18 @@ def main() -> None:
         print(json.dumps({"read_clean_validate_one_core": _step("clean", files["base"], cores="0")}), flush=True)
         for engine in found.engine or ["sqlite", "postgresql"]:
             _compare(engine, Path(folder), files, found.rounds)
+
+
+@contextmanager
+def a_database(engine: str) -> Iterator[tuple[str, Path]]:
+    """The URL of an empty database, on a server of its own, and a folder; both go at the end."""
+    server, admin = servers.start_postgres(**SERVER) if engine == "postgresql" else (None, "")
+    try:
+        with tempfile.TemporaryDirectory(prefix="padron-bench-") as folder:
+            yield database(engine, Path(folder), admin), Path(folder)
+    finally:
+        if server:
+            server.stop()
 
 
 def _files(folder: Path, rows: int) -> dict[str, Path]:

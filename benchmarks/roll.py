@@ -8,17 +8,15 @@ turn; a hundred segments to 60 s in full on PostgreSQL, and to 5 s after a thous
 import argparse
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, bindparam, event, func, insert, select, text, update
 
-from benchmarks.importing import SERVER, database
+from benchmarks.importing import a_database
 from benchmarks.roll_data import NOW, days_ago, fill
 from pipelines.bulk_edits import BulkForm, ask_for_edit
 from pipelines.contacts import count_contacts, find_contacts, read_filter, read_search
@@ -26,7 +24,6 @@ from pipelines.jobs import ask_for_undo, run_job
 from pipelines.refreshes import refresh_segment
 from pipelines.segments import SegmentForm, create_segment
 from schemas.settings import Settings
-from tests import servers
 from warehouse import bulk
 from warehouse.audit import Asked
 from warehouse.contact_lists import ORDERS, Wanted
@@ -81,18 +78,13 @@ def main() -> None:
     arguments.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
     found = arguments.parse_args()
     for engine in found.engine or ["sqlite", "postgresql"]:
-        server, admin = servers.start_postgres(**SERVER) if engine == "postgresql" else (None, "")
-        try:
-            with tempfile.TemporaryDirectory(prefix="padron-bench-") as folder:
-                store = open_store(database(engine, Path(folder), admin))
-                began = time.perf_counter()
-                fill(store, found.contacts, found.interactions)
-                _say(engine, filled_in_seconds=round(time.perf_counter() - began))
-                _measure(engine, store)
-                store.dispose()
-        finally:
-            if server:
-                server.stop()
+        with a_database(engine) as (url, _):
+            store = open_store(url)
+            began = time.perf_counter()
+            fill(store, found.contacts, found.interactions)
+            _say(engine, filled_in_seconds=round(time.perf_counter() - began))
+            _measure(engine, store)
+            store.dispose()
 
 
 def _say(engine: str, **found: Any) -> None:

@@ -54,7 +54,7 @@ def writing(path: Path, form: str, header: pa.Schema, *, delimiter: str = ",", s
         yield writer
         writer.close()
         part.replace(path)
-    except BaseException:
+    except BaseException:  # also of who stops the export: the file under way is closed, to be deleted
         with suppress(OSError, pa.ArrowException, XlsxWriterException):
             if writer is not None:
                 writer.close()

@@ -1,6 +1,6 @@
 """Contacts as a file that an import takes back without a change: all, or those of a filter; all of one moment."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from connectors.writers import MOST_ROWS, guarded, too_many_rows, writing
 from pipelines.aliases import match_form
 from pipelines.contacts import clock_of
+from pipelines.dates import STAMP
 from schemas.errors import InputError
 from schemas.exports import FORMATS, TAG_SEPARATOR, chosen_columns, column_header, column_type, usual_columns
 from schemas.fields import BETWEEN, CUSTOM, OPT_INS, OPT_OUTS, FieldType
@@ -21,17 +22,16 @@ from warehouse import audit, contact_lists, exports, roll, segments
 from warehouse.audit import Asked
 from warehouse.contact_lists import Wanted
 from warehouse.engines import Store, reading, transaction
+from warehouse.jobs import Progress
 
-Progress = Callable[[int, int], None]
 _AT_ONCE = 20_000
 _TEXT = pa.string()
-_STAMP = pa.timestamp("us", "UTC")
 _TYPES = {
     "number": pa.float64(),
     "whole": pa.int64(),
     "boolean": pa.bool_(),
     "date": pa.date32(),
-    "datetime": _STAMP,
+    "datetime": STAMP,
     "tags": pa.list_(_TEXT),
 }
 _STATUSES = {"active": "activo", "inactive": "inactivo", "blocked": "bloqueado", "archived": "archivado"}
@@ -82,8 +82,10 @@ def export_contacts(
     """
     with reading(store) as connection:
         fields, types = exports.custom_columns(connection), roll.known_fields(connection)
-        usual = usual_columns(fields, exports.consents_in_use(connection))
-        columns = chosen_columns(form.columns, fields) if form.columns else usual
+        if form.columns:
+            columns = chosen_columns(form.columns, fields)
+        else:
+            columns = usual_columns(fields, exports.consents_in_use(connection))
         query = contact_lists.ids_of(connection, form.wanted, clock_of(settings, asked.at))
         ids = pa.array(segments.ids_in(connection, query))
         shape = _Shape(

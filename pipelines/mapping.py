@@ -213,9 +213,9 @@ def _target(
 ) -> str | None:
     if not name.strip() or name.strip() in REPORT_COLUMNS:
         return None
-    exact = f"{CUSTOM}{name.removeprefix(OWN_FIELD)}" if name.removeprefix(OWN_FIELD) in known else None
+    key = name.removeprefix(OWN_FIELD) if name.startswith(OWN_FIELD) else ""
     target = said or (layout.target_of(name) if layout else None)
-    target = target or (exact if name.startswith(OWN_FIELD) else None) or header_target(name)
+    target = target or (f"{CUSTOM}{key}" if key in known else header_target(name))
     if target is None:
         key = custom_key(name)
         if key in known or key in profile.custom_fields or profile.unmapped == "custom":

@@ -2,17 +2,18 @@
 
 import csv
 import random
+import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from python_calamine import CalamineWorkbook
+from xlsxwriter.exceptions import XlsxWriterException
 
-from connectors import writers
-from connectors.writers import DoesNotFit
-from pipelines import exports
+from connectors.writers import DoesNotFit, writing
 from pipelines.consents import ConsentForm, set_consent
 from pipelines.contacts import read_filter
 from pipelines.edits import ContactForm, block_contact, create_contact
@@ -144,19 +145,22 @@ def test_a_filter_says_who_is_in_the_file(people: Roll) -> None:
         assert len(rows) == people.one("SELECT count(*) FROM contacts WHERE city = 'Lima'")
 
 
-def test_the_file_is_of_one_moment_whatever_is_written_meanwhile(people: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "_AT_ONCE", 5)
-    path = people.folder / "all.csv"
-    form = ExportForm(Wanted(), "csv", ("city",), "en")
+def test_the_file_is_of_one_moment_whatever_is_written_meanwhile(store: Roll) -> None:
+    count = 20_001  # more than are read at a time
+    store.import_text("email,city\n" + "".join(f"p{number}@example.org,Lima\n" for number in range(count)))
+    path = store.folder / "all.csv"
+    form, steps = ExportForm(Wanted(), "csv", ("city",), "en"), list[tuple[int, int]]()
 
     def meddle(done: int, total: int) -> None:
-        people.run("UPDATE contacts SET city = 'Quito'")
-        people.import_text(f"email,city\nlate{done}@example.org,Quito\n")
+        steps.append((done, total))
+        store.run("UPDATE contacts SET city = 'Quito'")
+        store.import_text(f"email,city\nlate{done}@example.org,Quito\n")
 
-    found = export_contacts(people.engine, SETTINGS, form, path, asked(), meddle)
+    found = export_contacts(store.engine, SETTINGS, form, path, asked(), meddle)
 
-    assert found.rows == len(read(path)) == len(AWKWARD) + 1
-    assert "Quito" not in {row["City"] for row in read(path)}
+    assert steps == [(20_000, count), (count, count)]
+    assert found.rows == len(read(path)) == count
+    assert {row["City"] for row in read(path)} == {"Lima"}
 
 
 def test_parquet_has_types_and_says_which_fields(people: Roll) -> None:
@@ -252,12 +256,18 @@ def test_several_phones_in_a_cell_are_no_formula(people: Roll) -> None:
     assert cell == "'+573004440000 / +573004440002"
 
 
-def test_what_fails_while_a_file_is_closed_leaves_nothing(roll: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: object) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_cannot_be_written_whole_leaves_nothing(tmp_path: Path, form: str) -> None:
+    part = pa.table({"nombre": ["Ana", "Eva"] * 100})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
+    try:
+        with (
+            pytest.raises((OSError, XlsxWriterException)),
+            writing(tmp_path / f"all.{form}", form, part.schema, sheet="Contactos") as writer,
+        ):
+            writer.write(part)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
-    monkeypatch.setattr(writers._Csv, "close", full)
-    with pytest.raises(OSError, match="No space"):
-        export(roll, "all.csv")
-
-    assert [path.name for path in roll.folder.iterdir() if "all" in path.name] == []
+    assert list(tmp_path.iterdir()) == []
