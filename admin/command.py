@@ -8,6 +8,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer shows
 from typer.main import get_command
 
 from admin import (
+    backup_commands,
     batch_commands,
     contact_commands,
     export_commands,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command("import")(import_commands.import_file)
 app.command("export")(export_commands.export_file)
+app.command("restore")(backup_commands.restore)
 app.command("template")(import_commands.template)
 app.command("up")(run_commands.up)
 app.command("worker")(run_commands.worker)
@@ -53,6 +55,7 @@ app.add_typer(field_commands.field_app, name="fields")
 app.add_typer(field_commands.tag_app, name="tags")
 app.add_typer(segment_commands.app, name="segments")
 app.add_typer(batch_commands.app, name="batches")
+app.add_typer(backup_commands.app, name="backup")
 app.add_typer(job_commands.jobs, name="jobs")
 app.add_typer(operator_commands.app, name="operators")
 app.add_typer(job_commands.states, name="states")

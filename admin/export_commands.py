@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
+from admin.bars import bar
 from admin.contact_commands import Filter, Search, wanted_of
 from admin.operator_commands import asked_now
 from admin.words import say
@@ -42,16 +42,6 @@ def export_file(
     chosen = tuple(name.strip() for name in columns.split(",") if name.strip())
     form = ExportForm(wanted_of(settings, filter_, search, "id"), format_of(file), chosen, words)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with Progress(
-        "{task.description}", BarColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task(escape(file.name), total=None)
-        found = export_contacts(
-            open_store(settings.store_url),
-            settings,
-            form,
-            file,
-            asked_now(),
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with bar(file.name) as told:
+        found = export_contacts(open_store(settings.store_url), settings, form, file, asked_now(), told)
     console.print(say(settings.language, "exported", rows=f"{found.rows:,}", file=escape(str(file))), soft_wrap=True)

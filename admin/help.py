@@ -22,6 +22,35 @@ SPANISH = {
     "(eliminar).",
     "Why they are blocked.": "Por qué se bloquean.",
     "Do not ask.": "No preguntar.",
+    "Backups: create, list, verify, prune.": "Copias: crear, listar, verificar, depurar.",
+    "Where backups lie, instead of PADRON_BACKUP_URL.": "Dónde están las copias, en vez de PADRON_BACKUP_URL.",
+    "The contacts as CSV too.": "También los contactos como CSV.",
+    "Write every table, as it is at this moment, to a backup; then let go those that are too many.": (
+        "Escribe todas las tablas, como están en este momento, en una copia; después deja ir las que sobran."
+    ),
+    "The backups of this installation, the oldest first, and how far each was verified.": (
+        "Las copias de esta instalación, la más antigua primero, y hasta dónde se verificó cada una."
+    ),
+    "The backup's name; else the newest.": "El nombre de la copia; si no, la más nueva.",
+    "1: the files are whole. 2: every page too. 3: restored and compared.": (
+        "1: los archivos están íntegros. 2: también cada página. 3: restaurada y comparada."
+    ),
+    "See whether a backup is whole, up to making a store of it and comparing every row.": (
+        "Mira si una copia está íntegra, hasta restaurarla aparte y comparar cada fila."
+    ),
+    "Only say what would go.": "Solo decir qué se iría.",
+    "Let go the backups that PADRON_BACKUP_KEEP does not keep, and what is left of unfinished ones.": (
+        "Deja ir las copias que PADRON_BACKUP_KEEP no conserva, y los restos de las que no se terminaron."
+    ),
+    "The backup's name, or newest.": "El nombre de la copia, o newest (la más nueva).",
+    "Only say what would be done.": "Solo decir qué se haría.",
+    "Only this table, which has no rows; may be said again.": "Solo esta tabla, que no tiene filas; se puede repetir.",
+    "Also a backup that another installation signed, whom you trust.": (
+        "También una copia que firmó otra instalación en la que confía."
+    ),
+    "Make the store in PADRON_DATABASE_URL, which is empty, what a backup has; without who was erased since.": (
+        "Deja la base de PADRON_DATABASE_URL, que está vacía, como dice una copia; sin quien se borró desde entonces."
+    ),
     "Write the report as a page (HTML) there.": "Escribe ahí el informe como página (HTML).",
     "The state of the roll: what contacts lack, who cannot be reached, tags that are nearly the same, by source.": (
         "El estado del padrón: qué les falta a los contactos, a quién no se llega, etiquetas casi iguales, por origen."

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from pipelines.backup_jobs import run_backup, run_verification
+from pipelines.backups import BACKUP, VERIFICATION
 from pipelines.bulk_edits import run_edit
 from pipelines.drops import heartbeat
 from pipelines.events import emit
@@ -91,8 +93,10 @@ def cancel_import(store: Store, number: int, asked: Asked) -> Batch:
         return batches.get_batch(connection, number)
 
 
-def run_job(engine: Engine, number: int, settings: Settings, clock: Clock) -> Work | None:
-    """Do a job if nobody else does; None where there was nothing to do."""
+def run_job(
+    engine: Engine, number: int, settings: Settings, clock: Clock, told: Progress = lambda done, total: None
+) -> Work | None:
+    """Do a job if nobody else does; None where there was nothing to do. `told` is told how far it is."""
     token, lasts = uuid.uuid4().hex, timedelta(seconds=settings.lease_seconds)
     with transaction(engine) as connection:
         work = jobs.claim_job(connection, number, token, clock(), lasts)
@@ -103,6 +107,7 @@ def run_job(engine: Engine, number: int, settings: Settings, clock: Clock) -> Wo
     def advance(done: int, total: int) -> None:
         nonlocal far
         far, until = (done, total), clock() + lasts
+        told(done, total)
         with transaction(engine) as connection:
             if jobs.advance(connection, number, token, until, done, total):
                 raise _Cancelled
@@ -186,6 +191,10 @@ def _export(engine: Engine, work: Work, settings: Settings, clock: Clock, progre
     return run_export(engine, int(work.object.removeprefix("export:")), asked, settings, clock, progress)
 
 
+def _verify(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    return run_verification(work, settings, clock, progress)
+
+
 _Do = Callable[[Engine, Work, Settings, Clock, Progress], dict[str, Any]]
 _DO: Mapping[str, _Do] = {
     UNDO: _undo,
@@ -194,6 +203,8 @@ _DO: Mapping[str, _Do] = {
     ERASURE: _erase,
     CONVERSION: _convert,
     EXPORT: _export,
+    BACKUP: run_backup,
+    VERIFICATION: _verify,
     RETENTION: _retain,
     RETENTION_REHEARSAL: _retain,
 }

@@ -6,6 +6,7 @@ again: raw files and row reports that Padrón keeps are gone through. Those that
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from connectors.profiles import parse_profile
 from connectors.scrub import scrub, scrubbed_name
 from connectors.workbooks import Limits
 from pipelines.emails import normalise_email
+from pipelines.erased import keep_erased, note_readmitted
 from pipelines.export_jobs import EXPORT, sweep_files
 from pipelines.imports import Clock
 from pipelines.spellings import phone_form
-from pipelines.suppression import check_hash, every_hash, suppression_hashes
+from pipelines.suppression import check_hash, every_hash, read_suppressed, suppression_hashes
 from pipelines.traces import Traces
+from schemas.erased import Erased
 from schemas.errors import TransientError
 from schemas.operators import WrongField
 from schemas.profiles import Profile
@@ -99,6 +102,7 @@ def run_erasure(
     try:
         with reading(engine) as connection:
             _require_quiet(connection, clock)
+            _require_not_erased(connection, number)
             person = _person(connection, number, settings)
             kept = batches.files_kept(connection)
             waiting = uploads.list_unconfirmed(connection, _MOST_UPLOADS)
@@ -114,7 +118,8 @@ def run_erasure(
     with transaction(engine) as connection, overwriting(connection):
         bulk.lock_keys(connection)
         _require_quiet(connection, clock)
-        named = _erase(connection, person, actor, settings, clock)
+        named, hashes = _erase(connection, person, actor, settings, clock())
+        keep_erased(settings, Erased(number, hashes))
         export_files.drop_exports(connection)
     empty_log(engine)
     sweep_files(engine, settings)
@@ -129,18 +134,49 @@ def _require_quiet(connection: Connection, clock: Clock) -> None:
         raise StillImported("Files are being imported. It goes on after them.", "Se están importando archivos.")
 
 
-def _erase(connection: Connection, person: _Person, actor: str, settings: Settings, clock: Clock) -> list[str]:
-    """Everything in the tables; the names of the segments whose filters name the person."""
+def _erase(
+    connection: Connection, person: _Person, actor: str, settings: Settings, at: datetime
+) -> tuple[list[str], dict[str, str]]:
+    """Everything in the tables; the segments whose filters name the person, and the hashes that are kept."""
     number = person.number
     alone = _alone(connection, number, settings)
-    removals.suppress(connection, number, suppression_hashes(settings, alone), clock())
-    removals.suppress(connection, None, check_hash(settings), clock())
-    removals.keep_opt_outs(connection, [number], clock())  # those of shared addresses are others' too
+    hashes, check = suppression_hashes(settings, alone), check_hash(settings)
+    removals.suppress(connection, number, hashes, at)
+    removals.suppress(connection, None, check, at)
+    removals.keep_opt_outs(connection, [number], at)  # those of shared addresses are others' too
     removals.forget_addresses(connection, alone)
     removals.forget_edits_that_name(connection, person.texts)
     removals.forget_history(connection, number)
-    removals.remove(connection, [number], actor, clock(), operation=removals.ERASED)
-    return removals.segments_that_name(connection, person.texts)
+    removals.remove(connection, [number], actor, at, operation=removals.ERASED)
+    return removals.segments_that_name(connection, person.texts), hashes | check
+
+
+def erase_again(connection: Connection, settings: Settings, erased: Sequence[Erased], asked: Asked) -> int:
+    """Let those go whom a restore brought back, known by their number or by a key of theirs; how many.
+
+    Raises WrongKey where their hashes were made with another secret.
+    """
+    for one in erased:
+        checks = {hash_: kind for hash_, kind in one.hashes.items() if kind == removals.CHECK}
+        removals.suppress(connection, None, checks, asked.at)
+        if not one.readmitted:
+            removals.suppress(connection, one.contact_id, one.hashes, asked.at)
+    suppressed = read_suppressed(connection, settings)
+    numbers = {one.contact_id for one in erased}
+    if suppressed.hashes:
+        numbers |= {number for number, *key in removals.every_key(connection) if suppressed.has(*key)}
+    back = [number for number in sorted(numbers) if _is_living(connection, number)]
+    for number in back:
+        _erase(connection, _person(connection, number, settings), asked.actor, settings, asked.at)
+    for one in erased:
+        if one.readmitted:
+            removals.unsuppress(connection, [hash_ for hash_, kind in one.hashes.items() if kind != removals.CHECK])
+    return len(back)
+
+
+def _is_living(connection: Connection, number: int) -> bool:
+    row = removals.row_of_contact(connection, number)
+    return row is not None and row["deleted_at"] is None
 
 
 def _alone(connection: Connection, number: int, settings: Settings) -> list[tuple[str, str]]:
@@ -154,12 +190,12 @@ def _alone(connection: Connection, number: int, settings: Settings) -> list[tupl
 
 
 def _person(connection: Connection, number: int, settings: Settings) -> _Person:
-    contact = _require_not_erased(connection, number)
+    contact = removals.row_of_contact(connection, number) or {}
     alone = _alone(connection, number, settings)
     by_kind = {kind: frozenset(value for one, value in alone if one == kind) for kind in ("phone", "email")}
     traces = Traces(by_kind["email"], by_kind["phone"], settings.default_country or None)
     written = [text for _, value, spelt in removals.keys_held(connection, number) for text in (value, spelt) if text]
-    names = [contact["display_name"], contact["phone"], contact["email"]]
+    names = [contact.get(name) for name in ("display_name", "phone", "email")]
     texts = sorted(
         {text for text in (*written, *by_kind["email"], *by_kind["phone"], *names) if text and len(text) >= _SHORTEST}
     )
@@ -226,4 +262,5 @@ def readmit(store: Store, settings: Settings, text: str, asked: Asked) -> None:
                 "Nobody was erased who had this phone, e-mail or id.",
                 "No se borró a nadie con ese teléfono, correo o id.",
             )
+        note_readmitted(settings, hashes)
         audit.add_entry(connection, asked, "contacts:readmit", "suppressions")

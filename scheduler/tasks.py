@@ -10,6 +10,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 
+from pipelines.backup_jobs import on_schedule
 from pipelines.drops import import_drop
 from pipelines.events import make_contact_events
 from pipelines.export_jobs import drop_expired
@@ -148,6 +149,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
     """Find batches and jobs that nobody works on, which are to be woken; tidy up what is over."""
     quiet = timedelta(seconds=max(settings.sweep_seconds * 1.5, 3.0))
     retain_daily(engine, settings, utc_now())
+    on_schedule(engine, settings, utc_now())
     with transaction(engine) as connection:
         now = utc_now()
         found = batches.to_wake(connection, now, quiet, _WAKE_AT_ONCE)

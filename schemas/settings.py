@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.backup_settings import BackupSettings
 from schemas.errors import SetupError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -38,7 +39,7 @@ _MENDS = {
 """How to mend what pydantic finds, in English and in Spanish; Padrón's own checks say both themselves."""
 
 
-class Settings(BaseSettings):
+class Settings(BackupSettings):
     """Everything that differs between installations."""
 
     model_config = SettingsConfigDict(env_prefix="PADRON_", frozen=True, extra="forbid")
@@ -274,7 +275,7 @@ class Settings(BaseSettings):
             raise ValueError("use a name such as America/Bogota | use un nombre como America/Bogota")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "scratch_url")
     @classmethod
     def _database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql+psycopg://", "postgresql://")):

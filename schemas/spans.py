@@ -29,7 +29,7 @@ def read_schedule(text: str) -> timedelta | tuple[int, int] | str:
             return timedelta(minutes=minutes)
     if (match := _AT.fullmatch(form)) and int(match.group(1)) < 24 and int(match.group(2)) < 60:
         return int(match.group(1)), int(match.group(2))
-    if (match := _CRON.fullmatch(form)) and _comes(fields := match.group(1).upper()):
+    if (match := _CRON.fullmatch(form)) and comes(fields := match.group(1).upper()):
         return fields
     raise WrongField(
         "schedule",
@@ -39,7 +39,7 @@ def read_schedule(text: str) -> timedelta | tuple[int, int] | str:
     )
 
 
-def _comes(fields: str) -> bool:
+def comes(fields: str) -> bool:
     """Whether these are fields of cron that some day fulfils."""
     try:
         next(CronSim(fields, _ANY_DAY))

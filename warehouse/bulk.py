@@ -6,7 +6,7 @@ PostgreSQL moves CSV through COPY; SQLite binds tuples. Both keep null and empty
 import io
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -200,28 +200,19 @@ def _copy_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Tab
     with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:  # type: ignore[attr-defined]
         for chunk in copy:
             buffer.write(chunk)
-    return _read_csv(buffer.getbuffer(), schema, pa.string(), _time_of_text)
+    return read_csv(buffer.getbuffer(), schema)
 
 
-def _time_of_text(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.cast(pc.replace_substring_regex(texts, r"\+00(:00)?$", "Z"), STAMP)
-
-
-def _read_csv(
-    data: memoryview | bytes,
-    schema: pa.Schema,
-    times: pa.DataType,
-    read_time: Callable[[pa.ChunkedArray], pa.ChunkedArray],
-) -> pa.Table:
-    """Rows as both databases give them: null is nothing, empty text is quoted; times come as a type of their own."""
+def read_csv(data: memoryview | bytes, schema: pa.Schema) -> pa.Table:
+    """Rows as both databases give them: null is nothing, empty text is quoted."""
     if not len(data):
         return schema.empty_table()
-    found = arrow_csv.read_csv(
+    return arrow_csv.read_csv(
         pa.py_buffer(data),
         arrow_csv.ReadOptions(column_names=schema.names, use_threads=False, block_size=max(len(data) + 16, 1024)),
         arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         arrow_csv.ConvertOptions(
-            column_types={item.name: times if pa.types.is_timestamp(item.type) else item.type for item in schema},
+            column_types=dict(zip(schema.names, schema.types, strict=True)),
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
             null_values=[""],
@@ -229,10 +220,6 @@ def _read_csv(
             false_values=["f", "0"],
         ),
     )
-    for index, item in enumerate(schema):
-        if pa.types.is_timestamp(item.type):
-            found = found.set_column(index, item, read_time(found.column(index)))
-    return found
 
 
 def _update_from(connection: Connection, table: Table, rows: pa.Table, key: str, names: list[str]) -> None:
@@ -312,11 +299,12 @@ def _select_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.T
     line = " || ',' || ".join(_as_cell(_quoted(connection, item.name), item.type) for item in schema)
     cursor = connection.connection.cursor()
     cursor.execute(f"WITH found ({names}) AS ({sql}) SELECT group_concat({line}, char(10)) || char(10) FROM found")
-    return _read_csv((cursor.fetchall()[0][0] or "").encode(), schema, pa.int64(), _time_of_number)
-
-
-def _time_of_number(microseconds: pa.ChunkedArray) -> pa.ChunkedArray:
-    return microseconds.cast(pa.timestamp("us")).cast(STAMP)
+    numbered = pa.schema([(item.name, pa.int64() if item.type == STAMP else item.type) for item in schema])
+    found = read_csv((cursor.fetchall()[0][0] or "").encode(), numbered)
+    for index, item in enumerate(schema):
+        if item.type == STAMP:
+            found = found.set_column(index, item, found.column(index).cast(pa.timestamp("us")).cast(STAMP))
+    return found
 
 
 def _as_cell(name: str, kind: pa.DataType) -> str:

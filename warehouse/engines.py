@@ -27,7 +27,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "busy_timeout=60000",
     _CACHE,
-    "wal_autocheckpoint=20000",
+    "wal_autocheckpoint=60000",
 )
 _POSTGRESQL = {"connect_timeout": 10, "options": "-c jit=off"}
 """Compiling a query costs more than the short queries of a slice do."""
@@ -276,16 +276,26 @@ def rehearsing(engine: Engine) -> Iterator[Store]:
                 del connection.info[REHEARSAL]
                 outer.rollback()
         return
-    with TemporaryDirectory(prefix="padron-rehearsal-") as folder:
-        copy = Path(folder) / "copy.db"
-        with engine.connect().execution_options(sqlite_write=False) as connection, sqlite3.connect(copy) as target:
+    with TemporaryDirectory(prefix="padron-rehearsal-") as folder, copied(engine, Path(folder) / "copy.db") as copy:
+        yield copy
+
+
+@contextmanager
+def copied(engine: Engine, path: Path) -> Iterator[Engine]:
+    """A SQLite database as it is now, copied to a new file, which the caller deletes."""
+    target = sqlite3.connect(path, isolation_level=None)
+    try:
+        target.execute("PRAGMA journal_mode=OFF")
+        target.execute("PRAGMA synchronous=OFF")
+        with engine.connect().execution_options(sqlite_write=False) as connection:
             connection.connection.driver_connection.backup(target)  # type: ignore[union-attr]
+    finally:
         target.close()
-        rehearsal = _sqlite(f"sqlite:///{copy}")
-        try:
-            yield rehearsal
-        finally:
-            rehearsal.dispose()
+    copy = _sqlite(f"sqlite:///{path}")
+    try:
+        yield copy
+    finally:
+        copy.dispose()
 
 
 def check_reachable(engine: Engine) -> None:

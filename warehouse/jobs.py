@@ -88,6 +88,14 @@ def open_job(connection: Connection, kind: str, object_: str) -> Work | None:
     return _work(row) if row else None
 
 
+def newest_job(connection: Connection, kind: str, *states: str) -> Work | None:
+    """The newest job of a kind that ended, or that is in one of these states."""
+    c = jobs.c
+    query = select(*_COLUMNS).where(c.kind == kind, c.state.in_(states) if states else c.state.not_in(OPEN))
+    row = connection.execute(query.order_by(c.id.desc()).limit(1)).first()
+    return _work(row) if row else None
+
+
 def any_running(connection: Connection, kinds: Sequence[str]) -> bool:
     """Whether somebody works on a job of these kinds."""
     query = select(jobs.c.id).where(jobs.c.kind.in_(kinds), jobs.c.state == "running").limit(1)

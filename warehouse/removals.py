@@ -5,7 +5,7 @@ keyed hashes of the keys that were theirs alone.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,8 +53,10 @@ DELETED, ERASED = "delete", "erase"
 """The operations in the history that take a contact away."""
 BY_HAND = 0
 """The batch of an address that a deletion keeps opted out."""
-_CHUNK = 500
+_CHUNK, _KEYS_AT_ONCE = 500, 20_000
 _BELONGING = (contact_keys, contact_values, contact_tags, notes, consents)
+OF_THE_LIVING = (*_BELONGING, interactions, segment_members, segment_pins)
+"""Tables that have nothing of who is not on the roll."""
 EMPTY: dict[str, Any] = {
     **{column.name: None for column in contacts.columns if column.nullable},
     **dict.fromkeys(("sent", "received", "replied"), 0),
@@ -166,6 +168,16 @@ def keys_held(connection: Connection, number: int) -> list[tuple[str, str, str |
     parts = [select(literal(kind), column, written).where(c.id == number) for kind, column, written in own]
     query = union_all(*parts, select(k.kind, k.value, k.written).where(k.contact_id == number))
     return [(str(kind), str(value), written) for kind, value, written in connection.execute(query) if value]
+
+
+def every_key(connection: Connection) -> Iterator[tuple[int, str, str]]:
+    """contact, kind and value of all keys that living contacts own."""
+    k, c = contact_keys.c, contacts.c
+    own = (select(c.id, literal(kind), column).where(column.is_not(None)) for kind, column in OWN.items())
+    further = select(k.contact_id, k.kind, k.value).where(k.role == "owner")
+    query = union_all(*own, further).execution_options(yield_per=_KEYS_AT_ONCE)
+    for contact, kind, value in connection.execute(query):
+        yield int(contact), str(kind), str(value)
 
 
 def is_held_by_others(connection: Connection, number: int, kind: str, value: str) -> bool:

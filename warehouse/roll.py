@@ -41,6 +41,12 @@ def last_change(connection: Connection) -> int:
     return int(connection.execute(select(func.max(contact_changes.c.id))).scalar() or 0)
 
 
+def first_change_at(connection: Connection) -> datetime | None:
+    """When the first thing happened to a contact."""
+    c = contact_changes.c
+    return connection.execute(select(c.at).order_by(c.id).limit(1)).scalar()
+
+
 def changed_by_others(connection: Connection, since: int, batch_id: int) -> bool:
     """Whether anybody but this batch has changed a contact since that change."""
     c = contact_changes.c

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from schemas.errors import SetupError
 from warehouse import bulk
@@ -27,15 +27,23 @@ def open_store(url: str) -> Engine:
     return engine
 
 
-def _config() -> Config:
+def alembic_config(connection: Connection | None = None) -> Config:
+    """For Alembic's commands, which run in the caller's transaction."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
     return config
 
 
 @cache
-def newest_version() -> str | None:
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def known_versions() -> tuple[str, ...]:
+    """The versions that the tables have had, the oldest first."""
+    script = ScriptDirectory.from_config(alembic_config())
+    return tuple(reversed([revision.revision for revision in script.walk_revisions()]))
+
+
+def newest_version() -> str:
+    return known_versions()[-1]
 
 
 def current_version(engine: Engine) -> str | None:
@@ -44,9 +52,8 @@ def current_version(engine: Engine) -> str | None:
 
 
 def _migrate(engine: Engine) -> None:
-    script = ScriptDirectory.from_config(_config())
     version = current_version(engine)
-    if version is not None and version not in {revision.revision for revision in script.walk_revisions()}:
+    if version is not None and version not in known_versions():
         raise NewerStore(
             f"The database has tables of a later version ({version}) than this program knows. Update Padrón.",
             f"La base de datos tiene tablas de una versión posterior ({version}) a la de este programa. "
@@ -54,6 +61,4 @@ def _migrate(engine: Engine) -> None:
         )
     with transaction(engine) as connection:
         bulk.lock_keys(connection)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(alembic_config(connection), "head")

@@ -1,0 +1,147 @@
+"""Where backups lie: a local folder, S3-compatible storage, or whatever fsspec reaches. Names are relative to it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+from pyarrow import fs
+
+from schemas.errors import InputError
+from schemas.settings import hide_password
+
+_NATIVE = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs")
+
+
+class PlaceFails(InputError):
+    """The place does not answer, is full, or does not let us in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder of some file system; `shown` is its URL without passwords."""
+
+    files: Any
+    base: str
+    shown: str
+    is_local: bool
+
+    def path(self, name: str) -> str:
+        return f"{self.base}/{name}" if name else self.base
+
+    def folders(self, name: str = "") -> list[str]:
+        """The names of the folders in a folder."""
+        return [info.base_name for info in self._inside(name) if info.type == fs.FileType.Directory]
+
+    def sizes(self, name: str = "") -> dict[str, int]:
+        """The files in a folder, with their sizes in bytes."""
+        return {info.base_name: int(info.size) for info in self._inside(name) if info.type == fs.FileType.File}
+
+    def _inside(self, name: str) -> list[Any]:
+        with self.answering():
+            return list(self.files.get_file_info(fs.FileSelector(self.path(name), allow_not_found=True)))
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Any]:
+        """A file under way; locally it is on the disk at the end of the block."""
+        with self.answering():
+            self._make_folder_of(name)
+            with self.files.open_output_stream(self.path(name), compression=None) as stream:
+                yield stream
+            if self.is_local:
+                _settle(Path(self.path(name)))
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Any]:
+        with self.answering(), self.files.open_input_stream(self.path(name), compression=None) as stream:
+            yield stream
+
+    def put(self, name: str, content: bytes) -> None:
+        """A small file, which is there whole or not at all."""
+        under_way = f"{name}.part" if self.is_local else name
+        with self.writing(under_way) as stream:
+            stream.write(content)
+        if self.is_local:
+            with self.answering():
+                os.replace(self.path(under_way), self.path(name))
+                _settle(Path(self.path(name)).parent)
+
+    def get(self, name: str) -> bytes | None:
+        """A small file; None where there is none."""
+        with self.answering():
+            if self.files.get_file_info(self.path(name)).type != fs.FileType.File:
+                return None
+        with self.reading(name) as stream:
+            return bytes(stream.read())
+
+    def drop(self, name: str) -> None:
+        """Delete a file, if it is there."""
+        with self.answering(), suppress(FileNotFoundError):
+            self.files.delete_file(self.path(name))
+
+    def drop_folder(self, name: str) -> None:
+        """Delete a folder with the files in it, if it is there."""
+        for file in self.sizes(name):
+            self.drop(f"{name}/{file}")
+        with self.answering(), suppress(FileNotFoundError):
+            self.files.delete_dir(self.path(name))
+
+    def _make_folder_of(self, name: str) -> None:
+        folder = self.path(name).rpartition("/")[0]
+        if self.is_local:
+            Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        elif not isinstance(self.files, fs.S3FileSystem):  # which has no folders
+            self.files.create_dir(folder, recursive=True)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Say what the place said when it fails."""
+        try:
+            yield
+        except OSError as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise PlaceFails(
+                f"The place of backups {self.shown} fails: {said}. Nothing was lost; check PADRON_BACKUP_URL and that "
+                "it is reachable and has room.",
+                f"El lugar de las copias {self.shown} falla: {said}. No se perdió nada; revise PADRON_BACKUP_URL y que "
+                "se llegue a él y tenga espacio.",
+            ) from error
+
+
+def open_place(url: str) -> Place:
+    """The place that a URL or a path names; raises PlaceFails.
+
+    `s3://bucket/folder?endpoint_override=host:9000&scheme=http` is any S3-compatible storage.
+    """
+    shown = hide_password(url)
+    if "://" not in url or url.startswith("file://"):
+        return Place(fs.LocalFileSystem(), str(Path(url.removeprefix("file://")).absolute()), shown, is_local=True)
+    try:
+        files, base = _reached(url)
+    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
+        raise PlaceFails(
+            f"The place of backups {shown} cannot be used: {error}. Check PADRON_BACKUP_URL.",
+            f"No se puede usar el lugar de las copias {shown}: {error}. Revise PADRON_BACKUP_URL.",
+        ) from error
+    return Place(files, base.rstrip("/"), shown.partition("?")[0], is_local=False)
+
+
+def _reached(url: str) -> tuple[Any, str]:
+    """pyarrow reaches the large storages by itself, fsspec all others."""
+    if url.partition("://")[0] in _NATIVE:
+        return fs.FileSystem.from_uri(url)  # type: ignore[no-any-return]
+    files, base = fsspec.core.url_to_fs(url)
+    return fs.PyFileSystem(fs.FSSpecHandler(files)), str(base)
+
+
+def _settle(path: Path) -> None:
+    """Wait until the disk has it."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,113 @@
+"""Backups as jobs: asked for or on schedule, made, verified, too old ones let go; and how the last ones went."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+from sqlalchemy import Connection, Engine
+
+from pipelines.backup_retention import prune
+from pipelines.backups import BACKUP, NEWEST, VERIFICATION, Beat, create_backup, find_backup, place_of
+from pipelines.restores import verify
+from schemas.backups import LEVELS, VERIFIED, Manifest, Verified, backup_name, parse_verified, render_verified
+from schemas.settings import Settings
+from warehouse import audit, jobs, roll
+from warehouse.audit import Asked
+from warehouse.engines import Store, reading, transaction
+from warehouse.jobs import Progress, Work
+
+_ALL, _SCHEDULE = "backups", "schedule"
+Clock = Callable[[], datetime]
+
+
+def ask_for_backup(store: Store, asked: Asked) -> Work:
+    """A job that makes a backup; the one that stands, if it was asked for already."""
+    return _ask(store, BACKUP, _ALL, asked)
+
+
+def ask_for_verification(store: Store, settings: Settings, name: str, level: int, asked: Asked) -> Work:
+    """A job that verifies a backup, or the newest; raises NoSuchBackup."""
+    found = find_backup(settings, name).name
+    return _ask(store, VERIFICATION, f"backup:{found}:{level}", asked)
+
+
+def _ask(store: Store, kind: str, object_: str, asked: Asked) -> Work:
+    with transaction(store) as connection:
+        jobs.lock_jobs(connection)
+        standing = jobs.open_job(connection, kind, object_)
+        if standing is not None:
+            return standing
+        audit.add_entry(connection, asked, f"backups:{kind}", object_)
+        return jobs.ask(connection, kind, object_, asked)
+
+
+def on_schedule(store: Store, settings: Settings, now: datetime) -> None:
+    """Ask for what the last moment of each schedule wants, where nobody did; of an older store than that moment."""
+    for kind, schedule in ((BACKUP, settings.backup_schedule), (VERIFICATION, settings.backup_verify_schedule)):
+        if schedule:
+            slot = next(CronSim(schedule, now.astimezone(ZoneInfo(settings.time_zone)), reverse=True))
+            _ask_once(store, kind, f"{kind}:{slot:%Y-%m-%dT%H:%M%z}", slot, now)
+
+
+def _ask_once(store: Store, kind: str, object_: str, slot: datetime, now: datetime) -> None:
+    with reading(store) as connection:
+        is_new = roll.first_change_at(connection)
+        if is_new is None or is_new > slot or jobs.list_jobs(connection, 1, object_=object_):
+            return
+    with transaction(store) as connection:
+        jobs.lock_jobs(connection)
+        if not jobs.list_jobs(connection, 1, object_=object_):
+            jobs.add_job(connection, {"kind": kind, "object": object_, "actor": _SCHEDULE, "created_at": now})
+
+
+def run_backup(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    """Make a backup, and let go those that are too many; what the job says of it."""
+    name = backup_name(clock(), work.id, work.attempts)
+    made = create_backup(engine, settings, name, clock, progress)
+    pruned = prune(engine, settings, clock())
+    said = {"backup": name, "as_of": made.as_of.isoformat(), "rows": made.rows, "size_bytes": made.size_bytes}
+    return {**said, "let_go": list(pruned.backups), "interrupted": list(pruned.interrupted)}
+
+
+def run_verification(work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:
+    """Verify a backup and note how far beside it; raises what is wrong with it."""
+    name, _, level = work.object.removeprefix("backup:").rpartition(":")
+    is_asked = work.object.startswith("backup:")
+    manifest = find_backup(settings, name if is_asked else NEWEST)
+    wanted = int(level) if is_asked else max(LEVELS)
+    note(settings, manifest, wanted, clock, Beat(progress, len(manifest.files) * (1 if wanted == 1 else 2)))
+    return {"backup": manifest.name, "level": wanted, "rows": manifest.rows}
+
+
+def note(settings: Settings, manifest: Manifest, level: int, clock: Clock, beat: Beat) -> None:
+    """Verify, and write down how far, unless it was verified further before."""
+    verify(settings, manifest, level, beat)
+    place = place_of(settings)
+    before = parse_verified(place.get(f"{manifest.name}/{VERIFIED}"), manifest)
+    if before is None or before.level <= level:
+        place.put(f"{manifest.name}/{VERIFIED}", render_verified(Verified(level, clock()), manifest))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupState:
+    """How backups go: when the last good one was begun and the last one verified, and what failed since."""
+
+    last_at: datetime | None
+    verified_at: datetime | None
+    size_bytes: int
+    problem: Work | None
+
+
+def state_of_backups(connection: Connection) -> BackupState:
+    good, verified = (jobs.newest_job(connection, kind, "done") for kind in (BACKUP, VERIFICATION))
+    ended = [jobs.newest_job(connection, kind) for kind in (BACKUP, VERIFICATION)]
+    problem = next((work for work in ended if work and work.state == "failed"), None)
+    return BackupState(
+        good.started_at if good else None,
+        verified.finished_at if verified else None,
+        int((good.result or {}).get("size_bytes", 0)) if good else 0,
+        problem,
+    )
