@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -94,6 +95,22 @@ def _step(*arguments: object) -> dict[str, float]:
     return found
 
 
+def _fresh(name: str, engine: str, home: Path, admin: str) -> dict[str, float]:
+    """A step that fills a database, which is dropped then."""
+    url = database(engine, home, admin)
+    found = _step(name, home, url)
+    _drop(url, admin)
+    return found
+
+
+def _drop(url: str, admin: str) -> None:
+    if url.startswith("sqlite"):
+        Path(url.removeprefix("sqlite:///")).unlink()
+        return
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
+
 def _measure(engine: str, folder: Path, people: int, happenings: int) -> None:
     server, admin = servers.start_postgres(**SERVER) if engine == "postgresql" else (None, "")
     home = folder / engine
@@ -103,8 +120,8 @@ def _measure(engine: str, folder: Path, people: int, happenings: int) -> None:
         _step("fill", url, people, happenings)
         made = _step("create", home, url)
         files, pages = _step("verify", home, 1), _step("verify", home, 2)
-        plain = _step("plain", home, database(engine, home, admin))
-        restored = _step("restore", home, database(engine, home, admin))
+        _drop(url, admin)
+        plain, restored = (_fresh(name, engine, home, admin) for name in ("plain", "restore"))
         trial = _step("verify", home, 3)
         size = sum(path.stat().st_size for path in (home / "backups" / _NAME).iterdir())
     finally:

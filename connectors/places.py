@@ -127,6 +127,11 @@ def open_place(url: str) -> Place:
             f"The place of backups {shown} cannot be used: {error}. Check PADRON_BACKUP_URL.",
             f"No se puede usar el lugar de las copias {shown}: {error}. Revise PADRON_BACKUP_URL.",
         ) from error
+    if not base.strip("/"):
+        raise PlaceFails(
+            f"The place of backups {shown} names no bucket or folder. Check PADRON_BACKUP_URL.",
+            f"El lugar de las copias {shown} no dice bucket ni carpeta. Revise PADRON_BACKUP_URL.",
+        )
     return Place(files, base.rstrip("/"), shown.partition("?")[0], is_local=False)
 
 

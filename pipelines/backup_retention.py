@@ -11,7 +11,7 @@ from schemas.settings import Settings
 from warehouse import jobs
 from warehouse.engines import Store, reading
 
-_ABANDONED = timedelta(days=1)
+_ABANDONED = _RECENT = timedelta(days=1)
 _PERIODS: tuple[Callable[[datetime], object], ...] = (
     lambda at: at.date(),
     lambda at: at.isocalendar()[:2],
@@ -27,8 +27,8 @@ class Pruned:
     interrupted: tuple[str, ...]
 
 
-def too_many(backups: Sequence[Backup], keep: Sequence[int], zone: str) -> list[str]:
-    """The names of those that go; `keep` is how many days, weeks and months keep their newest."""
+def too_many(backups: Sequence[Backup], keep: Sequence[int], zone: str, now: datetime) -> list[str]:
+    """The names of those that go; `keep` is how many days, weeks and months keep their newest. A day old stays all."""
     newest_first = sorted(backups, key=lambda one: (one.manifest.as_of, one.manifest.name), reverse=True)
     verified = [one for one in newest_first if one.verified]
     best = max((one.verified.level for one in verified if one.verified), default=0)
@@ -36,6 +36,7 @@ def too_many(backups: Sequence[Backup], keep: Sequence[int], zone: str) -> list[
         {next(one.manifest.name for one in verified if one.verified and one.verified.level == best)} if best else set()
     )
     stays |= {one.manifest.name for one in newest_first[:1]}
+    stays |= {one.manifest.name for one in newest_first if now - one.manifest.as_of < _RECENT}
     for period, count in zip(_PERIODS, keep, strict=True):
         newest: dict[object, str] = {}
         for one in newest_first:
@@ -48,7 +49,7 @@ def prune(store: Store, settings: Settings, now: datetime, *, is_rehearsal: bool
     """Let go what is too many, and what was left unfinished more than a day ago by nobody who is still at it."""
     place = place_of(settings)
     keep = [int(part) for part in settings.backup_keep.split()]
-    gone = too_many(list_backups(settings), keep, settings.time_zone)
+    gone = too_many(list_backups(settings), keep, settings.time_zone, now)
     left = [
         name for name in names_in(place) if _is_abandoned(store, name, now) and place.get(f"{name}/{MANIFEST}") is None
     ]

@@ -157,7 +157,9 @@ class _Groups:
     """A Parquet file whose row groups are neither too small nor larger than memory wants."""
 
     def __init__(self, sink: Any, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True)
+        self._writer = pq.ParquetWriter(
+            sink, schema, compression="zstd", write_page_checksum=True, write_statistics=False
+        )
         self._schema, self._parts, self._rows = schema, list[pa.Table](), 0
 
     def __enter__(self) -> "_Groups":
@@ -324,8 +326,8 @@ def parts_of_file(settings: Settings, manifest: Manifest, file: BackupFile, fold
     digest = Digest()
     with _opened(settings, manifest, file, folder) as path:
         try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as source:
-                for batch in source.iter_batches(_AT_ONCE):
+            with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as source:
+                for batch in source.iter_batches(_AT_ONCE, use_threads=False):
                     part = pa.Table.from_batches([batch])
                     digest.add(part)
                     yield part

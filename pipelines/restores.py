@@ -1,7 +1,6 @@
 """A backup made into a store again: planned, loaded, compared, and without whoever was erased since."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -151,11 +150,11 @@ def _load(
     folder: Path,
     beat: Beat,
 ) -> dict[str, pa.Schema]:
-    """The columns of each table that has rows."""
+    """The columns of each table that has rows. While a part is loaded the next is read, and its digest taken."""
     schemas: dict[str, pa.Schema] = {}
 
     def read(file: BackupFile) -> Iterator[pa.Table]:
-        for part in _ahead(parts_of_file(settings, manifest, file, folder)):
+        for part in dumps.ahead(parts_of_file(settings, manifest, file, folder)):
             schemas[file.table] = part.schema
             yield part
             beat()
@@ -166,15 +165,6 @@ def _load(
                 raise _differs(manifest, file.table)
             beat.next()
     return schemas
-
-
-def _ahead(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """While one is loaded the next is read, and its digest taken."""
-    with ThreadPoolExecutor(1) as aside:
-        following = aside.submit(next, parts, None)
-        while (part := following.result()) is not None:
-            following = aside.submit(next, parts, None)
-            yield part
 
 
 def _differs(manifest: Manifest, table: str) -> RestoreDiffers:

@@ -313,9 +313,7 @@ class Settings(BackupSettings):
         try:
             _as_networks(value)
         except ValueError as error:
-            raise ValueError(
-                "use networks such as 10.2.0.0/16,127.0.0.1 | use redes como 10.2.0.0/16,127.0.0.1"
-            ) from error
+            raise ValueError(_NO_NETWORK) from error
         return value
 
     @property

@@ -123,7 +123,7 @@ def fetch_rows(connection: Connection, query: Query, schema: pa.Schema) -> pa.Ta
     """The query's rows as an Arrow table of this schema."""
     if is_postgresql(connection):
         return _copy_out(connection, query, schema)
-    return _select_out(connection, query, schema)
+    return read_sqlite(text_of(connection, query, schema), schema)
 
 
 def update_rows(connection: Connection, table: Table, rows: pa.Table, key: str) -> None:
@@ -292,27 +292,39 @@ def bound(column: pa.ChunkedArray) -> list[Any]:
     return column.to_pylist()
 
 
-def _select_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
-    """SQLite writes the rows as one CSV text: row by row, sqlite3 and other threads would wait for each other."""
+def text_of(connection: Connection, query: Query, schema: pa.Schema) -> bytes:
+    """SQLite writes the rows as one CSV text: row by row, sqlite3 and other threads would wait for each other.
+
+    A row is one `printf`, as each `||` would copy what there is of it so far.
+    """
     sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
     names = ", ".join(_quoted(connection, name) for name in schema.names)
-    line = " || ',' || ".join(_as_cell(_quoted(connection, item.name), item.type) for item in schema)
+    cells = [_as_cell(_quoted(connection, item.name), item) for item in schema]
+    line = f"printf('{','.join(form for form, _ in cells)}', {', '.join(value for _, value in cells)})"
     cursor = connection.connection.cursor()
     cursor.execute(f"WITH found ({names}) AS ({sql}) SELECT group_concat({line}, char(10)) || char(10) FROM found")
+    return (cursor.fetchall()[0][0] or "").encode()
+
+
+def read_sqlite(data: bytes, schema: pa.Schema) -> pa.Table:
+    """The rows that `text_of` gave; times are numbers there."""
     numbered = pa.schema([(item.name, pa.int64() if item.type == STAMP else item.type) for item in schema])
-    found = read_csv((cursor.fetchall()[0][0] or "").encode(), numbered)
+    found = read_csv(data, numbered)
     for index, item in enumerate(schema):
         if item.type == STAMP:
             found = found.set_column(index, item, found.column(index).cast(pa.timestamp("us")).cast(STAMP))
     return found
 
 
-def _as_cell(name: str, kind: pa.DataType) -> str:
-    if pa.types.is_string(kind):
-        return f"""coalesce('"' || replace({name}, '"', '""') || '"', '')"""
-    if pa.types.is_floating(kind):
-        return f"CASE WHEN {name} IS NULL THEN '' ELSE printf('%!.20e', {name}) END"
-    return f"coalesce({name}, '')"
+def _as_cell(name: str, item: pa.Field) -> tuple[str, str]:
+    """How `printf` writes a column, and of what."""
+    if pa.types.is_floating(item.type):
+        return "%s", f"CASE WHEN {name} IS NULL THEN '' ELSE printf('%!.20e', {name}) END"
+    if pa.types.is_string(item.type):
+        return (
+            ("%s", f"""coalesce('"' || replace({name}, '"', '""') || '"', '')""") if item.nullable else ('"%w"', name)
+        )
+    return ("%s", f"coalesce({name}, '')") if item.nullable else ("%d", name)
 
 
 def schema_of(table: Table, names: list[str]) -> pa.Schema:

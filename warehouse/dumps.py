@@ -2,14 +2,15 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
-from sqlalchemy import JSON, Connection, Engine, MetaData, Table, literal, select, text, tuple_
+from sqlalchemy import JSON, Column, Connection, Engine, Integer, MetaData, Select, Table, func, select, text
 
 from schemas.errors import InputError
 from warehouse import access_tables, bulk, job_tables, segment_tables, webhook_tables  # noqa: F401 (their tables too)
@@ -21,7 +22,8 @@ class NoRoom(InputError):
     """The disk is full."""
 
 
-_PART_BYTES, _PART_ROWS = 16 << 20, 40_000
+_PART_BYTES, _TEXT_BYTES, _FIRST_STEP = 16 << 20, 3 << 20, 2_000
+Part = TypeVar("Part")
 _JSON = {b"padron.type": b"json"}
 
 
@@ -31,12 +33,13 @@ def every_table() -> list[Table]:
 
 
 def schema_of(table: Table) -> pa.Schema:
-    """The Arrow types of a table; JSON is text that says so."""
+    """The Arrow types of a table, and where nothing is missing; JSON is text that says so."""
     schema = bulk.schema_of(table, [column.name for column in table.columns])
-    for place, column in enumerate(table.columns):
-        if isinstance(column.type, JSON):
-            schema = schema.set(place, schema.field(place).with_metadata(_JSON))
-    return schema
+    fields = [field.with_nullable(bool(table.c[field.name].nullable)) for field in schema]
+    is_json = [isinstance(table.c[field.name].type, JSON) for field in schema]
+    return pa.schema(
+        [field.with_metadata(_JSON) if json else field for field, json in zip(fields, is_json, strict=True)]
+    )
 
 
 def json_columns(schema: pa.Schema) -> list[str]:
@@ -101,22 +104,37 @@ def _copied(connection: Connection, name: str, schema: pa.Schema) -> Iterator[pa
             rows.append(row)
             size += len(row)
             if size >= _PART_BYTES:
-                yield bulk.read_csv(b"".join(rows), schema)
+                yield bulk.read_csv(b"".join(rows), schema).cast(schema)
                 rows, size = [], 0
     if rows:
-        yield bulk.read_csv(b"".join(rows), schema)
+        yield bulk.read_csv(b"".join(rows), schema).cast(schema)
 
 
 def _by_key(connection: Connection, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    """By ranges of the first column of the key, where it is a number; a table that has another is small."""
     table = Table(name, MetaData(), autoload_with=connection)
-    keys = list(table.primary_key.columns)
-    query = select(*(table.c[name] for name in schema.names)).order_by(*keys).limit(_PART_ROWS)
-    part = bulk.fetch_rows(connection, query, schema)
-    while part.num_rows:
-        yield part
-        last = [_last(part, key) for key in keys]
-        part = bulk.fetch_rows(connection, query.where(tuple_(*keys) > tuple_(*last)), schema)
+    query, first = select(*(table.c[name] for name in schema.names)), next(iter(table.primary_key.columns))
+    is_number = isinstance(first.type, Integer)
+    texts = _in_ranges(connection, query, first, schema) if is_number else [bulk.text_of(connection, query, schema)]
+    for text_ in ahead(iter(texts)):
+        yield bulk.read_sqlite(text_, schema).cast(schema)
 
 
-def _last(part: pa.Table, key: Any) -> Any:
-    return literal(part[key.name][-1].as_py(), key.type)
+def _in_ranges(connection: Connection, query: Select[Any], key: Column[Any], schema: pa.Schema) -> Iterator[bytes]:
+    """Each about as long as a part is to be, however many rows a number has."""
+    low, high = connection.execute(select(func.min(key), func.max(key))).one()
+    step = _FIRST_STEP
+    while low is not None and low <= high:
+        found = bulk.text_of(connection, query.where(key.between(low, low + step - 1)), schema)
+        yield found
+        low += step
+        step = max(1, min(step * 4, step * _TEXT_BYTES // max(len(found), 1)))
+
+
+def ahead(parts: Iterator[Part]) -> Iterator[Part]:
+    """While one is worked on the next is made, in a thread of its own."""
+    with ThreadPoolExecutor(1, "ahead") as aside:
+        following = aside.submit(next, parts, None)
+        while (part := following.result()) is not None:
+            following = aside.submit(next, parts, None)
+            yield part

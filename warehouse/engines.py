@@ -31,7 +31,16 @@ _PRAGMAS = (
 )
 _POSTGRESQL = {"connect_timeout": 10, "options": "-c jit=off"}
 """Compiling a query costs more than the short queries of a slice do."""
-_held = threading.local()
+
+
+class _Held(threading.local):
+    """The write transactions of a thread, one of each database."""
+
+    def __init__(self) -> None:
+        self.by_path: dict[str | None, sqlite3.Connection] = {}
+
+
+_held = _Held()
 CLASH = (IntegrityError,)
 """Somebody else wrote a row with the same key."""
 UNREACHABLE = (
@@ -76,7 +85,7 @@ class LockedConnection(sqlite3.Connection):
             self.execute("PRAGMA journal_mode=WAL")
 
     def begin_write(self) -> None:
-        if getattr(_held, "connection", None) is not None:
+        if self.lock_path in _held.by_path:
             raise RuntimeError("this thread has a write transaction open already; a second one would wait for ever")
         if self.lock_path:
             self._lock = self._lock or open(self.lock_path, "ab")  # noqa: SIM115 (kept for the connection's life)
@@ -86,7 +95,7 @@ class LockedConnection(sqlite3.Connection):
                 _flock(self._lock)
             finally:
                 fcntl.flock(self._next, fcntl.LOCK_UN)
-        _held.connection = self
+        _held.by_path[self.lock_path] = self
         try:
             self.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:
@@ -113,8 +122,8 @@ class LockedConnection(sqlite3.Connection):
             self._lock = self._next = None
 
     def _release(self) -> None:
-        if getattr(_held, "connection", None) is self:
-            _held.connection = None
+        if _held.by_path.get(self.lock_path) is self:
+            del _held.by_path[self.lock_path]
             if self._lock is not None:
                 fcntl.flock(self._lock, fcntl.LOCK_UN)
 
