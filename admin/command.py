@@ -13,6 +13,7 @@ from admin import (
     contact_commands,
     export_commands,
     field_commands,
+    history_commands,
     import_commands,
     job_commands,
     licence_commands,
@@ -56,6 +57,7 @@ app.add_typer(field_commands.tag_app, name="tags")
 app.add_typer(segment_commands.app, name="segments")
 app.add_typer(batch_commands.app, name="batches")
 app.add_typer(backup_commands.app, name="backup")
+app.add_typer(history_commands.app, name="history")
 app.add_typer(job_commands.jobs, name="jobs")
 app.add_typer(operator_commands.app, name="operators")
 app.add_typer(job_commands.states, name="states")

@@ -22,6 +22,14 @@ SPANISH = {
     "(eliminar).",
     "Why they are blocked.": "Por qué se bloquean.",
     "Do not ask.": "No preguntar.",
+    "History: the roll as it was.": "Historia: el padrón como era.",
+    "A day or a time, such as 2026-05-01 or 2026-05-01T18:30.": (
+        "Un día o una hora, como 2026-05-01 o 2026-05-01T18:30."
+    ),
+    "Only who was in this segment.": "Solo quien estaba en este segmento.",
+    "Write the contacts as they were at a moment, by taking back what was changed since.": (
+        "Escribe los contactos como eran en un momento, deshaciendo lo que cambió desde entonces."
+    ),
     "Backups: create, list, verify, prune.": "Copias: crear, listar, verificar, depurar.",
     "Where backups lie, instead of PADRON_BACKUP_URL.": "Dónde están las copias, en vez de PADRON_BACKUP_URL.",
     "The contacts as CSV too.": "También los contactos como CSV.",

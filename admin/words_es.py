@@ -47,6 +47,8 @@ SPANISH: dict[str, str] = {
     "retried": "Enviado de nuevo como lote",
     "contact_made": "Contacto {id} creado.",
     "exported": "{rows} contactos escritos en {file}",
+    "past_written": "{rows} contactos, como eran a {at}, escritos en {file}",
+    "past_deleted": "Había {count} más que desde entonces se eliminaron o borraron: de ellos no queda nada.",
     "backing_up": "Copia",
     "backed_up": "Copia {name}: {rows} filas, {size}, en {place}",
     "let_go": "Se deja ir: {name}",

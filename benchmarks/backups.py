@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -155,10 +156,11 @@ def main() -> None:
     arguments.add_argument("--contacts", type=int, default=1_000_000)
     arguments.add_argument("--interactions", type=int, default=20_000_000)
     arguments.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
-    arguments.add_argument("--folder", type=Path, required=True, help="where there is room for the databases")
+    arguments.add_argument("--folder", type=Path, help="where there is room for the databases; else a temporary one")
     found = arguments.parse_args()
-    for engine in found.engine or ["sqlite", "postgresql"]:
-        _measure(engine, found.folder, found.contacts, found.interactions)
+    with TemporaryDirectory(prefix="padron-bench-", dir=found.folder) as folder:
+        for engine in found.engine or ["sqlite", "postgresql"]:
+            _measure(engine, Path(folder), found.contacts, found.interactions)
 
 
 if __name__ == "__main__":

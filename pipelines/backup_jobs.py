@@ -52,6 +52,15 @@ def on_schedule(store: Store, settings: Settings, now: datetime) -> None:
             _ask_once(store, kind, f"{kind}:{slot:%Y-%m-%dT%H:%M%z}", slot, now)
 
 
+def is_late(settings: Settings, last_at: datetime, now: datetime) -> bool:
+    """Whether the schedule has had two moments since the last good backup."""
+    if not settings.backup_schedule:
+        return False
+    moments = CronSim(settings.backup_schedule, now.astimezone(ZoneInfo(settings.time_zone)), reverse=True)
+    next(moments)
+    return last_at < next(moments)
+
+
 def _ask_once(store: Store, kind: str, object_: str, slot: datetime, now: datetime) -> None:
     with reading(store) as connection:
         is_new = roll.first_change_at(connection)

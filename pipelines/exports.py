@@ -1,6 +1,7 @@
 """Contacts as a file that an import takes back without a change: all, or those of a filter; all of one moment."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -88,18 +89,13 @@ def export_contacts(
             columns = usual_columns(fields, exports.consents_in_use(connection))
         query = contact_lists.ids_of(connection, form.wanted, clock_of(settings, asked.at))
         ids = pa.array(segments.ids_in(connection, query))
-        shape = _Shape(
+        shape = Shape(
             columns, {key: types[key] for key in fields}, fields, form.language, exports.tag_names(connection)
         )
-        if form.format == "xlsx" and len(ids) > MOST_ROWS:
-            raise too_many_rows()
-        delimiter = ";" if form.language == "es" else ","
-        is_typed = form.format == "parquet"
-        header = shape.typed_schema() if is_typed else shape.text_schema()
-        with writing(path, form.format, header, delimiter=delimiter, sheet=_SHEETS[form.language]) as writer:
+        with written(path, form.format, shape, len(ids)) as write:
             done = 0
-            for part in _parts(connection, ids, shape):
-                writer.write(part if is_typed else shape.as_texts(part))
+            for part in parts_of_contacts(connection, ids, shape):
+                write(part)
                 done += part.num_rows
                 progress(done, len(ids))
             with transaction(store) as writing_audit:  # before the file has its name
@@ -108,8 +104,19 @@ def export_contacts(
     return Exported(len(ids), asked.at, columns)
 
 
+@contextmanager
+def written(path: Path, form: str, shape: "Shape", count: int) -> Iterator[Callable[[pa.Table], None]]:
+    """What takes the typed parts of a file of so many contacts, which has its name at the end of the block."""
+    if form == "xlsx" and count > MOST_ROWS:
+        raise too_many_rows()
+    delimiter, is_typed = ";" if shape.language == "es" else ",", form == "parquet"
+    header = shape.typed_schema() if is_typed else shape.text_schema()
+    with writing(path, form, header, delimiter=delimiter, sheet=_SHEETS[shape.language]) as writer:
+        yield lambda part: writer.write(part if is_typed else shape.as_texts(part))
+
+
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """The columns of an export, and how their values are written."""
 
     columns: Sequence[str]
@@ -182,7 +189,7 @@ def number_text(value: float) -> str:
     return f"{whole}.{rest}0" if len(rest) == 3 else f"{whole}.{rest}"
 
 
-def _parts(connection: Connection, ids: pa.Array, shape: _Shape) -> Iterator[pa.Table]:
+def parts_of_contacts(connection: Connection, ids: pa.Array, shape: Shape) -> Iterator[pa.Table]:
     """The contacts, many at a time, with typed columns in the order of the shape."""
     schema = shape.typed_schema()
     own = [name for name in shape.columns if name in exports.OWN]
@@ -195,7 +202,7 @@ def _parts(connection: Connection, ids: pa.Array, shape: _Shape) -> Iterator[pa.
         found = {name: table[name].combine_chunks() for name in needed}
         found |= exports.consent_times(connection, said, len(part))
         values = exports.values_of_fields(connection, fields, shape.types, len(part))
-        found |= {f"{CUSTOM}{key}": _typed(column, shape.types[key]) for key, column in values.items()}
+        found |= {f"{CUSTOM}{key}": typed_values(column, shape.types[key]) for key, column in values.items()}
         if "tags" in shape.columns:
             found["tags"] = exports.tag_lists(connection, shape.tags, len(part))
         if {"other_phones", "other_emails"} & set(shape.columns):
@@ -204,7 +211,7 @@ def _parts(connection: Connection, ids: pa.Array, shape: _Shape) -> Iterator[pa.
         yield pa.Table.from_arrays(columns, schema=schema)
 
 
-def _typed(column: pa.Array, kind: FieldType) -> pa.Array:
+def typed_values(column: pa.Array, kind: FieldType) -> pa.Array:
     match kind:
         case "boolean":
             return pc.not_equal(column, 0)

@@ -40,6 +40,8 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "jobs:cancel": ("Stop long work.", "Detener los trabajos largos."),
     "webhooks:read": ("See webhooks and what they were told.", "Ver los webhooks y lo que se les envió."),
     "webhooks:write": ("Create and edit webhooks.", "Crear y editar webhooks."),
+    "backups:read": ("See backups.", "Ver las copias."),
+    "backups:write": ("Make and verify backups.", "Hacer y verificar copias."),
     "metrics:read": ("Read the measurements.", "Leer las medidas."),
 }
 """Each permission, in English and in Spanish."""

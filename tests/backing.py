@@ -27,12 +27,22 @@ from warehouse.engines import reading
 from warehouse.states import AgentState
 
 PEOPLE = (
-    "nombre;celular;correo;ciudad;etiquetas;baja;plan;puntos;renovación\n"
-    "Ana Núñez;310 987 6501;Ana.Nunez@Example.org;Lima;vip|nuevo;;secreto;3,5;2026-05-01\n"
-    'Eva «La=1+1»;3004445566;eva@example.org;"Cali\nNorte";vip;sí;oro;-0;\n'
-    "Luis 😀;hola;luis@example.org;Quito;;;plata;1e15;1999-12-31\n"
-    ";3007778899;;Bogotá;a|b|c;;;;\n"
+    "nombre;celular;correo;ciudad;etiquetas;baja;plan;puntos;renovación;socio\n"
+    "Ana Núñez;310 987 6501;Ana.Nunez@Example.org;Lima;vip|nuevo;;secreto;3,5;2026-05-01;sí\n"
+    'Eva «La=1+1»;3004445566;eva@example.org;"Cali\nNorte";vip;sí;oro;-0;;no\n'
+    "Luis 😀;hola;luis@example.org;Quito;;;plata;0,1;1999-12-31;\n"
+    ";3007778899;;Bogotá;a|b|c;;;;;\n"
 )
+_PROFILE = """
+unmapped = "custom"
+decimal = ","
+date_order = "ymd"
+
+[custom_fields]
+puntos = "number"
+renovacion = "date"
+socio = "boolean"
+"""
 
 
 def asked() -> Asked:
@@ -53,7 +63,7 @@ def fill(store: Roll, settings: Settings) -> None:
     folder = DropFolder(settings.home / "drop")
     make_places(folder)
     (settings.home / "profiles").mkdir(parents=True)
-    (settings.home / "profiles" / "default.toml").write_text('unmapped = "custom"\n', "utf-8")
+    (settings.home / "profiles" / "default.toml").write_text(_PROFILE, "utf-8")
     drop_text(settings.home / "drop" / "incoming", "gente.csv", PEOPLE)
     import_drops(store.engine, settings)
     edit_contact(
@@ -78,10 +88,10 @@ def back_up(store: Roll, settings: Settings, name: str = "20261128T031500Z-1") -
 
 
 def content(engine: Engine, *leave_out: str) -> dict[str, list[str]]:
-    """Every row of every table, as text, sorted."""
+    """Every row of every table, as text, sorted; SQLite knows one zero only."""
     with reading(engine) as connection:
         return {
-            table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
+            table.name: sorted(repr(tuple(row)).replace("-0.0,", "0.0,") for row in connection.execute(select(table)))
             for table in every_table()
             if table.name not in leave_out
         }

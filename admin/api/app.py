@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin.api import (
     access_routes,
+    backup_routes,
     batch_routes,
     contact_routes,
     docs_page,
@@ -44,6 +45,7 @@ ROUTERS = tuple(
         interaction_routes,
         hygiene_routes,
         removal_routes,
+        backup_routes,
         export_routes,
         field_routes,
         segment_routes,

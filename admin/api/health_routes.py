@@ -12,6 +12,7 @@ from redis import Redis, RedisError
 from admin.api.callers import AtDesk, Desk, May
 from admin.api.problems import problems
 from pipelines.access import Caller
+from pipelines.backup_jobs import BackupState, is_late, state_of_backups
 from schemas.settings import Settings
 from warehouse import batches
 from warehouse.engines import UNREACHABLE, reading
@@ -29,6 +30,7 @@ class HealthModel(BaseModel):
 
     ready: bool
     parts: dict[str, str]
+    backups: str
 
 
 @router.get("/health/live")
@@ -39,11 +41,14 @@ def live() -> dict[str, str]:
 
 @router.get("/health", responses={503: {"model": HealthModel}})
 def ready(desk: AtDesk, response: Response) -> HealthModel:
-    """Whether work can be done: database, tables of this version, broker, and room in the home folder."""
+    """Whether work can be done: database, tables of this version, broker, and room in the home folder.
+
+    How backups go is told beside it, as work can be done without them.
+    """
     parts = {**_database(desk), "broker": _broker(desk.settings), "home": _home(desk.settings)}
     good = set(parts.values()) == {"ok"}
     response.status_code = 200 if good else 503
-    return HealthModel(ready=good, parts=parts)
+    return HealthModel(ready=good, parts=parts, backups=_backups(desk) if parts["tables"] == "ok" else "unknown")
 
 
 def _database(desk: Desk) -> dict[str, str]:
@@ -53,6 +58,17 @@ def _database(desk: Desk) -> dict[str, str]:
         return {"database": "does not answer", "tables": "unknown"}
     same = version == newest_version()
     return {"database": "ok", "tables": "ok" if same else f"version {version}; this program has {newest_version()}"}
+
+
+def _backups(desk: Desk) -> str:
+    with reading(desk.store) as connection:
+        found = state_of_backups(connection)
+    if found.problem is not None:
+        return f"job {found.problem.id} failed"
+    if found.last_at is None:
+        return "none yet" if desk.settings.backup_schedule else "not scheduled"
+    late = is_late(desk.settings, found.last_at, desk.clock())
+    return f"{'late, ' if late else ''}last {found.last_at:%Y-%m-%dT%H:%MZ}"
 
 
 def _broker(settings: Settings) -> str:
@@ -100,4 +116,18 @@ def metrics(caller: Annotated[Caller, Depends(May("metrics:read"))], desk: AtDes
         for name, (seats, seats_taken) in count_taken(connection, desk.clock()).items():
             bought.labels(name).set(seats)
             taken.labels(name).set(seats_taken)
+    with reading(desk.store) as connection:
+        _measure_backups(registry, state_of_backups(connection))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _measure_backups(registry: CollectorRegistry, found: BackupState) -> None:
+    said = {
+        "padron_backup_timestamp_seconds": ("When the last good backup was begun", found.last_at),
+        "padron_backup_verified_timestamp_seconds": ("When a backup was verified last", found.verified_at),
+    }
+    for name, (meaning, at) in said.items():
+        Gauge(name, meaning, registry=registry).set(at.timestamp() if at else 0)
+    Gauge("padron_backup_bytes", "Size of the last good backup", registry=registry).set(found.size_bytes)
+    failed = Gauge("padron_backup_failed", "1 if the last backup or verification failed", registry=registry)
+    failed.set(found.problem is not None)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from connectors.mail import NotSent
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused
+from pipelines.backups import NoSuchBackup
 from pipelines.byhand import WrongOption
 from pipelines.drops import NotRetried
 from pipelines.licences import WrongDays
@@ -68,6 +69,7 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (NoSuchToken, 404, "no_such_token"),
     (NoSuchBatch, 404, "no_such_batch"),
     (NoSuchExport, 404, "no_such_export"),
+    (NoSuchBackup, 404, "no_such_backup"),
     (NoSuchUpload, 404, "no_such_upload"),
     (NoSuchJob, 404, "no_such_job"),
     (NoSuchState, 404, "no_such_state"),

@@ -127,6 +127,9 @@ TABLE = {
     "GET /api/webhooks/{number}/deliveries": "webhooks:read",
     "POST /api/webhooks/{number}/replay": "webhooks:write",
     "POST /api/webhooks/{number}/deliveries/{delivery}/replay": "webhooks:write",
+    "GET /api/backups": "backups:read",
+    "POST /api/backups": "backups:write",
+    "POST /api/backups/{name}/verify": "backups:write",
     "GET /metrics": "metrics:read",
 }
 
