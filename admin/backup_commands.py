@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from admin.asking import confirm
@@ -15,6 +16,7 @@ from admin.times import shown_time
 from admin.words import say
 from pipelines import backup_jobs, backup_retention
 from pipelines.backups import NEWEST, Beat, find_backup, list_backups, place_of
+from pipelines.contact_restores import find_past_contact, restore_past_contact
 from pipelines.jobs import run_job
 from pipelines.restores import Plan, Wish, plan_restore, restore_backup
 from scheduler.tasks import utc_now
@@ -115,6 +117,9 @@ def restore(
     table: Annotated[
         list[str] | None, typer.Option("--table", help="Only this table, which has no rows; may be said again.")
     ] = None,
+    contact: Annotated[
+        int, typer.Option("--contact", help="Only this contact, in the store as it is: its number.")
+    ] = 0,
     foreign: Annotated[
         bool, typer.Option("--foreign", help="Also a backup that another installation signed, whom you trust.")
     ] = False,
@@ -124,6 +129,9 @@ def restore(
     """Make the store in PADRON_DATABASE_URL, which is empty, what a backup has; without who was erased since."""
     settings = _settings(place)
     words, wish = settings.language, Wish(name, tuple(table or ()), foreign)
+    if contact:
+        _restore_contact(settings, wish, contact, only_plan=plan, yes=yes)
+        return
     planned = plan_restore(settings, wish)
     _show_plan(planned, settings)
     if plan:
@@ -154,3 +162,21 @@ def _show_plan(planned: Plan, settings: Settings) -> None:
         console.print(say(words, "restore_migrates", version=planned.manifest.schema_version), soft_wrap=True)
     if planned.erased:
         console.print(say(words, "restore_erases", count=planned.erased), soft_wrap=True)
+
+
+def _restore_contact(settings: Settings, wish: Wish, number: int, *, only_plan: bool, yes: bool) -> None:
+    store, words = open_store(settings.store_url), settings.language
+    past = find_past_contact(store, settings, wish, number)
+    as_of = shown_time(past.as_of, settings)
+    if past.is_gone:
+        console.print(say(words, "past_contact_gone", id=number, as_of=as_of), soft_wrap=True)
+    elif not past.changes:
+        console.print(say(words, "past_contact_same", id=number, as_of=as_of), soft_wrap=True)
+        return
+    for name, (now, then) in past.changes.items():
+        console.print(f"  {escape(name)}: {escape(str(now))} → {escape(str(then))}", soft_wrap=True, highlight=False)
+    if only_plan:
+        return
+    confirm(words, say(words, "sure_to_restore"), yes=yes)
+    made = restore_past_contact(store, settings, past, asked_now())
+    console.print(say(words, "contact_made" if past.is_gone else "contact_saved", id=made))

@@ -68,6 +68,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "restore_migrates": "Its tables are of an older version ({version}), and are brought to this one.",
         "restore_erases": "People erased since do not come back (noted beside the backups: {count}).",
         "sure_to_restore": "Restore it?",
+        "past_contact_gone": "Contact {id}, as of {as_of}, is not on the roll any more, and would be made anew.",
+        "past_contact_same": "Contact {id} is as it was on {as_of}.",
         "restored": "Restored from {name}: {rows} rows in {tables} tables. Erased again: {erased}.",
         "contact_saved": "Contact {id} saved.",
         "how_many_match": "{count} contacts match. Change them?",

@@ -21,8 +21,10 @@ from sqlalchemy import Engine, text
 from connectors.places import PlaceFails
 from connectors.sealing import Sealing
 from pipelines.backups import DamagedBackup, find_backup, place_of, signing_keys
+from pipelines.contact_restores import find_past_contact, restore_past_contact
+from pipelines.contacts import find_contact
 from pipelines.digests import Digest
-from pipelines.edits import ContactForm, edit_contact
+from pipelines.edits import ContactForm, block_contact, edit_contact
 from pipelines.jobs import run_job
 from pipelines.removals import ask_for_erasure, delete_contact, readmit
 from pipelines.restores import NoSuchTable, Wish, plan_restore, restore_backup, verify
@@ -33,6 +35,7 @@ from tests.backing import asked, back_up, beat, content, fill, settings_of
 from tests.conftest import Roll, utc_now
 from tests.routes.running import drop_text, import_drops
 from warehouse import search
+from warehouse.contact_details import NoSuchContact
 from warehouse.engines import reading, transaction
 from warehouse.loads import StoreInUse, StoreNotEmpty
 from warehouse.store import newest_version, open_store
@@ -431,3 +434,47 @@ def test_a_bucket_that_goes_away_is_said_to_fail_and_the_store_is_untouched(roll
 
     assert content(roll.engine) == before
     assert not (tmp_path / "other.db").exists()
+
+
+# ── one contact ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_one_contact_is_edited_back_to_what_a_backup_has(store: Roll, settings: Settings) -> None:
+    before = find_contact(store.engine, 1)
+    back_up(store, settings)
+    form = ContactForm(
+        {"city": "Ica", "phone": "+573201110000", "display_name": "Otra"},
+        {"plan": None, "puntos": 8, "socio": False, "renovacion": "2030-01-02"},
+        tags=["x"],
+    )
+    edit_contact(store.engine, settings, 1, form, asked())
+    block_contact(store.engine, 1, "insulta", asked())
+
+    past = find_past_contact(store.engine, settings, Wish("newest"), 1)
+    assert restore_past_contact(store.engine, settings, past, asked()) == 1
+
+    after = find_contact(store.engine, 1)
+    assert past.changes["city"] == ("Ica", before.contact["city"])
+    assert set(past.changes) >= {"phone", "display_name", "plan", "puntos", "socio", "renovacion", "tags"}
+    assert (after.custom, after.tags) == (before.custom, before.tags)
+    names = ("display_name", "first_name", "phone", "phone_match", "email", "city", "channel")
+    assert [after.contact[name] for name in names] == [before.contact[name] for name in names]
+    assert after.contact["status"] == "blocked"
+    assert find_past_contact(store.engine, settings, Wish("newest"), 1).changes == {}
+
+
+def test_a_deleted_contact_is_made_anew_and_an_erased_one_is_not(roll: Roll) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    back_up(roll, settings)
+    delete_contact(roll.engine, 3, asked())
+    erase(roll.engine, settings, 1)
+
+    past = find_past_contact(roll.engine, settings, Wish("newest"), 3)
+    number = restore_past_contact(roll.engine, settings, past, asked())
+
+    assert (past.is_gone, number > 4) == (True, True)
+    assert roll.one("SELECT email FROM contacts WHERE id = :id", id=number) == "luis@example.org"
+    for gone in (1, 99):
+        with pytest.raises(NoSuchContact, match="erased since"):
+            find_past_contact(roll.engine, settings, Wish("newest"), gone)
