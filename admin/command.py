@@ -12,6 +12,7 @@ from admin import (
     batch_commands,
     contact_commands,
     export_commands,
+    export_plan_commands,
     field_commands,
     history_commands,
     import_commands,
@@ -57,6 +58,7 @@ app.add_typer(field_commands.tag_app, name="tags")
 app.add_typer(segment_commands.app, name="segments")
 app.add_typer(batch_commands.app, name="batches")
 app.add_typer(backup_commands.app, name="backup")
+app.add_typer(export_plan_commands.app, name="export-plans")
 app.add_typer(history_commands.app, name="history")
 app.add_typer(job_commands.jobs, name="jobs")
 app.add_typer(operator_commands.app, name="operators")

@@ -22,6 +22,12 @@ SPANISH = {
     "(eliminar).",
     "Why they are blocked.": "Por qué se bloquean.",
     "Do not ask.": "No preguntar.",
+    "Exports on schedule: list, run.": "Exportaciones programadas: listar, hacer.",
+    "The exports that files in the home folder's export-plans/ ask for, and what is wrong with a file.": (
+        "Las exportaciones que piden los archivos de export-plans/ de la carpeta home, y qué tiene mal un archivo."
+    ),
+    "The file's name, without .toml.": "El nombre del archivo, sin .toml.",
+    "Make a scheduled export now.": "Hace ahora una exportación programada.",
     "History: the roll as it was.": "Historia: el padrón como era.",
     "A day or a time, such as 2026-05-01 or 2026-05-01T18:30.": (
         "Un día o una hora, como 2026-05-01 o 2026-05-01T18:30."

@@ -51,6 +51,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "retried": "Sent again as batch",
         "contact_made": "Contact {id} made.",
         "exported": "{rows} contacts written to {file}",
+        "place": "Where to",
         "past_written": "{rows} contacts as of {at} written to {file}",
         "past_deleted": "{count} more were there who have been deleted or erased since: nothing is kept of them.",
         "backing_up": "Backup",

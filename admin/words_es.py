@@ -47,6 +47,7 @@ SPANISH: dict[str, str] = {
     "retried": "Enviado de nuevo como lote",
     "contact_made": "Contacto {id} creado.",
     "exported": "{rows} contactos escritos en {file}",
+    "place": "A dónde",
     "past_written": "{rows} contactos, como eran a {at}, escritos en {file}",
     "past_deleted": "Había {count} más que desde entonces se eliminaron o borraron: de ellos no queda nada.",
     "backing_up": "Copia",

@@ -23,11 +23,12 @@ class PlaceFails(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of some file system; `shown` is its URL without passwords."""
+    """A folder of some file system; `shown` is its URL without passwords, `named` where somebody wrote it."""
 
     files: Any
     base: str
     shown: str
+    named: str
     is_local: bool
 
     def path(self, name: str) -> str:
@@ -62,9 +63,21 @@ class Place:
 
     def put(self, name: str, content: bytes) -> None:
         """A small file, which is there whole or not at all."""
+        with self._whole(name) as stream:
+            stream.write(content)
+
+    def put_file(self, name: str, path: Path) -> None:
+        """A copy of a file of this machine, likewise."""
+        with path.open("rb") as file, self._whole(name) as stream:
+            while content := file.read(1 << 20):
+                stream.write(content)
+
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[Any]:
+        """Locally under another name until it is whole; object storage has what was sent whole only."""
         under_way = f"{name}.part" if self.is_local else name
         with self.writing(under_way) as stream:
-            stream.write(content)
+            yield stream
         if self.is_local:
             with self.answering():
                 os.replace(self.path(under_way), self.path(name))
@@ -105,34 +118,36 @@ class Place:
         except OSError as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise PlaceFails(
-                f"The place of backups {self.shown} fails: {said}. Nothing was lost; check PADRON_BACKUP_URL and that "
-                "it is reachable and has room.",
-                f"El lugar de las copias {self.shown} falla: {said}. No se perdió nada; revise PADRON_BACKUP_URL y que "
-                "se llegue a él y tenga espacio.",
+                f"The place {self.shown} fails: {said}. Nothing was lost; check {self.named}, and that it is reachable "
+                "and has room.",
+                f"El lugar {self.shown} falla: {said}. No se perdió nada; revise {self.named}, y que se llegue a él y "
+                "tenga espacio.",
             ) from error
 
 
-def open_place(url: str) -> Place:
+def open_place(url: str, named: str = "PADRON_BACKUP_URL") -> Place:
     """The place that a URL or a path names; raises PlaceFails.
 
     `s3://bucket/folder?endpoint_override=host:9000&scheme=http` is any S3-compatible storage.
     """
     shown = hide_password(url)
     if "://" not in url or url.startswith("file://"):
-        return Place(fs.LocalFileSystem(), str(Path(url.removeprefix("file://")).absolute()), shown, is_local=True)
+        return Place(
+            fs.LocalFileSystem(), str(Path(url.removeprefix("file://")).absolute()), shown, named, is_local=True
+        )
     try:
         files, base = _reached(url)
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
         raise PlaceFails(
-            f"The place of backups {shown} cannot be used: {error}. Check PADRON_BACKUP_URL.",
-            f"No se puede usar el lugar de las copias {shown}: {error}. Revise PADRON_BACKUP_URL.",
+            f"The place {shown} cannot be used: {error}. Check {named}.",
+            f"No se puede usar el lugar {shown}: {error}. Revise {named}.",
         ) from error
     if not base.strip("/"):
         raise PlaceFails(
-            f"The place of backups {shown} names no bucket or folder. Check PADRON_BACKUP_URL.",
-            f"El lugar de las copias {shown} no dice bucket ni carpeta. Revise PADRON_BACKUP_URL.",
+            f"The place {shown} names no bucket or folder. Check {named}.",
+            f"El lugar {shown} no dice bucket ni carpeta. Revise {named}.",
         )
-    return Place(files, base.rstrip("/"), shown.partition("?")[0], is_local=False)
+    return Place(files, base.rstrip("/"), shown.partition("?")[0], named, is_local=False)
 
 
 def _reached(url: str) -> tuple[Any, str]:

@@ -1,16 +1,11 @@
 """Segments under version control: one TOML file each in the home folder's `segments/`."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import InputError
+from connectors.toml_files import TomlFileError, read_keys
 
 _KEYS = ("name", "filter", "schedule", "description")
-
-
-class SegmentFileError(InputError):
-    """A file that describes no segment; says which, and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +20,10 @@ class SegmentFile:
 
 
 def read_segment_files(home: Path) -> list[SegmentFile]:
-    """Every segment that has a file, by the file's name; raises SegmentFileError."""
+    """Every segment that has a file, by the file's name; raises TomlFileError."""
     folder = home / "segments"
     if not folder.is_dir():
-        raise SegmentFileError(
+        raise TomlFileError(
             f"There is no folder {folder}. Make it, and write a file such as lima.toml in it.",
             f"No existe la carpeta {folder}. Créela, y escriba en ella un archivo como lima.toml.",
         )
@@ -36,24 +31,7 @@ def read_segment_files(home: Path) -> list[SegmentFile]:
 
 
 def _read(path: Path) -> SegmentFile:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SegmentFileError(f"{path} is not valid TOML: {error}.", f"{path} no es TOML válido: {error}.") from error
-    known = ", ".join(_KEYS)
-    unknown = sorted(document.keys() - set(_KEYS))
-    if unknown:
-        raise SegmentFileError(
-            f"{path}: {unknown[0]!r} means nothing there. Known: {known}.",
-            f"{path}: {unknown[0]!r} no significa nada ahí. Hay: {known}.",
-        )
-    wrong = [key for key in _KEYS if not isinstance(document.get(key, ""), str)]
-    missing = [key for key in ("name", "filter") if not str(document.get(key, "")).strip()]
-    for key in (*wrong, *missing):
-        raise SegmentFileError(
-            f'{path}: write {key} as {key} = "…".',
-            f'{path}: escriba {key} como {key} = "…".',
-        )
+    document = read_keys(path, dict.fromkeys(_KEYS, str), ("name", "filter"))
     return SegmentFile(
         path, document["name"], document["filter"], document.get("schedule"), document.get("description")
     )

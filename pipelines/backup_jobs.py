@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
 from sqlalchemy import Connection, Engine
 
 from pipelines.backup_retention import prune
 from pipelines.backups import BACKUP, NEWEST, VERIFICATION, Beat, create_backup, find_backup, place_of
 from pipelines.restores import verify
+from pipelines.schedules import ask_once, last_moment
 from schemas.backups import LEVELS, VERIFIED, Manifest, Verified, backup_name, parse_verified, render_verified
 from schemas.settings import Settings
 from warehouse import audit, jobs, roll
@@ -19,7 +18,7 @@ from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
 from warehouse.jobs import Progress, Work
 
-_ALL, _SCHEDULE = "backups", "schedule"
+_ALL = "backups"
 Clock = Callable[[], datetime]
 
 
@@ -48,28 +47,17 @@ def on_schedule(store: Store, settings: Settings, now: datetime) -> None:
     """Ask for what the last moment of each schedule wants, where nobody did; of an older store than that moment."""
     for kind, schedule in ((BACKUP, settings.backup_schedule), (VERIFICATION, settings.backup_verify_schedule)):
         if schedule:
-            slot = next(CronSim(schedule, now.astimezone(ZoneInfo(settings.time_zone)), reverse=True))
-            _ask_once(store, kind, f"{kind}:{slot:%Y-%m-%dT%H:%M%z}", slot, now)
+            moment = last_moment(schedule, settings.time_zone, now)
+            with reading(store) as connection:
+                first = roll.first_change_at(connection)
+            if first is not None and first <= moment:
+                ask_once(store, kind, f"{kind}:{moment:%Y-%m-%dT%H:%M%z}", now)
 
 
 def is_late(settings: Settings, last_at: datetime, now: datetime) -> bool:
     """Whether the schedule has had two moments since the last good backup."""
-    if not settings.backup_schedule:
-        return False
-    moments = CronSim(settings.backup_schedule, now.astimezone(ZoneInfo(settings.time_zone)), reverse=True)
-    next(moments)
-    return last_at < next(moments)
-
-
-def _ask_once(store: Store, kind: str, object_: str, slot: datetime, now: datetime) -> None:
-    with reading(store) as connection:
-        is_new = roll.first_change_at(connection)
-        if is_new is None or is_new > slot or jobs.list_jobs(connection, 1, object_=object_):
-            return
-    with transaction(store) as connection:
-        jobs.lock_jobs(connection)
-        if not jobs.list_jobs(connection, 1, object_=object_):
-            jobs.add_job(connection, {"kind": kind, "object": object_, "actor": _SCHEDULE, "created_at": now})
+    schedule = settings.backup_schedule
+    return bool(schedule) and last_at < last_moment(schedule, settings.time_zone, now, before=1)
 
 
 def run_backup(engine: Engine, work: Work, settings: Settings, clock: Clock, progress: Progress) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipelines.fields import CONVERSION, require_type, run_conversion
 from pipelines.imports import Clock
 from pipelines.removals import ERASURE, run_erasure
 from pipelines.retention import RETENTION, RETENTION_REHEARSAL, run_retention
+from pipelines.scheduled_exports import SCHEDULED, run_scheduled
 from pipelines.undo import check_can_be_undone, check_is_not_edited, undo_batch
 from pipelines.uploads import REHEARSAL, rehearse_upload
 from schemas.errors import InputError
@@ -204,6 +205,7 @@ _DO: Mapping[str, _Do] = {
     CONVERSION: _convert,
     EXPORT: _export,
     BACKUP: run_backup,
+    SCHEDULED: run_scheduled,
     VERIFICATION: _verify,
     RETENTION: _retain,
     RETENTION_REHEARSAL: _retain,

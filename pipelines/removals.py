@@ -19,6 +19,7 @@ from pipelines.emails import normalise_email
 from pipelines.erased import keep_erased, note_readmitted
 from pipelines.export_jobs import EXPORT, sweep_files
 from pipelines.imports import Clock
+from pipelines.scheduled_exports import SCHEDULED
 from pipelines.spellings import phone_form
 from pipelines.suppression import check_hash, every_hash, read_suppressed, suppression_hashes
 from pipelines.traces import Traces
@@ -129,7 +130,7 @@ def run_erasure(
 
 
 def _require_quiet(connection: Connection, clock: Clock) -> None:
-    edited = jobs.any_running(connection, (batches.EDIT, "undo", EXPORT))
+    edited = jobs.any_running(connection, (batches.EDIT, "undo", EXPORT, SCHEDULED))
     if edited or batches.count_running(connection, clock()) or batches.any_half_done(connection):
         raise StillImported("Files are being imported. It goes on after them.", "Se están importando archivos.")
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from connectors.segment_files import SegmentFile, SegmentFileError, read_segment_files
+from connectors.segment_files import SegmentFile, read_segment_files
+from connectors.toml_files import TomlFileError
 from pipelines.filter_catalogue import Catalogue
 from pipelines.filters import understand
 from pipelines.segments import (
@@ -80,7 +81,7 @@ def _checked(file: SegmentFile, catalogue: Catalogue) -> SegmentFile:
     except WrongFilter as error:
         raise WrongFilter(f"{file.path}: {error.said('en')}", f"{file.path}: {error.said('es')}") from error
     except WrongField as error:
-        raise SegmentFileError(f"{file.path}: {error.said('en')}", f"{file.path}: {error.said('es')}") from error
+        raise TomlFileError(f"{file.path}: {error.said('en')}", f"{file.path}: {error.said('es')}") from error
     return replace(file, name=name, filter=kept, schedule=file.schedule.strip() if file.schedule else None)
 
 
@@ -88,7 +89,7 @@ def _step(file: SegmentFile, standing: Segment | None) -> Step | None:
     if standing is None:
         return Step("create", file.name, file)
     if standing.kind != "dynamic":
-        raise SegmentFileError(
+        raise TomlFileError(
             f"{file.path}: {file.name} is a {standing.kind} segment already. Choose another name.",
             f"{file.path}: {file.name} ya es un segmento {standing.kind}. Elija otro nombre.",
         )
@@ -104,12 +105,12 @@ def _step(file: SegmentFile, standing: Segment | None) -> Step | None:
 
 
 def _in_order(files: Sequence[SegmentFile]) -> list[SegmentFile]:
-    """Segments after those that they ask for; raises SegmentFileError where two have one name, or ask in a circle."""
+    """Segments after those that they ask for; raises TomlFileError where two have one name, or ask in a circle."""
     by_form: dict[str, SegmentFile] = {}
     for file in files:
         other = by_form.setdefault(tag_form(file.name), file)
         if other is not file:
-            raise SegmentFileError(
+            raise TomlFileError(
                 f"{other.path} and {file.path} both describe {file.name}.",
                 f"{other.path} y {file.path} describen los dos {file.name}.",
             )
@@ -119,7 +120,7 @@ def _in_order(files: Sequence[SegmentFile]) -> list[SegmentFile]:
         ready = [form for form, file in waiting.items() if not forms_asked_for(file.filter) & waiting.keys()]
         if not ready:
             listed = ", ".join(file.name for file in waiting.values())
-            raise SegmentFileError(
+            raise TomlFileError(
                 f"These segments ask for each other in a circle: {listed}.",
                 f"Estos segmentos se piden unos a otros en círculo: {listed}.",
             )

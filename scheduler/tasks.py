@@ -17,6 +17,7 @@ from pipelines.export_jobs import drop_expired
 from pipelines.jobs import run_job
 from pipelines.refreshes import are_due, refresh_due
 from pipelines.retention import retain_daily
+from pipelines.scheduled_exports import export_on_schedule
 from pipelines.states import let_silent_be_offline
 from pipelines.tries import WINDOW
 from pipelines.uploads import drop_old_uploads
@@ -150,6 +151,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
     quiet = timedelta(seconds=max(settings.sweep_seconds * 1.5, 3.0))
     retain_daily(engine, settings, utc_now())
     on_schedule(engine, settings, utc_now())
+    export_on_schedule(engine, settings, utc_now())
     with transaction(engine) as connection:
         now = utc_now()
         found = batches.to_wake(connection, now, quiet, _WAKE_AT_ONCE)

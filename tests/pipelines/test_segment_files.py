@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.segment_files import SegmentFileError
+from connectors.toml_files import TomlFileError
 from pipelines import refreshes
 from pipelines.segment_files import apply_plan, plan
 from pipelines.segments import SegmentForm, create_segment, edit_segment
@@ -92,7 +92,7 @@ def test_a_file_that_describes_no_segment_is_named(store: Roll, home: Settings, 
     create_segment(store.engine, home, SegmentForm("Lista", "static"), asked())
     path = write(home, "mala", text)
 
-    with pytest.raises(SegmentFileError) as error:
+    with pytest.raises(TomlFileError) as error:
         plan(store.engine, home)
     assert said in error.value.said("en")
     assert path.name in error.value.said("en") or "circle" in said
@@ -103,7 +103,7 @@ def test_what_is_wrong_in_a_filter_or_schedule_is_said_before_anything_is_change
     with pytest.raises(WrongFilter, match=path.name):
         plan(store.engine, home)
     write(home, "mala", "name = 'x'\nfilter = 'sent > 1'\nschedule = 'sometimes'\n")
-    with pytest.raises(SegmentFileError, match="sometimes"):
+    with pytest.raises(TomlFileError, match="sometimes"):
         plan(store.engine, home)
     assert store.rows("SELECT id FROM segments") == []
 
@@ -112,7 +112,7 @@ def test_two_files_of_one_segment_are_both_named(store: Roll, home: Settings) ->
     for name in ("uno", "dos"):
         write(home, name, "name = 'Lima'\nfilter = \"city = 'Lima'\"\n")
 
-    with pytest.raises(SegmentFileError, match=r"dos.toml and .*uno.toml both describe Lima"):
+    with pytest.raises(TomlFileError, match=r"dos.toml and .*uno.toml both describe Lima"):
         plan(store.engine, home)
 
 
