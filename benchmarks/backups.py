@@ -64,7 +64,7 @@ def step_plain(home: str, url: str) -> float:
     manifest, seconds = find_backup(_settings(home, url), _NAME), 0.0
     with loads.new_store(url, manifest.schema_version) as connection:
         cursor: Any = connection.connection.cursor()
-        plain = loads.without_indexes(connection)
+        plain = loads.without_indexes(connection, manifest.tables())
         plain.__enter__()
         for file in manifest.tables().values():
             connection.exec_driver_sql(f"DELETE FROM {file.table}")

@@ -1,6 +1,7 @@
 """Where backups lie: a local folder, S3-compatible storage, or whatever fsspec reaches. Names are relative to it."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -81,7 +82,9 @@ class Place:
         if self.is_local:
             with self.answering():
                 os.replace(self.path(under_way), self.path(name))
-                _settle(Path(self.path(name)).parent)
+                folder = Path(self.path(name)).parent
+                _settle(folder)
+                _settle(folder.parent)
 
     def get(self, name: str) -> bytes | None:
         """A small file; None where there is none."""
@@ -116,7 +119,7 @@ class Place:
         try:
             yield
         except OSError as error:
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            said = (str(error) or type(error).__name__).splitlines()[0]
             raise PlaceFails(
                 f"The place {self.shown} fails: {said}. Nothing was lost; check {self.named}, and that it is reachable "
                 "and has room.",
@@ -130,7 +133,7 @@ def open_place(url: str, named: str = "PADRON_BACKUP_URL") -> Place:
 
     `s3://bucket/folder?endpoint_override=host:9000&scheme=http` is any S3-compatible storage.
     """
-    shown = hide_password(url)
+    shown = hide_password(url.partition("?")[0])
     if "://" not in url or url.startswith("file://"):
         return Place(
             fs.LocalFileSystem(), str(Path(url.removeprefix("file://")).absolute()), shown, named, is_local=True
@@ -139,15 +142,23 @@ def open_place(url: str, named: str = "PADRON_BACKUP_URL") -> Place:
         files, base = _reached(url)
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
         raise PlaceFails(
-            f"The place {shown} cannot be used: {error}. Check {named}.",
-            f"No se puede usar el lugar {shown}: {error}. Revise {named}.",
+            f"The place {shown} cannot be used: {_said(error, url)}. Check {named}.",
+            f"No se puede usar el lugar {shown}: {_said(error, url)}. Revise {named}.",
         ) from error
     if not base.strip("/"):
         raise PlaceFails(
             f"The place {shown} names no bucket or folder. Check {named}.",
             f"El lugar {shown} no dice bucket ni carpeta. Revise {named}.",
         )
-    return Place(files, base.rstrip("/"), shown.partition("?")[0], named, is_local=False)
+    return Place(files, base.rstrip("/"), shown, named, is_local=False)
+
+
+def _said(error: Exception, url: str) -> str:
+    """What an error says, unless it would give away what stands in the URL."""
+    secrets = [part for part in re.split(r"[/:@?&=]", url.partition("://")[2]) if "@" in url or "?" in url]
+    if any(len(part) > 2 and part in str(error) for part in secrets):
+        return f"{type(error).__name__}; write signs such as / in a secret as %2F"
+    return str(error)
 
 
 def _reached(url: str) -> tuple[Any, str]:

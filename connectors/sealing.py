@@ -8,7 +8,6 @@ that no file passes for another.
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -123,8 +122,8 @@ class Hashed:
             yield content
 
 
-def unseal(stream: Any, keys: Sequence[bytes], what: str, target: Path) -> None:
-    """Write what is sealed in a stream to a file; raises Damaged or NoSuchKey."""
+def unseal(stream: Any, keys: Sequence[bytes], what: str, target: Any) -> None:
+    """Write what is sealed in a stream to another; raises Damaged or NoSuchKey."""
     head = _exactly(stream, len(_MAGIC) + _ID + _SALT)
     if not head.startswith(_MAGIC) or len(head) < len(_MAGIC) + _ID + _SALT:
         raise Damaged("no such head")
@@ -133,12 +132,11 @@ def unseal(stream: Any, keys: Sequence[bytes], what: str, target: Path) -> None:
     if key is None:
         raise NoSuchKey(wanted)
     cipher = _of_file(key, salt)
-    with target.open("wb") as file:
-        for number, (chunk, is_last) in enumerate(_chunks(stream)):
-            try:
-                file.write(cipher.decrypt(_nonce(number, is_last=is_last), chunk, what.encode()))
-            except InvalidTag as error:
-                raise Damaged(f"chunk {number}") from error
+    for number, (chunk, is_last) in enumerate(_chunks(stream)):
+        try:
+            target.write(cipher.decrypt(_nonce(number, is_last=is_last), chunk, what.encode()))
+        except InvalidTag as error:
+            raise Damaged(f"chunk {number}") from error
 
 
 def _chunks(stream: Any) -> Iterator[tuple[bytes, bool]]:

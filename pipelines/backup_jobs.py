@@ -8,8 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from pipelines.backup_retention import prune
-from pipelines.backups import BACKUP, NEWEST, VERIFICATION, Beat, create_backup, find_backup, place_of
-from pipelines.restores import verify
+from pipelines.backups import (
+    BACKUP,
+    NEWEST,
+    VERIFICATION,
+    Beat,
+    DamagedBackup,
+    create_backup,
+    find_backup,
+    place_of,
+    signing_keys,
+)
+from pipelines.restores import RestoreDiffers, verify
 from pipelines.schedules import ask_once, last_moment
 from schemas.backups import LEVELS, VERIFIED, Manifest, Verified, backup_name, parse_verified, render_verified
 from schemas.settings import Settings
@@ -80,17 +90,22 @@ def run_verification(work: Work, settings: Settings, clock: Clock, progress: Pro
 
 
 def note(settings: Settings, manifest: Manifest, level: int, clock: Clock, beat: Beat) -> None:
-    """Verify, and write down how far, unless it was verified further before."""
-    verify(settings, manifest, level, beat)
-    place = place_of(settings)
-    before = parse_verified(place.get(f"{manifest.name}/{VERIFIED}"), manifest)
+    """Verify, and write down how far, unless it was verified further before; of a bad one nothing stays written."""
+    place, keys = place_of(settings), signing_keys(settings)
+    try:
+        verify(settings, manifest, level, beat)
+    except (DamagedBackup, RestoreDiffers):
+        place.drop(f"{manifest.name}/{VERIFIED}")
+        raise
+    before = parse_verified(place.get(f"{manifest.name}/{VERIFIED}"), manifest, keys)
     if before is None or before.level <= level:
-        place.put(f"{manifest.name}/{VERIFIED}", render_verified(Verified(level, clock()), manifest))
+        verified = render_verified(Verified(level, clock()), manifest, keys[0])
+        place.put(f"{manifest.name}/{VERIFIED}", verified)
 
 
 @dataclass(frozen=True, slots=True)
 class BackupState:
-    """How backups go: when the last good one was begun and the last one verified, and what failed since."""
+    """How backups go: when the last good one was begun, and one last restored and compared; and what failed since."""
 
     last_at: datetime | None
     verified_at: datetime | None
@@ -98,8 +113,14 @@ class BackupState:
     problem: Work | None
 
 
+def _is_proof(work: Work) -> bool:
+    return bool((work.result or {}).get("level") == max(LEVELS))
+
+
 def state_of_backups(connection: Connection) -> BackupState:
-    good, verified = (jobs.newest_job(connection, kind, "done") for kind in (BACKUP, VERIFICATION))
+    good = jobs.newest_job(connection, BACKUP, "done")
+    proofs = (one for one in jobs.newest_jobs(connection, VERIFICATION, 50, "done") if _is_proof(one))
+    verified = next(proofs, None)
     ended = [jobs.newest_job(connection, kind) for kind in (BACKUP, VERIFICATION)]
     problem = next((work for work in ended if work and work.state == "failed"), None)
     return BackupState(

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, Table
 
 from connectors.places import Place, open_place
 from connectors.scratch import scratch
-from connectors.sealing import Damaged, Hashed, NoSuchKey, Sealing, unseal
+from connectors.sealing import Damaged, Hashed, NoSuchKey, Sealing, key_id, unseal
 from pipelines.digests import Digest
 from pipelines.secrets import hash_keys
 from schemas.backup_settings import as_backup_keys
@@ -41,7 +41,7 @@ from schemas.errors import InputError
 from schemas.settings import Settings
 from warehouse import dumps
 from warehouse.jobs import Progress
-from warehouse.store import current_version, known_versions
+from warehouse.store import current_version, known_versions, newest_version
 from warehouse.tables import contacts
 
 _ROW_GROUP, _AT_ONCE, _AHEAD = 120_000, 60_000, 2
@@ -87,15 +87,16 @@ def create_backup(
     key, beat = (keys[0] if keys else None), Beat(progress, len(dumps.every_table()))
     try:
         with scratch(settings.home) as folder:
-            as_of, version = clock(), str(current_version(engine))
+            place.folders()  # one that does not answer is said before anything is read
+            as_of = clock()
             with dumps.one_moment(engine, folder) as read:
-                files = []
+                version, files = _version(engine), []
                 for table in dumps.every_table():
                     files.append(_write_table(read, table, place, name, key, beat))
                     beat.next()
                 if settings.backup_csv:
                     files.append(_write_csv(read, contacts, place, name, key, beat))
-        sealed_with = None if key is None else "aes-256-gcm"
+        sealed_with = None if key is None else key_id(key)
         found = Manifest(name, as_of, version, engine.dialect.name, sealed_with, tuple(files))
         found = signed(found, signing_keys(settings)[0])
         beat.last()
@@ -104,6 +105,18 @@ def create_backup(
     except BaseException:  # also of who stops it: what was written so far is no backup
         drop_backup(place, name)
         raise
+
+
+def _version(engine: Engine) -> str:
+    """That of the tables, which must be this program's: another one may have migrated them meanwhile."""
+    version = current_version(engine)
+    if version != newest_version():
+        raise InputError(
+            f"The database has tables of version {version}, and this program {newest_version()}. Restart Padrón.",
+            f"La base de datos tiene tablas de la versión {version}, y este programa {newest_version()}. Reinicie "
+            "Padrón.",
+        )
+    return str(version)
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:
@@ -232,7 +245,7 @@ def list_backups(settings: Settings) -> list[Backup]:
         except (NoSuchBackup, DamagedBackup, NewerBackup):
             continue
         if is_genuine(manifest, keys):
-            found.append(Backup(manifest, parse_verified(place.get(f"{name}/{VERIFIED}"), manifest)))
+            found.append(Backup(manifest, parse_verified(place.get(f"{name}/{VERIFIED}"), manifest, keys)))
     return found
 
 
@@ -246,17 +259,17 @@ def find_backup(settings: Settings, name: str, *, may_be_foreign: bool = False) 
     place = place_of(settings)
     if name == NEWEST:
         known = list_backups(settings)
-        if not known:
-            raise NoSuchBackup(
-                f"There is no backup of this installation in {place.shown}.",
-                f"No hay ninguna copia de esta instalación en {place.shown}.",
-            )
-        return known[-1].manifest
+        if known:
+            return known[-1].manifest
+        finished = [one for one in names_in(place) if place.get(f"{one}/{MANIFEST}")]
+        if not finished:
+            raise NoSuchBackup(f"There is no backup in {place.shown}.", f"No hay ninguna copia en {place.shown}.")
+        name = finished[-1]
     manifest, keys = _manifest(place, name), signing_keys(settings)
     if is_genuine(manifest, keys):
         return manifest
     if is_ours(manifest, keys):
-        raise _damaged(name, MANIFEST)
+        raise damaged(name, MANIFEST)
     if not may_be_foreign:
         raise ForeignBackup(
             f"Backup {name} was signed with another secret key: it is another installation's, or PADRON_SECRET_KEY (or "
@@ -279,10 +292,10 @@ def _manifest(place: Place, name: str) -> Manifest:
         if isinstance(said, dict) and isinstance(said.get("format"), int) and said["format"] > FORMAT:
             raise _newer(name)
         manifest = parse_manifest(content)
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(name, MANIFEST) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise damaged(name, MANIFEST) from error
     if manifest.name != name:
-        raise _damaged(name, MANIFEST)
+        raise damaged(name, MANIFEST)
     if manifest.schema_version not in known_versions():
         raise _newer(name)
     return manifest
@@ -295,7 +308,7 @@ def _newer(name: str) -> NewerBackup:
     )
 
 
-def _damaged(name: str, file: str) -> DamagedBackup:
+def damaged(name: str, file: str) -> DamagedBackup:
     return DamagedBackup(
         f"Backup {name} is damaged: {file} is missing, cut off or changed. Use another one: padron backup list",
         f"La copia {name} está dañada: falta {file}, está cortado o cambiado. Use otra: padron backup list",
@@ -305,19 +318,38 @@ def _damaged(name: str, file: str) -> DamagedBackup:
 # ── reading them ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def require_key(settings: Settings, manifest: Manifest) -> None:
+    """Raise WrongBackupKey where the backup was encrypted with a key that is not ours."""
+    if manifest.sealed_with not in (None, *map(key_id, as_backup_keys(settings.backup_key))):
+        raise _wrong_key(manifest)
+
+
+def _wrong_key(manifest: Manifest) -> WrongBackupKey:
+    return WrongBackupKey(
+        f"Backup {manifest.name} was encrypted with a key that PADRON_BACKUP_KEY does not have.",
+        f"La copia {manifest.name} se cifró con una clave que PADRON_BACKUP_KEY no tiene.",
+    )
+
+
+def check_sizes(settings: Settings, manifest: Manifest) -> None:
+    """Every file is there, as long as the manifest says; raises DamagedBackup."""
+    sizes = place_of(settings).sizes(manifest.name)
+    for file in manifest.files:
+        if sizes.get(file.file) != file.size_bytes:
+            raise damaged(manifest.name, file.file)
+
+
 def check_files(settings: Settings, manifest: Manifest, beat: Beat) -> None:
     """Every file is as long as the manifest says and has its hash; raises DamagedBackup."""
     place = place_of(settings)
-    sizes = place.sizes(manifest.name)
+    check_sizes(settings, manifest)
     for file in manifest.files:
-        if sizes.get(file.file) != file.size_bytes:
-            raise _damaged(manifest.name, file.file)
         with place.reading(f"{manifest.name}/{file.file}") as stream:
             hashed = Hashed(stream)
             for _ in hashed.rest():
                 beat()
         if hashed.sha256 != file.sha256:
-            raise _damaged(manifest.name, file.file)
+            raise damaged(manifest.name, file.file)
         beat.next()
 
 
@@ -332,9 +364,9 @@ def parts_of_file(settings: Settings, manifest: Manifest, file: BackupFile, fold
                     digest.add(part)
                     yield part
         except (OSError, pa.ArrowException) as error:
-            raise _damaged(manifest.name, file.file) from error
+            raise damaged(manifest.name, file.file) from error
     if (digest.rows, str(digest)) != (file.rows, file.digest):
-        raise _damaged(manifest.name, file.file)
+        raise damaged(manifest.name, file.file)
 
 
 @contextmanager
@@ -342,28 +374,24 @@ def _opened(settings: Settings, manifest: Manifest, file: BackupFile, folder: Pa
     """The plain file on this machine, whose hash was compared: where it lies, or a copy that goes at the end."""
     place, name = place_of(settings), f"{manifest.name}/{file.file}"
     if place.sizes(manifest.name).get(file.file) != file.size_bytes:
-        raise _damaged(manifest.name, file.file)
+        raise damaged(manifest.name, file.file)
     is_plain = manifest.sealed_with is None
     copy = folder / file.file
     try:
-        with place.reading(name) as stream:
+        with copy.open("wb") as target, place.reading(name) as stream:
             hashed = Hashed(stream)
             if not is_plain:
-                unseal(hashed, as_backup_keys(settings.backup_key), name, copy)
+                unseal(hashed, as_backup_keys(settings.backup_key), name, target)
             elif place.is_local:
                 deque(hashed.rest(), 0)
             else:
-                with copy.open("wb") as target:
-                    target.writelines(hashed.rest())
+                target.writelines(hashed.rest())
         if hashed.sha256 != file.sha256:
-            raise _damaged(manifest.name, file.file)
+            raise damaged(manifest.name, file.file)
         yield Path(place.path(name)) if is_plain and place.is_local else copy
     except Damaged as error:
-        raise _damaged(manifest.name, file.file) from error
+        raise damaged(manifest.name, file.file) from error
     except NoSuchKey as error:
-        raise WrongBackupKey(
-            f"Backup {manifest.name} was encrypted with a key that PADRON_BACKUP_KEY does not have.",
-            f"La copia {manifest.name} se cifró con una clave que PADRON_BACKUP_KEY no tiene.",
-        ) from error
+        raise _wrong_key(manifest) from error
     finally:
         copy.unlink(missing_ok=True)

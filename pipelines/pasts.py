@@ -146,12 +146,25 @@ def _reader(name: str, shape: Shape) -> Callable[[list[Any]], pa.Array]:
         return _times if not name.startswith(CUSTOM) else lambda values: _custom(_times(values), name, shape)
     if name.startswith(CUSTOM):
         stored = pa.float64() if kind in ("number", "boolean") else pa.string()
-        return lambda values: _custom(pa.array(values, stored), name, shape)
+        fits = (int, float) if kind in ("number", "boolean") else str
+        return lambda values: _custom(pa.array([_fitting(one, fits) for one in values], stored), name, shape)
     return lambda values: pa.array(values)
 
 
+def _fitting(value: Any, kind: type | tuple[type, ...]) -> Any:
+    """A value of when the field had another type: as a text, or none."""
+    return value if value is None or isinstance(value, kind) else str(value) if kind is str else None
+
+
 def _times(values: list[Any]) -> pa.Array:
-    return pa.array([None if one is None else datetime.fromisoformat(one) for one in values], STAMP)
+    return pa.array([_time(one) for one in values], STAMP)
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _custom(column: pa.Array, name: str, shape: Shape) -> pa.Array:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from connectors.places import PlaceFails
 from connectors.profiles import parse_profile
 from connectors.scrub import scrub, scrubbed_name
 from connectors.workbooks import Limits
@@ -52,6 +53,10 @@ def delete_contact(store: Store, number: int, asked: Asked) -> None:
 
 
 # ── erasing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NotNoted(TransientError):
+    """The place of backups fails, beside which who is erased has to be noted."""
 
 
 class StillImported(TransientError):
@@ -105,6 +110,7 @@ def run_erasure(
             _require_quiet(connection, clock)
             _require_not_erased(connection, number)
             person = _person(connection, number, settings)
+            hashes = _hashes_of(connection, number, settings)
             kept = batches.files_kept(connection)
             waiting = uploads.list_unconfirmed(connection, _MOST_UPLOADS)
     except NoSuchContact:
@@ -116,11 +122,13 @@ def run_erasure(
     for upload in waiting:
         if Path(upload.path).exists() and person.traces.may_be_in(Path(upload.path)):
             person.left.append(f"upload {upload.id}")
+    _note(settings, Erased(number, hashes))  # before: who is noted only is erased by the next attempt
     with transaction(engine) as connection, overwriting(connection):
         bulk.lock_keys(connection)
         _require_quiet(connection, clock)
-        named, hashes = _erase(connection, person, actor, settings, clock())
-        keep_erased(settings, Erased(number, hashes))
+        if (now := _hashes_of(connection, number, settings)) != hashes:
+            _note(settings, Erased(number, now))
+        named = _erase(connection, person, actor, settings, clock())
         export_files.drop_exports(connection)
     empty_log(engine)
     sweep_files(engine, settings)
@@ -135,27 +143,39 @@ def _require_quiet(connection: Connection, clock: Clock) -> None:
         raise StillImported("Files are being imported. It goes on after them.", "Se están importando archivos.")
 
 
-def _erase(
-    connection: Connection, person: _Person, actor: str, settings: Settings, at: datetime
-) -> tuple[list[str], dict[str, str]]:
-    """Everything in the tables; the segments whose filters name the person, and the hashes that are kept."""
+def _note(settings: Settings, erased: Erased) -> None:
+    """Beside the backups; where that cannot be now, the erasure goes on later."""
+    try:
+        keep_erased(settings, erased)
+    except PlaceFails as error:
+        raise NotNoted(error.said("en"), error.said("es")) from error
+
+
+def _hashes_of(connection: Connection, number: int, settings: Settings) -> dict[str, str]:
+    """What is kept of somebody: of nobody too, by which another secret is seen."""
+    return suppression_hashes(settings, _alone(connection, number, settings)) | check_hash(settings)
+
+
+def _erase(connection: Connection, person: _Person, actor: str, settings: Settings, at: datetime) -> list[str]:
+    """Everything in the tables; the names of the segments whose filters name the person."""
     number = person.number
     alone = _alone(connection, number, settings)
-    hashes, check = suppression_hashes(settings, alone), check_hash(settings)
-    removals.suppress(connection, number, hashes, at)
-    removals.suppress(connection, None, check, at)
+    removals.suppress(connection, number, suppression_hashes(settings, alone), at)
+    removals.suppress(connection, None, check_hash(settings), at)
     removals.keep_opt_outs(connection, [number], at)  # those of shared addresses are others' too
     removals.forget_addresses(connection, alone)
     removals.forget_edits_that_name(connection, person.texts)
     removals.forget_history(connection, number)
     removals.remove(connection, [number], actor, at, operation=removals.ERASED)
-    return removals.segments_that_name(connection, person.texts), hashes | check
+    return removals.segments_that_name(connection, person.texts)
 
 
-def erase_again(connection: Connection, settings: Settings, erased: Sequence[Erased], asked: Asked) -> int:
+def erase_again(
+    connection: Connection, settings: Settings, erased: Sequence[Erased], asked: Asked, *, by_number: bool = True
+) -> int:
     """Let those go whom a restore brought back, known by their number or by a key of theirs; how many.
 
-    Raises WrongKey where their hashes were made with another secret.
+    Whoever was off the roll already goes too, with the history. Numbers of another installation are others'.
     """
     for one in erased:
         checks = {hash_: kind for hash_, kind in one.hashes.items() if kind == removals.CHECK}
@@ -163,21 +183,22 @@ def erase_again(connection: Connection, settings: Settings, erased: Sequence[Era
         if not one.readmitted:
             removals.suppress(connection, one.contact_id, one.hashes, asked.at)
     suppressed = read_suppressed(connection, settings)
-    numbers = {one.contact_id for one in erased}
+    numbers = {one.contact_id for one in erased} if by_number else set()
     if suppressed.hashes:
         numbers |= {number for number, *key in removals.every_key(connection) if suppressed.has(*key)}
-    back = [number for number in sorted(numbers) if _is_living(connection, number)]
+    back = [number for number in sorted(numbers) if _is_held(connection, number)]
     for number in back:
         _erase(connection, _person(connection, number, settings), asked.actor, settings, asked.at)
-    for one in erased:
-        if one.readmitted:
-            removals.unsuppress(connection, [hash_ for hash_, kind in one.hashes.items() if kind != removals.CHECK])
+    away = {hash_ for one in erased if not one.readmitted for hash_ in one.hashes}
+    removals.drop_hashes(
+        connection, [hash_ for one in erased if one.readmitted for hash_ in one.hashes if hash_ not in away]
+    )
+    removals.suppress(connection, None, check_hash(settings) if erased else {}, asked.at)
     return len(back)
 
 
-def _is_living(connection: Connection, number: int) -> bool:
-    row = removals.row_of_contact(connection, number)
-    return row is not None and row["deleted_at"] is None
+def _is_held(connection: Connection, number: int) -> bool:
+    return removals.row_of_contact(connection, number) is not None and not removals.is_erased(connection, number)
 
 
 def _alone(connection: Connection, number: int, settings: Settings) -> list[tuple[str, str]]:

@@ -9,16 +9,27 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from connectors.scratch import scratch
-from pipelines.backups import OF_BACKUPS, Beat, canonical, check_files, find_backup, parts_of_file
+from pipelines.backups import (
+    OF_BACKUPS,
+    Beat,
+    canonical,
+    check_files,
+    check_sizes,
+    damaged,
+    find_backup,
+    parts_of_file,
+    require_key,
+    signing_keys,
+)
 from pipelines.digests import Digest
-from pipelines.erased import erased_beside
+from pipelines.erased import erased_people
 from pipelines.removals import erase_again
-from schemas.backups import BackupFile, Manifest
+from schemas.backups import MANIFEST, BackupFile, Manifest, is_genuine
 from schemas.errors import InputError
 from schemas.settings import Settings, hide_password
 from warehouse import audit, dumps, export_files, loads
 from warehouse.audit import Asked
-from warehouse.engines import open_engine, transaction
+from warehouse.engines import overwriting, reading, transaction
 from warehouse.store import newest_version, open_store
 
 
@@ -65,28 +76,31 @@ def plan_restore(settings: Settings, wish: Wish) -> Plan:
     """Nothing is written; raises what would keep the restore from being done."""
     manifest = find_backup(settings, wish.name, may_be_foreign=wish.may_be_foreign)
     files = _wanted(manifest, wish.tables)
-    engine = open_engine(settings.store_url)
-    try:
-        if wish.tables:
-            _require_same_version(manifest)
-        else:
-            loads.require_empty(engine)
-    finally:
-        engine.dispose()
+    require_key(settings, manifest)
+    check_sizes(settings, manifest)
+    if wish.tables:
+        _require_same_version(manifest)
+        store = open_store(settings.store_url)
+        with reading(store) as connection:
+            _require_no_rows(connection, wish.tables)
+        store.dispose()
+    else:
+        loads.require_empty(settings.store_url)
     counts = {file.table: file.rows for file in files}
     is_older = manifest.schema_version != newest_version()
-    erased = len(list(erased_beside(settings)))
+    erased = len(erased_people(settings))
     return Plan(manifest, hide_password(settings.store_url), counts, is_older, erased)
 
 
 def _wanted(manifest: Manifest, names: Sequence[str]) -> list[BackupFile]:
     known = manifest.tables()
+    alone = [name for name in loads.BY_THEMSELVES if name in known]
     for name in names:
-        if name not in known:
-            listed = ", ".join(known)
+        if name not in alone:
+            listed = ", ".join(alone)
             raise NoSuchTable(
-                f"Backup {manifest.name} has no table {name}. It has: {listed}.",
-                f"La copia {manifest.name} no tiene la tabla {name}. Tiene: {listed}.",
+                f"Table {name} is none that is restored by itself. These are: {listed}.",
+                f"La tabla {name} no se restaura sola. Estas sí: {listed}.",
             )
     return [file for file in known.values() if not names or file.table in names]
 
@@ -102,13 +116,15 @@ def _require_same_version(manifest: Manifest) -> None:
 def restore_backup(settings: Settings, wish: Wish, asked: Asked, beat: Beat) -> Restored:
     """Make the store what it was: into an empty one, or some tables that have no rows. All of it or nothing."""
     manifest = find_backup(settings, wish.name, may_be_foreign=wish.may_be_foreign)
+    require_key(settings, manifest)
     if wish.tables:
         return _restore_tables(settings, manifest, wish.tables, asked, beat)
-    files = _wanted(manifest, ())
+    files, noted, is_ours = _wanted(manifest, ()), erased_people(settings), is_genuine(manifest, signing_keys(settings))
     with scratch(settings.home) as folder, loads.new_store(settings.store_url, manifest.schema_version) as connection:
         _load(connection, settings, manifest, files, folder, beat)
         loads.migrate(connection)
-        erased = erase_again(connection, settings, list(erased_beside(settings)), asked)
+        with overwriting(connection):
+            erased = erase_again(connection, settings, noted, asked, by_number=is_ours)
         loads.begin_anew(connection, OF_BACKUPS, asked.at)
         export_files.drop_exports(connection)
         _note(connection, manifest, (), asked)
@@ -121,20 +137,27 @@ def _restore_tables(settings: Settings, manifest: Manifest, names: Sequence[str]
     _require_same_version(manifest)
     store = open_store(settings.store_url)
     try:
+        noted = erased_people(settings)
         with scratch(settings.home) as folder, transaction(store) as connection:
-            if full := loads.with_rows(connection, names):
-                listed = ", ".join(full)
-                raise loads.StoreNotEmpty(
-                    f"There are rows in {listed} already, and a restore writes over nothing.",
-                    f"Ya hay filas en {listed}, y una restauración no reemplaza nada.",
-                )
+            loads.lock_tables(connection, names)
+            _require_no_rows(connection, names)
             _load(connection, settings, manifest, files, folder, beat)
             loads.drop_ownerless(connection, names)
-            erased = erase_again(connection, settings, list(erased_beside(settings)), asked)
+            loads.number_on(connection, names)
+            erased = erase_again(connection, settings, noted, asked, by_number=False)
             _note(connection, manifest, names, asked)
     finally:
         store.dispose()
     return Restored(manifest.name, manifest.as_of, sum(file.rows for file in files), len(files), erased)
+
+
+def _require_no_rows(connection: Connection, names: Sequence[str]) -> None:
+    if full := loads.with_rows(connection, names):
+        listed = ", ".join(full)
+        raise loads.StoreNotEmpty(
+            f"There are rows in {listed} already, and a restore writes over nothing.",
+            f"Ya hay filas en {listed}, y una restauración no reemplaza nada.",
+        )
 
 
 def _note(connection: Connection, manifest: Manifest, names: Sequence[str], asked: Asked) -> None:
@@ -159,9 +182,15 @@ def _load(
             yield part
             beat()
 
-    with loads.without_indexes(connection):
+    if set(manifest.tables()) != loads.tables_there(connection):
+        raise damaged(manifest.name, MANIFEST)
+    with loads.without_indexes(connection, [file.table for file in files]):
         for file in files:
-            if loads.load_table(connection, file.table, read(file)) != file.rows:
+            try:
+                count = loads.load_table(connection, file.table, read(file))
+            except loads.OtherColumns as error:
+                raise damaged(manifest.name, file.file) from error
+            if count != file.rows:
                 raise _differs(manifest, file.table)
             beat.next()
     return schemas
@@ -179,6 +208,7 @@ def _differs(manifest: Manifest, table: str) -> RestoreDiffers:
 
 def verify(settings: Settings, manifest: Manifest, level: int, beat: Beat) -> None:
     """Raise what is wrong with a backup, looked at as far as a level says (`schemas.backups.LEVELS`)."""
+    require_key(settings, manifest)
     if level == 1:
         check_files(settings, manifest, beat)
         return

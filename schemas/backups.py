@@ -3,17 +3,20 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 FORMAT = 1
+_FILE = re.compile(r"[a-z_]+\.(parquet|csv)")
 MANIFEST, VERIFIED = "manifest.json", "verified.json"
 LEVELS = {1: "files", 2: "pages", 3: "restored"}
 """How far a backup is verified: its files are those of the manifest; every page of them decodes and the digests agree;
 a store was made of it whose digests agree."""
 _NAME = "%Y%m%dT%H%M%SZ"
+_NAMED = re.compile(r"([0-9]{8}T[0-9]{6}Z)-([0-9]{1,18})(?:-[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,11 @@ def said_by_name(name: str) -> tuple[datetime, int] | None:
     >>> said_by_name("20261128T031500Z-12-2")
     (datetime.datetime(2026, 11, 28, 3, 15, tzinfo=datetime.timezone.utc), 12)
     """
-    at, *rest = name.split("-")
+    if not (match := _NAMED.fullmatch(name)):
+        return None
     try:
-        return datetime.strptime(at, _NAME).replace(tzinfo=UTC), int(rest[0])
-    except (ValueError, IndexError):
+        return datetime.strptime(match.group(1), _NAME).replace(tzinfo=UTC), int(match.group(2))
+    except ValueError:
         return None
 
 
@@ -93,7 +97,8 @@ def is_ours(manifest: Manifest, keys: Sequence[bytes]) -> bool:
 
 def is_genuine(manifest: Manifest, keys: Sequence[bytes]) -> bool:
     """Whether it is as one of these keys signed it."""
-    return any(hmac.compare_digest(manifest.signature, _signature(manifest, key)) for key in keys)
+    said = manifest.signature.encode()
+    return any(hmac.compare_digest(said, _signature(manifest, key).encode()) for key in keys)
 
 
 def render_manifest(manifest: Manifest) -> bytes:
@@ -113,9 +118,16 @@ def parse_manifest(content: bytes) -> Manifest:
     kinds = {"name": str, "schema_version": str, "database": str, "signature": str, "signed_by": str, "format": int}
     if any(type(getattr(found, name)) is not kind for name, kind in kinds.items()):
         raise TypeError("a value of another type")
+    if found.sealed_with is not None and type(found.sealed_with) is not str:
+        raise TypeError("a value of another type")
     for file in files:
-        if (type(file.rows), type(file.size_bytes)) != (int, int) or "/" in file.file:
+        texts = (file.file, file.table, file.digest, file.sha256)
+        if not all(type(text) is str for text in texts) or (type(file.rows), type(file.size_bytes)) != (int, int):
             raise TypeError("a file of another kind")
+        if not _FILE.fullmatch(file.file):
+            raise ValueError("no name of a file")
+    if len({file.file for file in files}) != len(files) or len(found.tables()) != sum(bool(f.digest) for f in files):
+        raise ValueError("a file or a table twice")
     return found
 
 
@@ -127,17 +139,24 @@ class Verified:
     at: datetime
 
 
-def render_verified(verified: Verified, manifest: Manifest) -> bytes:
-    said = {"level": verified.level, "at": verified.at.isoformat(), "signature": manifest.signature}
-    return json.dumps(said).encode()
+def render_verified(verified: Verified, manifest: Manifest, key: bytes) -> bytes:
+    said = {"level": verified.level, "at": verified.at.isoformat()}
+    return json.dumps({**said, "signature": _of_verified(verified, manifest, key)}).encode()
 
 
-def parse_verified(content: bytes | None, manifest: Manifest) -> Verified | None:
-    """None also for what is of another backup, or cannot be read."""
+def parse_verified(content: bytes | None, manifest: Manifest, keys: Sequence[bytes]) -> Verified | None:
+    """None also for what is of another backup, was not signed with one of these keys, or cannot be read."""
     try:
         said = json.loads(content or b"{}")
-        if said["signature"] == manifest.signature and said["level"] in LEVELS:
-            return Verified(said["level"], datetime.fromisoformat(said["at"]))
-    except (ValueError, KeyError, TypeError):
+        found, signature = Verified(said["level"], datetime.fromisoformat(said["at"])), said["signature"].encode()
+        signatures = (_of_verified(found, manifest, key).encode() for key in keys)
+        if found.level in LEVELS and any(hmac.compare_digest(signature, one) for one in signatures):
+            return found
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     return None
+
+
+def _of_verified(verified: Verified, manifest: Manifest, key: bytes) -> str:
+    said = f"{manifest.signature} {verified.level} {verified.at.isoformat()}"
+    return hmac.digest(key, said.encode(), hashlib.sha256).hex()

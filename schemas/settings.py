@@ -395,5 +395,6 @@ def _said(item: ErrorDetails, language: int) -> str:
         for key, value in item.get("ctx", {}).items()
     }
     mend = words[language].format(**context) if words else mend.split(" | ")[min(language, mend.count("|"))]
-    value = "…" if item["loc"] == ("secret_key",) else hide_password(repr(item["input"]))
+    is_secret = item["loc"] in (("secret_key",), ("backup_key",))
+    value = "…" if is_secret else hide_password(repr(item["input"]))
     return f"PADRON_{'_'.join(map(str, item['loc'])).upper()} = {value}: {mend}"

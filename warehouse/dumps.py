@@ -22,7 +22,8 @@ class NoRoom(InputError):
     """The disk is full."""
 
 
-_PART_BYTES, _TEXT_BYTES, _FIRST_STEP = 16 << 20, 3 << 20, 2_000
+_PART_BYTES, _TEXT_BYTES = 16 << 20, 3 << 20
+_FIRST_STEP, _MOST_STEP = 2_000, 100_000
 Part = TypeVar("Part")
 _JSON = {b"padron.type": b"json"}
 
@@ -122,13 +123,14 @@ def _by_key(connection: Connection, name: str, schema: pa.Schema) -> Iterator[pa
 
 def _in_ranges(connection: Connection, query: Select[Any], key: Column[Any], schema: pa.Schema) -> Iterator[bytes]:
     """Each about as long as a part is to be, however many rows a number has."""
-    low, high = connection.execute(select(func.min(key), func.max(key))).one()
-    step = _FIRST_STEP
-    while low is not None and low <= high:
+    low, step = connection.execute(select(func.min(key))).scalar(), _FIRST_STEP
+    while low is not None:
         found = bulk.text_of(connection, query.where(key.between(low, low + step - 1)), schema)
         yield found
         low += step
-        step = max(1, min(step * 4, step * _TEXT_BYTES // max(len(found), 1)))
+        if len(found) < _TEXT_BYTES // 4:  # a gap may come: numbers begin where there are some again
+            low = connection.execute(select(func.min(key)).where(key >= low)).scalar()
+        step = max(1, min(step * 2, step * _TEXT_BYTES // max(len(found), 1), _MOST_STEP))
 
 
 def ahead(parts: Iterator[Part]) -> Iterator[Part]:

@@ -90,10 +90,14 @@ def open_job(connection: Connection, kind: str, object_: str) -> Work | None:
 
 def newest_job(connection: Connection, kind: str, *states: str) -> Work | None:
     """The newest job of a kind that ended, or that is in one of these states."""
+    return next(iter(newest_jobs(connection, kind, 1, *states)), None)
+
+
+def newest_jobs(connection: Connection, kind: str, limit: int, *states: str) -> list[Work]:
+    """Some of them, the newest first."""
     c = jobs.c
     query = select(*_COLUMNS).where(c.kind == kind, c.state.in_(states) if states else c.state.not_in(OPEN))
-    row = connection.execute(query.order_by(c.id.desc()).limit(1)).first()
-    return _work(row) if row else None
+    return [_work(row) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
 
 
 def any_running(connection: Connection, kinds: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 On PostgreSQL everything is one transaction; on SQLite it is a file of its own that takes the database's place.
 """
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ import pyarrow as pa
 from alembic import command
 from sqlalchemy import (
     Connection,
-    Engine,
     MetaData,
     Table,
     delete,
@@ -26,9 +26,10 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from schemas.errors import InputError
-from warehouse import bulk
+from warehouse import bulk, search
 from warehouse.access_tables import operator_sessions, operators, seats
 from warehouse.engines import check_reachable, open_engine, reading, sorting, transaction
 from warehouse.job_tables import jobs
@@ -42,11 +43,18 @@ from warehouse.webhook_tables import webhooks
 _HOLD = (contacts, contact_changes, batches, operators, interactions, segments, webhooks)
 """Tables of which none has a row in a store that may be written over."""
 _GAP = 1_000_000
+BY_THEMSELVES = (
+    *("contact_values", "contact_tags", "notes", "consents", "interactions", "segment_members", "segment_pins"),
+    *("tags", "custom_fields", "roles", "agent_states", "licences"),
+)
+"""Tables that can be restored alone: nothing of who is off the roll stands in them, and who somebody is does not depend
+on them."""
 _INDEXES = {
-    "postgresql": "SELECT c.relname, pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = "
-    "i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND NOT EXISTS "
+    "postgresql": "SELECT c.relname, pg_get_indexdef(i.indexrelid), t.relname FROM pg_index i "
+    "JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND NOT EXISTS "
     "(SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid) ORDER BY c.relname",
-    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
+    "sqlite": "SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
 }
 
 
@@ -54,14 +62,33 @@ class StoreNotEmpty(InputError):
     """A store that has something in it is not written over."""
 
 
+class OtherColumns(InputError):
+    """What is to be loaded is not of the tables' version."""
+
+
 class StoreInUse(InputError):
     """Somebody has the database open whose file is to be replaced."""
 
 
-def require_empty(engine: Engine) -> None:
-    """Raise StoreNotEmpty with what is in the store; a database without tables is empty."""
-    with reading(engine) as connection:
-        _require_empty(connection)
+def require_empty(url: str) -> None:
+    """Raise StoreNotEmpty with what is in a store; a database without tables, or that is not there, is empty."""
+    database = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and not Path(database or "").exists():
+        return
+    engine = open_engine(url)
+    try:
+        check_reachable(engine)
+        with reading(engine) as connection:
+            _require_empty(connection)
+    except DatabaseError as error:
+        if isinstance(error, OperationalError):
+            raise
+        raise StoreNotEmpty(
+            f"{database} is something else than a database of Padrón's. Name an empty one.",
+            f"{database} es otra cosa que una base de datos de Padrón. Ponga una vacía.",
+        ) from error
+    finally:
+        engine.dispose()
 
 
 def _require_empty(connection: Connection) -> None:
@@ -70,9 +97,9 @@ def _require_empty(connection: Connection) -> None:
         if table.name in there and connection.execute(select(literal(1)).select_from(table).limit(1)).first():
             raise StoreNotEmpty(
                 f"The database has {table.name} already, and a restore writes over nothing. Name an empty one in "
-                "PADRON_DATABASE_URL.",
+                "PADRON_DATABASE_URL (for trials PADRON_SCRATCH_URL).",
                 f"La base de datos ya tiene {table.name}, y una restauración no reemplaza nada. Ponga una vacía en "
-                "PADRON_DATABASE_URL.",
+                "PADRON_DATABASE_URL (para pruebas PADRON_SCRATCH_URL).",
             )
 
 
@@ -117,34 +144,45 @@ def _bring_to(connection: Connection, current: str | None, version: str) -> None
 def _new_file(url: str, version: str) -> Iterator[Connection]:
     target = Path(make_url(url).database or "").absolute()
     building = target.with_name(f".{target.name}.restoring")
-    _require_unused(url, target)
-    _drop_file(building)
-    engine = open_engine(f"sqlite:///{building}")
-    try:
-        with engine.connect() as connection:
-            driver: Any = connection.connection.driver_connection
-            for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-131072"):
-                driver.execute(f"PRAGMA {pragma}")
-            with connection.begin():
-                _bring_to(connection, None, version)
-                yield connection
-        engine.dispose()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _one_restore(target):
         _require_unused(url, target)
-        _put_in_place(building, target)
-    finally:
-        engine.dispose()
         _drop_file(building)
+        engine = open_engine(f"sqlite:///{building}")
+        try:
+            with engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-131072"):
+                    driver.execute(f"PRAGMA {pragma}")
+                with connection.begin():
+                    _bring_to(connection, None, version)
+                    yield connection
+            engine.dispose()
+            _require_unused(url, target)
+            _put_in_place(building, target)
+        finally:
+            engine.dispose()
+            _drop_file(building)
+
+
+@contextmanager
+def _one_restore(target: Path) -> Iterator[None]:
+    """Only one at a time of a database; the kernel lets go of the lock of a process that died."""
+    with target.with_name(f"{target.name}.restore-lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreInUse(
+                f"Another restore into {target} is under way.", f"Ya hay otra restauración en {target}."
+            ) from error
+        yield
 
 
 def _require_unused(url: str, target: Path) -> None:
     """Raise unless there is no such database, or an empty one that nobody has open."""
     if not target.exists():
         return
-    engine = open_engine(url)
-    try:
-        require_empty(engine)
-    finally:
-        engine.dispose()
+    require_empty(url)
     if any(target.with_name(f"{target.name}{ending}").exists() for ending in ("-wal", "-shm")):
         raise StoreInUse(
             f"Another process has {target} open. Stop Padrón, and restore again.",
@@ -183,9 +221,11 @@ def passing_store(url: str, version: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def without_indexes(connection: Connection) -> Iterator[None]:
-    """The block loads tables without their secondary indexes, which are built at its end."""
-    found = [(str(name), str(sql)) for name, sql in connection.execute(text(_INDEXES[connection.dialect.name]))]
+def without_indexes(connection: Connection, names: Iterable[str]) -> Iterator[None]:
+    """The block loads these tables without their secondary indexes, which are built at its end."""
+    wanted = set(names)
+    listed = connection.execute(text(_INDEXES[connection.dialect.name])).all()
+    found = [(str(name), str(sql)) for name, sql, table in listed if table in wanted]
     quote = connection.dialect.identifier_preparer.quote
     for name, _ in found:
         connection.exec_driver_sql(f"DROP INDEX {quote(name)}")
@@ -195,13 +235,39 @@ def without_indexes(connection: Connection) -> Iterator[None]:
             connection.exec_driver_sql(sql)
 
 
+def tables_there(connection: Connection) -> set[str]:
+    """The tables of the store's version that have rows of their own."""
+    found = set(inspect(connection).get_table_names()) - {"alembic_version"}
+    return {name for name in found if not name.startswith(search.OBJECTS)}
+
+
 def load_table(connection: Connection, name: str, parts: Iterable[pa.Table]) -> int:
-    """Put these rows in place of all that a table has; how many it has then."""
+    """Put these rows in place of all that a table has; how many it has then. Raises OtherColumns."""
     table = Table(name, MetaData(), autoload_with=connection)
     connection.execute(table.delete())
     for part in parts:
+        if set(part.column_names) != set(table.c.keys()):
+            raise OtherColumns(f"Table {name} has other columns.", f"La tabla {name} tiene otras columnas.")
         bulk.insert_rows(connection, table, part)
     return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def lock_tables(connection: Connection, names: Sequence[str]) -> None:
+    """Let nobody else write to these tables, and nobody change who owns a key; held to the end of the transaction."""
+    bulk.lock_keys(connection)
+    if bulk.is_postgresql(connection):
+        for name in sorted(names):
+            connection.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
+
+
+def number_on(connection: Connection, names: Sequence[str]) -> None:
+    """Let new rows of these tables have numbers behind all that there are."""
+    for name in names:
+        table = metadata.tables[name]
+        if "id" in table.c and table.c.id.primary_key:
+            highest = connection.execute(select(func.max(table.c.id))).scalar() or 0
+            if (short := highest - bulk.last_id(connection, name)) > 0:
+                bulk.take_ids(connection, name, short)
 
 
 def migrate(connection: Connection) -> None:

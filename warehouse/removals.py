@@ -254,6 +254,11 @@ def checks(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(select(s.hash).where(s.kind == CHECK)).scalars())
 
 
+def drop_hashes(connection: Connection, hashes: Sequence[str]) -> None:
+    """Forget these hashes, and no others of the same person."""
+    connection.execute(delete(suppressions).where(suppressions.c.hash.in_(hashes)))
+
+
 def unsuppress(connection: Connection, hashes: Sequence[str]) -> bool:
     """Let the person come back whom one of these hashes stands for, by all of their keys; whether there was one."""
     s = suppressions.c

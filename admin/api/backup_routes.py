@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from admin.api.callers import AtDesk, May, asked_by
 from admin.api.etags import WATCHED
 from admin.api.import_models import JobModel
-from admin.api.models import Body
+from admin.api.models import Body, whole
 from admin.api.problems import problems
 from admin.api.watched import to_be_watched
 from pipelines import backup_jobs
@@ -54,7 +54,7 @@ class BackupModel(BaseModel):
 class VerifyBody(Body):
     """How far to verify: 1 the files are whole, 2 every page too, 3 restored into a scratch database and compared."""
 
-    level: Annotated[int, Field(ge=1, le=3)] = 2
+    level: Annotated[int, Field(ge=1, le=3), BeforeValidator(whole)] = 2
 
 
 @router.get("/backups", responses=problems(401, 403, 409))

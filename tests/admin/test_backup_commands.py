@@ -45,9 +45,9 @@ def test_what_is_wrong_is_one_sentence(run: Run, tmp_path: Path) -> None:
     filled(run, home, tmp_path)
 
     for arguments, said in (
-        (("backup", "verify"), "There is no backup of this installation"),
+        (("backup", "verify"), "There is no backup in"),
         (("backup", "verify", "20260101T000000Z-1"), "There is no backup 20260101T000000Z-1"),
-        (("restore", "newest"), "There is no backup of this installation"),
+        (("restore", "newest"), "There is no backup in"),
         (("backup", "create", "--place", "nope://x"), "cannot be used"),
     ):
         found = run(home, *arguments)
@@ -55,4 +55,6 @@ def test_what_is_wrong_is_one_sentence(run: Run, tmp_path: Path) -> None:
     wrong = run(home, "backup", "list", PADRON_BACKUP_KEEP="x", PADRON_BACKUP_SCHEDULE="1 2", PADRON_BACKUP_KEY="abc")
     for name in ("PADRON_BACKUP_KEEP", "PADRON_BACKUP_SCHEDULE", "PADRON_BACKUP_KEY"):
         assert name in wrong.stderr
+    secret = run(home, "backup", "list", PADRON_BACKUP_KEY="short,pU2BfPrwj7jpU2BfPrwj7jpU2BfPrwj7jpU2BfPrwj4=")
+    assert "pU2B" not in secret.stderr
     assert "Nothing is too many" in run(home, "backup", "prune", "--dry-run").stdout

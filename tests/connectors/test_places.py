@@ -96,3 +96,23 @@ def test_a_folder_that_cannot_be_made_is_said_to_fail(tmp_path: Path) -> None:
 
     with pytest.raises(PlaceFails, match="fails"):
         open_place(str(tmp_path / "file" / "below")).put("one/x", b"hola")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://AKIAKEY:abc/def+ghi@bucket/x",
+        "s3://AKIAKEY:se cret@bucket/x",
+        "s3://AKIAKEY:%zzsecret@bucket/x",
+        "s3://bucket/x?secret_key=topsecret",
+        "abfs://topsecret@x/y?account_key=topsecret",
+    ],
+)
+def test_what_is_secret_in_a_url_is_never_said(url: str) -> None:
+    try:
+        said = repr(open_place(url).shown)
+    except PlaceFails as error:
+        said = error.said("en") + error.said("es")
+
+    for secret in ("AKIAKEY", "abc/def", "ghi", "cret@", "topsecret", "zzsecret"):
+        assert secret not in said

@@ -29,7 +29,8 @@ def hashed(content: bytes) -> Hashed:
 
 
 def opened(content: bytes, path: Path, *keys: bytes, what: str = "a/b") -> bytes:
-    unseal(io.BytesIO(content), keys, what, path)
+    with path.open("wb") as target:
+        unseal(io.BytesIO(content), keys, what, target)
     return path.read_bytes()
 
 

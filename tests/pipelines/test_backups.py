@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from pipelines.backup_jobs import ask_for_backup, ask_for_verification, note, on_schedule, state_of_backups
+from pipelines.backup_retention import prune
 from pipelines.backups import (
     DamagedBackup,
     ForeignBackup,
@@ -31,7 +32,9 @@ from schemas.backups import Manifest
 from schemas.settings import Settings
 from tests.backing import asked, back_up, beat, content, files_of, fill, settings_of
 from tests.conftest import Roll, utc_now
+from warehouse import dumps
 from warehouse.engines import reading, transaction
+from warehouse.tables import notes
 
 KEY, OTHER_KEY = "A" * 42 + "A=", "B" * 42 + "A="
 
@@ -305,3 +308,85 @@ def test_the_schedule_asks_once_for_each_moment_and_not_for_moments_before_the_f
     done = run_job(roll.engine, roll.one("SELECT id FROM jobs"), settings, utc_now)
     assert done is not None
     assert done.state == "done"
+
+
+# ── what a reviewer found ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 200_000, '{"format": 1}', "[]", "null", '{"format": 1, "files": [1]}', '{"files": {}, "name": "é"}'],
+)
+def test_a_manifest_that_is_something_else_breaks_nothing(roll: Roll, text: str) -> None:
+    settings = settings_of(roll)
+    roll.import_text("nombre,celular\nAna,3001112233\n")
+    made = back_up(roll, settings)
+    folder = settings.home / "backups"
+    (folder / "20270101T000000Z-2").mkdir()
+    (folder / "20270101T000000Z-2" / "manifest.json").write_text(text)
+    (folder / "20200101T000000Z-99999999999999999999").mkdir()
+    rewrite(settings, made, signature="é")
+    whole = back_up(roll, settings, "20261129T031500Z-3")
+
+    assert [one.manifest.name for one in list_backups(settings)] == [whole.name]
+    with pytest.raises(DamagedBackup):
+        find_backup(settings, "20270101T000000Z-2")
+    prune(roll.engine, settings, utc_now())
+
+
+@pytest.mark.parametrize("file", ["../x.parquet", "/etc/passwd", "a/b.parquet", "x.exe", ["x"], None])
+def test_a_manifest_names_files_of_its_own_only(roll: Roll, file: object) -> None:
+    settings = settings_of(roll)
+    made = back_up(roll, settings)
+    path = settings.home / "backups" / made.name / "manifest.json"
+    said = json.loads(path.read_text())
+    said["files"][0]["file"] = file
+    path.write_text(json.dumps(said))
+
+    with pytest.raises(DamagedBackup):
+        find_backup(settings, made.name, may_be_foreign=True)
+
+
+def test_what_failed_a_verification_is_not_verified_any_more(roll: Roll) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    made = back_up(roll, settings)
+    note(settings, made, 3, utc_now, beat())
+    path = parquet(settings, made, "contacts")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"?")
+
+    with pytest.raises(DamagedBackup):
+        note(settings, made, 1, utc_now, beat())
+
+    path.write_bytes(whole)
+    assert [one.verified for one in list_backups(settings)] == [None]
+
+
+def test_nobody_but_us_says_that_a_backup_was_verified(roll: Roll) -> None:
+    settings = settings_of(roll)
+    made = back_up(roll, settings)
+    note(settings, made, 1, utc_now, beat())
+    path = settings.home / "backups" / made.name / "verified.json"
+    path.write_text(path.read_text().replace('"level": 1', '"level": 3'))
+
+    assert [one.verified for one in list_backups(settings)] == [None]
+
+
+def test_numbers_with_gaps_are_read_in_parts_of_one_size(roll: Roll) -> None:
+    with transaction(roll.engine) as connection:
+        for first, last in ((1, 3_000), (1_000_000_000, 1_000_090_000)):
+            connection.execute(
+                text(
+                    "WITH RECURSIVE n(id) AS (SELECT :first UNION ALL SELECT id + 1 FROM n WHERE id < :last) INSERT INTO "
+                    "notes (id, contact_id, text, actor, at) SELECT id, 1, 'hola ' || id, 'x', 0 FROM n"
+                ),
+                {"first": first, "last": last},
+            )
+    schema = dumps.schema_of(notes)
+
+    with reading(roll.engine) as connection:
+        parts = [part.num_rows for part in dumps.parts_of(connection, "notes", schema)]
+
+    assert sum(parts) == 93_001
+    assert max(parts) < 60_000

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,16 +19,18 @@ from sqlalchemy import Engine, text
 
 from connectors.places import PlaceFails
 from connectors.sealing import Sealing
-from pipelines.backups import DamagedBackup, find_backup, place_of, signing_keys
+from pipelines.backups import Beat, DamagedBackup, ForeignBackup, find_backup, place_of, signing_keys
 from pipelines.contact_restores import find_past_contact, restore_past_contact
 from pipelines.contacts import find_contact
 from pipelines.digests import Digest
-from pipelines.edits import ContactForm, block_contact, edit_contact
+from pipelines.edits import ContactForm, block_contact, create_contact, edit_contact
+from pipelines.interactions import Told, take_interactions
 from pipelines.jobs import run_job
 from pipelines.removals import ask_for_erasure, delete_contact, readmit
 from pipelines.restores import NoSuchTable, Wish, plan_restore, restore_backup, verify
 from pipelines.secrets import WrongKey
 from schemas.backups import BackupFile, Manifest, render_manifest, signed
+from schemas.operators import WrongField
 from schemas.settings import Settings
 from tests.backing import asked, back_up, beat, content, fill, settings_of
 from tests.conftest import Roll, utc_now
@@ -155,8 +156,10 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(roll: Roll, tmp_path: P
 
     assert (plan.manifest, plan.is_older, plan.erased) == (made, False, 0)
     assert plan.tables["contacts"] == 4
-    with sqlite3.connect(tmp_path / "other" / "padron.db") as connection:
-        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    assert not (tmp_path / "other").exists()
+    (tmp_path / "letter.txt").write_text("Dear Sir or Madam, " * 100)
+    with pytest.raises(StoreNotEmpty, match="something else"):
+        plan_restore(to(settings, f"sqlite:///{tmp_path / 'letter.txt'}"), Wish(made.name))
 
 
 def test_a_database_that_somebody_has_open_is_not_replaced(roll: Roll, tmp_path: Path) -> None:
@@ -301,8 +304,13 @@ def test_a_table_that_lost_its_rows_gets_them_back_but_for_who_is_gone(store: Ro
     assert after["notes"] == []
     with pytest.raises(StoreNotEmpty, match="interactions"):
         restore_backup(settings, wish, asked(), beat())
-    with pytest.raises(NoSuchTable, match="contact_tags"):
-        plan_restore(settings, Wish("newest", ("tagz",)))
+    for name in ("tagz", "contact_changes", "contacts", "batches", "audit", "alembic_version"):
+        with pytest.raises(NoSuchTable, match="contact_tags"):
+            plan_restore(settings, Wish("newest", (name,)))
+    with pytest.raises(StoreNotEmpty, match="interactions"):
+        plan_restore(settings, wish)
+    told = Told("later", "sent", utc_now(), contact=eva)
+    take_interactions(store.engine, settings, "chat", [told], asked())  # with a number that is free
 
 
 # ── of an older version ──────────────────────────────────────────────────────────────────────────────────────────
@@ -478,3 +486,146 @@ def test_a_deleted_contact_is_made_anew_and_an_erased_one_is_not(roll: Roll) -> 
     for gone in (1, 99):
         with pytest.raises(NoSuchContact, match="erased since"):
             find_past_contact(roll.engine, settings, Wish("newest"), gone)
+
+
+# ── what a reviewer found ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_restores_into_one_database_take_no_turns(roll: Roll, tmp_path: Path) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    back_up(roll, settings)
+    other = to(settings, f"sqlite:///{tmp_path / 'other.db'}")
+    refused: list[str] = []
+
+    def again(done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(StoreInUse, match="under way") as found:
+                restore_backup(other, Wish("newest"), asked(), beat())
+            refused.append(str(found.value))
+
+    restore_backup(other, Wish("newest"), asked(), Beat(again, 1))
+
+    engine = open_store(other.store_url)
+    assert refused
+    assert content(engine, *ANEW) == content(roll.engine, *ANEW)
+    engine.dispose()
+
+
+def test_who_was_deleted_before_the_backup_and_erased_after_leaves_no_history(roll: Roll, tmp_path: Path) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    edit_contact(roll.engine, settings, 1, ContactForm({"email": "ana.vieja@example.org"}), asked())
+    delete_contact(roll.engine, 1, asked())
+    back_up(roll, settings)
+    erase(roll.engine, settings, 1)
+
+    engine = restored(to(settings, f"sqlite:///{tmp_path / 'other.db'}"))
+
+    found = json.dumps(content(engine), ensure_ascii=False).lower()
+    for trace in ("núñez", "ana.nunez", "ana.vieja", "llamó por la tarde"):
+        assert trace not in found, trace
+    engine.dispose()
+
+
+def test_an_erasure_reaches_backups_that_lie_elsewhere(roll: Roll, tmp_path: Path) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    usb = settings.model_copy(update={"backup_url": str(tmp_path / "usb")})
+    back_up(roll, usb)
+    erase(roll.engine, settings, 1)
+
+    engine = restored(to(usb, f"sqlite:///{tmp_path / 'other.db'}"))
+
+    assert "núñez" not in json.dumps(content(engine), ensure_ascii=False).lower()
+    engine.dispose()
+
+
+def test_who_was_erased_readmitted_and_erased_again_stays_away(roll: Roll, tmp_path: Path) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    back_up(roll, settings)
+    erase(roll.engine, settings, 1)
+    readmit(roll.engine, settings, "3109876501", asked())
+    number = create_contact(roll.engine, settings, ContactForm({"phone": "+573109876501"}), asked())
+    erase(roll.engine, settings, number)
+
+    engine = restored(to(settings, f"sqlite:///{tmp_path / 'other.db'}"))
+
+    with pytest.raises(WrongField, match="erased"):
+        create_contact(engine, settings, ContactForm({"phone": "+573109876501"}), asked())
+    engine.dispose()
+
+
+def test_in_a_backup_of_another_installation_numbers_are_others(roll: Roll, tmp_path: Path) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    made = back_up(roll, settings)
+    mine = Settings(home=tmp_path / "mine", default_country="CO")
+    own = Roll(open_store(mine.store_url), tmp_path)
+    own.imports = 400
+    own.import_text("nombre,celular\nOtro,3201110000\nOtra,3202220000\n")
+    erase(own.engine, mine, 2)
+    own.engine.dispose()
+    other = to(mine, f"sqlite:///{tmp_path / 'other.db'}", backup_url=str(settings.home / "backups"))
+
+    found = restore_backup(other, Wish(made.name, may_be_foreign=True), asked(), beat())
+
+    assert found.erased == 0
+    with pytest.raises(ForeignBackup):
+        find_past_contact(own.engine, other, Wish(made.name, may_be_foreign=True), 2)
+
+
+def test_a_note_of_an_erased_person_that_somebody_changed_stops_the_restore(roll: Roll, tmp_path: Path) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    back_up(roll, settings)
+    erase(roll.engine, settings, 1)
+    [note] = (settings.home / "erased").iterdir()
+    whole = note.read_text()
+
+    for changed in (whole[:-3], "", whole.replace('"contact_id": 1', '"contact_id": 2'), "[]"):
+        note.write_text(changed)
+        with pytest.raises(WrongKey, match=note.name):
+            restore_backup(to(settings, f"sqlite:///{tmp_path / 'other.db'}"), Wish("newest"), asked(), beat())
+
+
+def test_a_field_that_has_another_type_since_goes_back_as_text_or_says_why_not(roll: Roll) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    edit_contact(roll.engine, settings, 3, ContactForm({}, {"plan": "7"}), asked())
+    back_up(roll, settings)
+    for key in ("plan", "socio"):
+        roll.run(f"DELETE FROM contact_values WHERE field_id = (SELECT id FROM custom_fields WHERE key = '{key}')")
+    roll.run("UPDATE custom_fields SET type = 'number' WHERE key = 'plan'")
+    roll.run("UPDATE custom_fields SET type = 'text' WHERE key = 'socio'")
+
+    past = find_past_contact(roll.engine, settings, Wish("newest"), 3)
+    restore_past_contact(roll.engine, settings, past, asked())
+    with pytest.raises(WrongField, match="plan|number"):
+        secret = find_past_contact(roll.engine, settings, Wish("newest"), 1)
+        restore_past_contact(roll.engine, settings, secret, asked())
+
+    assert find_contact(roll.engine, 3).custom["plan"] == 7
+    assert secret.form.custom["socio"] == "sí"
+
+
+def test_tables_that_the_version_does_not_have_are_refused(roll: Roll, tmp_path: Path) -> None:
+    settings = settings_of(roll)
+    fill(roll, settings)
+    made = back_up(roll, settings)
+    swapped = {"contacts": "notes", "notes": "contacts", "roles": "alembic_version", "tags": "nothing"}
+    folder = settings.home / "backups" / made.name
+    for name in ("roles", "tags", "contacts"):
+        files = [replace(file, table=swapped[file.table]) if file.table == name else file for file in made.files]
+        if name == "contacts":
+            files = [replace(file, table=swapped.get(file.table, file.table)) for file in made.files]
+            files = [
+                replace(f, table=f.file.split(".")[0]) if f.table in ("alembic_version", "nothing") else f
+                for f in files
+            ]
+        bad = signed(replace(made, files=tuple(files)), signing_keys(settings)[0])
+        (folder / "manifest.json").write_bytes(render_manifest(bad))
+        with pytest.raises(DamagedBackup):
+            restore_backup(to(settings, f"sqlite:///{tmp_path / 'other.db'}"), Wish(made.name), asked(), beat())
+    assert not (tmp_path / "other.db").exists()
