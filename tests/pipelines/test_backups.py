@@ -222,6 +222,7 @@ def test_a_backup_that_is_renamed_is_damaged_and_one_that_is_not_there_is_said_n
     assert find_backup(settings, "newest").name == made.name
 
 
+@pytest.mark.slow
 def test_with_a_key_nobody_else_reads_it(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll, backup_key=KEY)
     fill(roll, settings)
@@ -347,6 +348,7 @@ def test_a_manifest_names_files_of_its_own_only(roll: Roll, file: object) -> Non
         find_backup(settings, made.name, may_be_foreign=True)
 
 
+@pytest.mark.slow
 def test_what_failed_a_verification_is_not_verified_any_more(roll: Roll) -> None:
     settings = settings_of(roll)
     fill(roll, settings)
@@ -373,6 +375,7 @@ def test_nobody_but_us_says_that_a_backup_was_verified(roll: Roll) -> None:
     assert [one.verified for one in list_backups(settings)] == [None]
 
 
+@pytest.mark.slow
 def test_numbers_with_gaps_are_read_in_parts_of_one_size(roll: Roll) -> None:
     with transaction(roll.engine) as connection:
         for first, last in ((1, 3_000), (1_000_000_000, 1_000_090_000)):

@@ -241,6 +241,7 @@ def test_who_was_erased_since_does_not_come_back(store: Roll, settings: Settings
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_who_had_another_number_then_is_known_by_a_key(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll)
     fill(roll, settings)
@@ -353,6 +354,7 @@ def test_a_backup_of_an_older_version_is_migrated_on_the_way(store: Roll, settin
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_an_empty_store_of_this_version_goes_back_and_forth_too(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll)
     fill(roll, settings)
@@ -384,6 +386,7 @@ def test_a_kept_backup_of_each_version_can_be_restored(tmp_path: Path) -> None:
     assert newest_version() in versions, "make one: see the head of tests/data/backups/README.md"
 
 
+@pytest.mark.slow
 def test_an_edit_after_a_restore_is_in_the_history(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll)
     fill(roll, settings)
@@ -512,6 +515,7 @@ def test_two_restores_into_one_database_take_no_turns(roll: Roll, tmp_path: Path
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_who_was_deleted_before_the_backup_and_erased_after_leaves_no_history(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll)
     fill(roll, settings)
@@ -528,6 +532,7 @@ def test_who_was_deleted_before_the_backup_and_erased_after_leaves_no_history(ro
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_an_erasure_reaches_backups_that_lie_elsewhere(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll)
     fill(roll, settings)
@@ -541,6 +546,7 @@ def test_an_erasure_reaches_backups_that_lie_elsewhere(roll: Roll, tmp_path: Pat
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_who_was_erased_readmitted_and_erased_again_stays_away(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll)
     fill(roll, settings)
@@ -557,6 +563,7 @@ def test_who_was_erased_readmitted_and_erased_again_stays_away(roll: Roll, tmp_p
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_in_a_backup_of_another_installation_numbers_are_others(roll: Roll, tmp_path: Path) -> None:
     settings = settings_of(roll)
     fill(roll, settings)

@@ -69,7 +69,8 @@ def all_good(commands: Commands, *, looked_at: tuple[str, ...] | list[str] = ())
     return [manifest.name for manifest in found]
 
 
-@KILLS
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [40])
 def test_a_backup_that_is_killed_is_none_and_the_next_one_is_good(commands: Commands, kills: int) -> None:
     whole, chance = min(commands.seconds("backup", "create") for _ in range(2)), random.Random(5)
     known, killed = all_good(commands), 0
@@ -92,7 +93,8 @@ def test_a_backup_that_is_killed_is_none_and_the_next_one_is_good(commands: Comm
     assert not [path for path in (commands.home / "scratch").iterdir() if path.is_dir()], "the last one swept"
 
 
-@KILLS
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [40])
 def test_killing_who_verifies_or_prunes_harms_no_backup(commands: Commands, kills: int) -> None:
     engine = open_store(commands.settings.store_url)
     for days in range(9, 0, -1):
