@@ -12,10 +12,14 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 from sqlalchemy import JSON, Column, Connection, Engine, Integer, MetaData, Select, Table, func, select, text
 
-from schemas.errors import InputError
+from schemas.errors import InputError, TransientError
 from warehouse import access_tables, bulk, job_tables, segment_tables, webhook_tables  # noqa: F401 (their tables too)
 from warehouse.engines import copied, reading
 from warehouse.tables import metadata
+
+
+class ReadingBroke(TransientError):
+    """The database went away while its tables were read."""
 
 
 class NoRoom(InputError):
@@ -61,12 +65,16 @@ def one_moment(engine: Engine, scratch: Path) -> Iterator[Read]:
     """
     if engine.dialect.name == "postgresql":
         address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with reading(engine) as connection, adbc.connect(address) as beside:
-            snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
-            with beside.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            yield partial(_streamed, beside)
+        try:
+            with reading(engine) as connection, adbc.connect(address) as beside:
+                snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+                with beside.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+                yield partial(_streamed, beside)
+        except adbc.Error as error:
+            said = str(error).splitlines()[0]
+            raise ReadingBroke(f"The database broke off: {said}.", f"La base de datos cortó: {said}.") from error
         return
     with ExitStack() as stack:
         try:

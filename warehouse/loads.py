@@ -235,10 +235,11 @@ def without_indexes(connection: Connection, names: Iterable[str]) -> Iterator[No
             connection.exec_driver_sql(sql)
 
 
-def tables_there(connection: Connection) -> set[str]:
-    """The tables of the store's version that have rows of their own."""
-    found = set(inspect(connection).get_table_names()) - {"alembic_version"}
-    return {name for name in found if not name.startswith(search.OBJECTS)}
+def are_all(connection: Connection, names: set[str]) -> bool:
+    """Whether these are the tables of the store's version, beside which others may have theirs in the database."""
+    there = set(inspect(connection).get_table_names())
+    own = {name for name in there - {"alembic_version"} if not name.startswith(search.OBJECTS)}
+    return names <= own and own & set(metadata.tables) <= names
 
 
 def load_table(connection: Connection, name: str, parts: Iterable[pa.Table]) -> int:

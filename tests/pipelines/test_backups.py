@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pyarrow.parquet as pq
 import pytest
 from cryptography.fernet import Fernet
@@ -22,6 +23,7 @@ from pipelines.backups import (
     NoSuchBackup,
     WrongBackupKey,
     check_files,
+    create_backup,
     find_backup,
     list_backups,
     parts_of_file,
@@ -33,7 +35,9 @@ from schemas.settings import Settings
 from tests.backing import asked, back_up, beat, content, files_of, fill, settings_of
 from tests.conftest import Roll, utc_now
 from warehouse import dumps
-from warehouse.engines import reading, transaction
+from warehouse.dumps import ReadingBroke
+from warehouse.engines import UNREACHABLE, reading, transaction
+from warehouse.store import open_store
 from warehouse.tables import notes
 
 KEY, OTHER_KEY = "A" * 42 + "A=", "B" * 42 + "A="
@@ -393,3 +397,24 @@ def test_numbers_with_gaps_are_read_in_parts_of_one_size(roll: Roll) -> None:
 
     assert sum(parts) == 93_001
     assert max(parts) < 60_000
+
+
+def test_a_database_that_goes_away_while_it_is_read_is_one_sentence(postgres_url: str, tmp_path: Path) -> None:
+    engine = open_store(postgres_url)
+    roll = Roll(engine, tmp_path)
+    roll.import_text("nombre,celular\nAna,3001112233\n")
+    settings = settings_of(roll)
+
+    def cut(done: int, total: int) -> None:
+        with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid()"
+            )
+
+    with pytest.raises((ReadingBroke, *UNREACHABLE)):
+        create_backup(engine, settings, "20261128T031500Z-1", utc_now, cut)
+
+    assert list((settings.home / "backups").iterdir()) == []
+    assert back_up(roll, settings, "20261128T031600Z-1").tables()["contacts"].rows == 1
+    engine.dispose()
