@@ -21,6 +21,7 @@ from pipelines.jobs import run_job
 from pipelines.restores import Plan, Wish, plan_restore, restore_backup
 from scheduler.tasks import utc_now
 from schemas.settings import Settings, read_settings
+from schemas.urls import with_driver
 from warehouse.store import open_store
 
 app = typer.Typer(help="Backups: create, list, verify, prune.", no_args_is_help=True)
@@ -120,6 +121,12 @@ def restore(
     contact: Annotated[
         int, typer.Option("--contact", help="Only this contact, in the store as it is: its number.")
     ] = 0,
+    after: Annotated[
+        str,
+        typer.Option(
+            "--after", help="URL of the database that this one replaces, if it is there: its opt-outs are kept."
+        ),
+    ] = "",
     foreign: Annotated[
         bool, typer.Option("--foreign", help="Also a backup that another installation signed, whom you trust.")
     ] = False,
@@ -128,7 +135,7 @@ def restore(
 ) -> None:
     """Make the store in PADRON_DATABASE_URL, which is empty, what a backup has; without who was erased since."""
     settings = _settings(place)
-    words, wish = settings.language, Wish(name, tuple(table or ()), foreign)
+    words, wish = settings.language, Wish(name, tuple(table or ()), foreign, with_driver(after))
     if contact:
         _restore_contact(settings, wish, contact, only_plan=plan, yes=yes)
         return

@@ -59,6 +59,9 @@ SPANISH = {
     "The backup's name, or newest.": "El nombre de la copia, o newest (la más nueva).",
     "Only say what would be done.": "Solo decir qué se haría.",
     "Only this table, which has no rows; may be said again.": "Solo esta tabla, que no tiene filas; se puede repetir.",
+    "URL of the database that this one replaces, if it is there: its opt-outs are kept.": (
+        "URL de la base de datos que esta reemplaza, si existe: se conservan sus bajas."
+    ),
     "Only this contact, in the store as it is: its number.": "Solo este contacto, en la base como está: su número.",
     "Also a backup that another installation signed, whom you trust.": (
         "También una copia que firmó otra instalación en la que confía."

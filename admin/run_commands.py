@@ -16,7 +16,8 @@ from scheduler.app import make_app
 from scheduler.logs import set_up_logs
 from scheduler.tasks import Waker, utc_now
 from schemas.errors import InputError
-from schemas.settings import Settings, describe, hide_password, read_settings
+from schemas.settings import Settings, describe, read_settings
+from schemas.urls import hide_password
 from warehouse.store import newest_version, open_store
 
 console = Console()

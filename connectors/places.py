@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from schemas.errors import InputError
-from schemas.settings import hide_password
+from schemas.urls import hide_password
 
 _NATIVE = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs")
 

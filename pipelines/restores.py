@@ -26,8 +26,9 @@ from pipelines.erased import erased_people
 from pipelines.removals import erase_again
 from schemas.backups import MANIFEST, BackupFile, Manifest, is_genuine
 from schemas.errors import InputError
-from schemas.settings import Settings, hide_password
-from warehouse import audit, dumps, export_files, loads
+from schemas.settings import Settings
+from schemas.urls import hide_password
+from warehouse import audit, dumps, export_files, loads, removals
 from warehouse.audit import Asked
 from warehouse.engines import overwriting, reading, transaction
 from warehouse.store import newest_version, open_store
@@ -65,11 +66,12 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which backup to restore; without tables all of it."""
+    """Which backup to restore; without tables all of it. `after` is the URL of the store that it replaces."""
 
     name: str
     tables: Sequence[str] = ()
     may_be_foreign: bool = False
+    after: str = ""
 
 
 def plan_restore(settings: Settings, wish: Wish) -> Plan:
@@ -120,15 +122,29 @@ def restore_backup(settings: Settings, wish: Wish, asked: Asked, beat: Beat) -> 
     if wish.tables:
         return _restore_tables(settings, manifest, wish.tables, asked, beat)
     files, noted, is_ours = _wanted(manifest, ()), erased_people(settings), is_genuine(manifest, signing_keys(settings))
+    refused = _refused_since(wish.after)
     with scratch(settings.home) as folder, loads.new_store(settings.store_url, manifest.schema_version) as connection:
         _load(connection, settings, manifest, files, folder, beat)
         loads.migrate(connection)
         with overwriting(connection):
             erased = erase_again(connection, settings, noted, asked, by_number=is_ours)
+        removals.keep_addresses(connection, refused, asked.at)
         loads.begin_anew(connection, OF_BACKUPS, asked.at)
         export_files.drop_exports(connection)
         _note(connection, manifest, (), asked)
     return Restored(manifest.name, manifest.as_of, sum(file.rows for file in files), len(files), erased)
+
+
+def _refused_since(url: str) -> set[tuple[str, str, str]]:
+    """Who may not be written to, as the store that is replaced knows it; nobody where there is none."""
+    if not url:
+        return set()
+    store = open_store(url)
+    try:
+        with reading(store) as connection:
+            return removals.all_refused(connection)
+    finally:
+        store.dispose()
 
 
 def _restore_tables(settings: Settings, manifest: Manifest, names: Sequence[str], asked: Asked, beat: Beat) -> Restored:

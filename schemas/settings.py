@@ -3,7 +3,6 @@
 import difflib
 import ipaddress
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -18,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.backup_settings import BackupSettings
 from schemas.errors import SetupError
+from schemas.urls import hide_password, with_driver
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _OF_COMPOSE = {"PADRON_UID", "PADRON_GID"}
@@ -280,7 +280,7 @@ class Settings(BackupSettings):
     def _database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql+psycopg://", "postgresql://")):
             raise ValueError(_START.format("sqlite:///", "postgresql://"))
-        return value.replace("postgresql://", "postgresql+psycopg://", 1)
+        return with_driver(value)
 
     @field_validator("broker_url")
     @classmethod
@@ -339,15 +339,6 @@ def describe(item: FieldInfo, language: str) -> str:
     """What a setting is, in this language."""
     extra = item.json_schema_extra
     return str(extra["es"]) if language == "es" and isinstance(extra, dict) else item.description or ""
-
-
-def hide_password(text: str) -> str:
-    """A URL without the name and password in it.
-
-    >>> hide_password("postgresql://ana:secret@db/padron")
-    'postgresql://…@db/padron'
-    """
-    return re.sub(r"//.*@", "//…@", text)
 
 
 def read_settings() -> Settings:

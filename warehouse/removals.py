@@ -112,22 +112,47 @@ def _leave_segments(connection: Connection, ids: Sequence[int], at: datetime) ->
 
 def keep_opt_outs(connection: Connection, ids: Sequence[int], at: datetime) -> None:
     """Keep of these contacts' addresses that nobody may write there: their opt-outs, and everything if blocked."""
+    keep_addresses(connection, refused_addresses(connection, ids), at)
+
+
+def all_refused(connection: Connection) -> set[tuple[str, str, str]]:
+    """Kind, value and channel of every address that nobody may write to, of contacts and of rows."""
+    c, a = consents.c, opted_out_addresses.c
+    out = select(c.contact_id).where(c.state == "out")
+    ids = connection.execute(out.union(select(contacts.c.id).where(contacts.c.status == "blocked"))).scalars()
+    found = refused_addresses(connection, list(ids))
+    return found | {
+        (kind, value, channel) for kind, value, channel in connection.execute(select(a.kind, a.value, a.channel))
+    }
+
+
+def refused_addresses(connection: Connection, ids: Sequence[int]) -> set[tuple[str, str, str]]:
+    """Kind, value and channel of the addresses of these contacts that nobody may write to."""
     c = consents.c
     out = select(c.contact_id, c.channel).where(bulk.is_among(connection, c.contact_id, ids), c.state == "out")
     said = [(int(contact), str(channel)) for contact, channel in connection.execute(out)]
     blocked = select(contacts.c.id).where(bulk.is_among(connection, contacts.c.id, ids), contacts.c.status == "blocked")
     blocks = [(int(contact), EVERY_CHANNEL) for contact in connection.execute(blocked).scalars()]
-    blocks = [one for one in blocks if one not in said]  # a block is the person's, an opt-out the address's
+    known = set(said)
+    blocks = [one for one in blocks if one not in known]  # a block is the person's, an opt-out the address's
     said += blocks
     ids = sorted({contact for contact, _ in said})
     own, every = addresses_of(connection, ids), addresses_of(connection, ids, with_shared=True)
-    rows = {
-        (kind, value, channel): {"kind": kind, "value": value, "channel": channel, "batch_id": BY_HAND, "at": at}
+    refusing = set(blocks)
+    return {
+        (kind, value, channel)
         for contact, channel in said
-        for kind, value in (own if (contact, channel) in blocks else every).get(contact, ())
+        for kind, value in (own if (contact, channel) in refusing else every).get(contact, ())
     }
+
+
+def keep_addresses(connection: Connection, addresses: Iterable[tuple[str, str, str]], at: datetime) -> None:
+    """Keep that nobody may write to these (kind, value, channel)."""
     write = postgresql.insert if bulk.is_postgresql(connection) else sqlite.insert
-    listed = [rows[key] for key in sorted(rows)]
+    listed = [
+        {"kind": kind, "value": value, "channel": channel, "batch_id": BY_HAND, "at": at}
+        for kind, value, channel in sorted(addresses)
+    ]
     for start in range(0, len(listed), _CHUNK):
         part = listed[start : start + _CHUNK]
         connection.execute(write(opted_out_addresses).values(part).on_conflict_do_nothing())

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 from connectors.places import PlaceFails
 from connectors.sealing import Sealing
 from pipelines.backups import Beat, DamagedBackup, ForeignBackup, find_backup, place_of, signing_keys
+from pipelines.consents import ConsentForm, set_consent
 from pipelines.contact_restores import find_past_contact, restore_past_contact
 from pipelines.contacts import find_contact
 from pipelines.digests import Digest
@@ -636,3 +637,24 @@ def test_tables_that_the_version_does_not_have_are_refused(roll: Roll, tmp_path:
         with pytest.raises(DamagedBackup):
             restore_backup(to(settings, f"sqlite:///{tmp_path / 'other.db'}"), Wish(made.name), asked(), beat())
     assert not (tmp_path / "other.db").exists()
+
+
+def test_opt_outs_and_blocks_of_the_store_that_is_replaced_are_kept(
+    store: Roll, settings: Settings, tmp_path: Path
+) -> None:
+    back_up(store, settings)
+    set_consent(store.engine, 1, ConsentForm("whatsapp", "out", "por teléfono"), asked())
+    block_contact(store.engine, 3, "insulta", asked())
+    store.imports = 60
+    store.import_text("nombre,correo,baja\nNueva,nueva@example.org,sí\n")
+    other = to(settings, f"sqlite:///{tmp_path / 'other.db'}")
+
+    restore_backup(other, Wish("newest", after=settings.store_url), asked(), beat())
+
+    engine = open_store(other.store_url)
+    found = {number: find_contact(engine, number).opted_out for number in (1, 2, 3)}
+    assert "whatsapp" in found[1]
+    assert "all" in found[3] or "email" in found[3]
+    kept = Roll(engine, tmp_path).rows("SELECT value, channel FROM opted_out_addresses")
+    assert ("nueva@example.org", "email") in kept or ("nueva@example.org", "all") in kept
+    engine.dispose()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import SetupError
-from schemas.settings import Settings, hide_password, read_settings
+from schemas.settings import Settings, read_settings
+from schemas.urls import hide_password
 
 
 @pytest.fixture(autouse=True)
