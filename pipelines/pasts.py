@@ -17,11 +17,12 @@ from sqlalchemy import Connection
 
 from pipelines.dates import STAMP
 from pipelines.exports import Shape, format_of, parts_of_contacts, typed_values, written
+from pipelines.segments import segment_named
 from schemas.exports import ID, every_column
 from schemas.fields import CUSTOM, OPT_INS, OPT_OUTS
 from schemas.operators import WrongField
 from schemas.settings import Settings
-from warehouse import audit, exports, pasts, roll, segments
+from warehouse import audit, exports, pasts, roll
 from warehouse.audit import Asked
 from warehouse.engines import Store, reading, transaction
 from warehouse.jobs import Progress
@@ -81,16 +82,7 @@ def write_past(
 
 
 def _members(connection: Connection, name: str, at: datetime) -> set[int]:
-    known = {one.name: one for one in segments.all_segments(connection)}
-    if name not in known:
-        listed = ", ".join(sorted(known)) or "—"
-        raise WrongField(
-            "segment",
-            "unknown",
-            f"There is no segment «{name}». There are: {listed}.",
-            f"No hay ningún segmento «{name}». Hay: {listed}.",
-        )
-    return pasts.members_at(connection, known[name].id, at)
+    return pasts.members_at(connection, segment_named(connection, name).id, at)
 
 
 def _later(connection: Connection, at: datetime) -> _Later:

@@ -14,10 +14,10 @@ from connectors.scratch import scratch
 from pipelines.contacts import read_filter
 from pipelines.exports import ExportForm, export_contacts, format_of
 from pipelines.schedules import ask_once, last_moment
+from pipelines.segments import segment_named
 from schemas.errors import InputError
-from schemas.operators import WrongField
 from schemas.settings import Settings
-from warehouse import jobs, segments
+from warehouse import jobs
 from warehouse.audit import Asked
 from warehouse.contact_lists import Wanted
 from warehouse.engines import Store, reading, transaction
@@ -71,17 +71,9 @@ def _check(store: Store, settings: Settings, plan: ExportPlan) -> tuple[str, dat
             read_filter(store, settings, plan.filter)
         return plan.filter, None
     with reading(store) as connection:
-        known = {one.name: one for one in segments.all_segments(connection)}
-    if plan.segment not in known:
-        listed = ", ".join(sorted(known)) or "—"
-        raise WrongField(
-            "segment",
-            "unknown",
-            f"There is no segment «{plan.segment}». There are: {listed}.",
-            f"No hay ningún segmento «{plan.segment}». Hay: {listed}.",
-        )
+        segment = segment_named(connection, plan.segment)
     name = plan.segment.replace("'", "''")
-    return f"in_segment('{name}')", known[plan.segment].as_of
+    return f"in_segment('{name}')", segment.as_of
 
 
 def run_scheduled(

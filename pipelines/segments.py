@@ -183,6 +183,20 @@ def _put(connection: Connection, number: int, contacts: Sequence[int], asked: As
     return len(wanted)
 
 
+def segment_named(connection: Connection, name: str) -> Segment:
+    """The segment of this name; raises WrongField with those that there are."""
+    known = {one.name: one for one in segments.all_segments(connection)}
+    if name not in known:
+        listed = ", ".join(sorted(known)) or "—"
+        raise WrongField(
+            "segment",
+            "unknown",
+            f"There is no segment «{name}». There are: {listed}.",
+            f"No hay ningún segmento «{name}». Hay: {listed}.",
+        )
+    return known[name]
+
+
 def segment_name(name: str) -> str:
     """A name as it is kept; raises WrongField."""
     kept = plain_name("name", name)

@@ -43,10 +43,10 @@ def test_order_and_parts_do_not_matter(rows: list[tuple[object, ...]], random: o
 
 @given(ROWS, ROWS)
 def test_other_rows_have_another_digest(rows: list[tuple[object, ...]], others: list[tuple[object, ...]]) -> None:
-    same = sorted(map(repr, table(rows).to_pylist())) == sorted(map(repr, table(others).to_pylist()))
-    zero = repr(rows).replace("-0.0", "0.0"), repr(others).replace("-0.0", "0.0")
+    mine, theirs = (sorted(repr(row) for row in table(some).to_pylist()) for some in (rows, others))
+    same = [row.replace("-0.0}", "0.0}") for row in mine] == [row.replace("-0.0}", "0.0}") for row in theirs]
 
-    assert (digest(table(rows)) == digest(table(others))) == (same or sorted(zero[0]) == sorted(zero[1]) and same)
+    assert (digest(table(rows)) == digest(table(others))) == same
 
 
 def test_nothing_and_empty_are_not_the_same_nor_are_columns_that_change_places() -> None:
