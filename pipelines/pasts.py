@@ -68,7 +68,7 @@ def write_past(
         members = _members(connection, segment, at) if segment else None
         later = _later(connection, at)
         ids = [one for one in pasts.living(connection) if one not in later.came and (members is None or one in members)]
-        deleted = later.went - later.came
+        deleted = pasts.made_by(connection, later.went - later.came, at)
         with written(path, form, shape, len(ids)) as write:
             done = 0
             for part in parts_of_contacts(connection, pa.array(ids, pa.int64()), shape):

@@ -1,11 +1,12 @@
 """What happened after a moment, newest first: changes of contacts, and who joined and left segments."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from warehouse import bulk
 from warehouse.segment_tables import segment_events, segment_members
 from warehouse.tables import contact_changes, contacts
 
@@ -27,6 +28,12 @@ def living(connection: Connection) -> list[int]:
             select(contacts.c.id).where(contacts.c.deleted_at.is_(None)).order_by(contacts.c.id)
         ).scalars()
     )
+
+
+def made_by(connection: Connection, ids: Iterable[int], at: datetime) -> set[int]:
+    """Which of these were made by a moment: of the erased nothing but the row tells."""
+    among = bulk.is_among(connection, contacts.c.id, sorted(ids))
+    return set(connection.execute(select(contacts.c.id).where(among, contacts.c.created_at <= at)).scalars())
 
 
 def members_at(connection: Connection, number: int, at: datetime) -> set[int]:

@@ -14,7 +14,7 @@ from pipelines.exports import ExportForm, export_contacts
 from pipelines.jobs import ask_for_undo, run_job
 from pipelines.pasts import _NOT_KEPT, write_past
 from pipelines.refreshes import refresh_segment
-from pipelines.removals import delete_contact
+from pipelines.removals import ask_for_erasure, delete_contact
 from pipelines.segments import SegmentForm, create_segment
 from schemas.exports import every_column
 from schemas.operators import WrongField
@@ -136,6 +136,11 @@ def test_a_segment_is_as_its_refreshes_said_and_who_is_gone_is_counted(store: Ro
 
     assert [row[0] for row in at(store, settings, then, "De Lima")[1:]] == ["3"]
     assert (found.rows, found.deleted_since) == (3, 1)
+    run_job(store.engine, ask_for_erasure(store.engine, 4, asked()).id, settings, utc_now)
+    long_ago = write_past(
+        store.engine, settings, then - timedelta(days=999), "", store.folder / "y.csv", asked(), lambda *_: None
+    )
+    assert (long_ago.rows, long_ago.deleted_since) == (0, 0)
     with pytest.raises(WrongField, match="De Lima, VIP"):
         at(store, settings, then, "Nadie")
     with pytest.raises(WrongField, match="still to come"):
