@@ -69,11 +69,11 @@ def create_contact(store: Store, settings: Settings, form: ContactForm, asked: A
                 "Un contacto tiene teléfono o correo, para distinguirlo de los demás.",
             )
         values |= {"status": values.get("status") or "active", "created_at": asked.at}
-        values |= _matches(connection, values, None, read_suppressed(connection, settings))
-        _check_channel(values)
-        number = contact_writes.add_contact(connection, {**values, **_composed({}, values)})
-        _set_custom(connection, settings.time_zone, number, form.custom, {})
-        _set_tags(connection, number, form.tags)
+        values |= key_matches(connection, values, None, read_suppressed(connection, settings))
+        check_channel(values)
+        number = contact_writes.add_contact(connection, {**values, **composed({}, values)})
+        set_custom(connection, settings.time_zone, number, form.custom, {})
+        set_tags(connection, number, form.tags)
         contact_writes.add_change(connection, number, "create", None, asked)
         audit.add_entry(connection, asked, "contacts:create", f"contact:{number}")
     return number
@@ -92,16 +92,16 @@ def edit_contact(
         values = kept_values(settings, form.fields)
         _check_status(contact, values)
         changed = {name: value for name, value in values.items() if contact[name] != value}
-        changed |= _matches(connection, changed, number, read_suppressed(connection, settings))
+        changed |= key_matches(connection, changed, number, read_suppressed(connection, settings))
         if changed.keys() & {"channel", "phone"}:
-            _check_channel({**contact, **changed})
+            check_channel({**contact, **changed})
         if any(kind in changed for kind in KEYS):
-            _check_reachable({**contact, **changed}, detail.keys)
-        changed |= _composed(contact, changed)
+            check_reachable({**contact, **changed}, detail.keys)
+        changed |= composed(contact, changed)
         shown = changed.keys() & {*values, "display_name"}
         diff = {name: [contact[name], changed[name]] for name in sorted(shown) if contact[name] != changed[name]}
-        diff |= _set_custom(connection, settings.time_zone, number, form.custom, detail.custom)
-        diff |= _set_tags(connection, number, form.tags)
+        diff |= set_custom(connection, settings.time_zone, number, form.custom, detail.custom)
+        diff |= set_tags(connection, number, form.tags)
         if diff:
             contact_writes.set_contact(connection, number, changed)
             contact_writes.add_change(connection, number, "update", diff, asked)
@@ -195,7 +195,7 @@ def _value(settings: Settings, name: str, text: str) -> str | None:
     return _no_longer(name, normal(pa.array([text]))[0].as_py(), BY_KEY[name].limit)
 
 
-def _composed(contact: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+def composed(contact: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
     """The full name, where its parts changed and it did not, and the text that searches look through.
 
     A contact known only by its whole name keeps it until both parts are known.
@@ -215,7 +215,7 @@ def _joined(contact: Mapping[str, Any]) -> str | None:
     return " ".join(part for part in parts if part) or None
 
 
-def _matches(
+def key_matches(
     connection: Connection, values: Mapping[str, Any], number: int | None, suppressed: Suppressed
 ) -> dict[str, Any]:
     """The match forms of new phones and e-mails, which nobody else may own, nor have had who was erased."""
@@ -247,7 +247,7 @@ def _check_status(contact: Mapping[str, Any], values: Mapping[str, Any]) -> None
         )
 
 
-def _check_channel(contact: Mapping[str, Any]) -> None:
+def check_channel(contact: Mapping[str, Any]) -> None:
     if contact.get("channel") in NEED_A_PHONE and not contact.get("phone"):
         raise WrongField(
             "phone",
@@ -257,7 +257,7 @@ def _check_channel(contact: Mapping[str, Any]) -> None:
         )
 
 
-def _check_reachable(contact: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]) -> None:
+def check_reachable(contact: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]) -> None:
     if not (contact["phone"] or contact["email"] or keys):
         raise WrongField(
             "phone",
@@ -267,7 +267,7 @@ def _check_reachable(contact: Mapping[str, Any], keys: Sequence[Mapping[str, Any
         )
 
 
-def _set_custom(
+def set_custom(
     connection: Connection, zone: str, number: int, given: Mapping[str, Value], had: Mapping[str, Any]
 ) -> dict[str, list[Any]]:
     known = contact_writes.fields_by_key(connection) if given else {}
@@ -360,7 +360,7 @@ def _no_longer(name: str, text: str | None, limit: int) -> str | None:
     return text
 
 
-def _set_tags(connection: Connection, number: int, wanted: Sequence[str] | None) -> dict[str, list[Any]]:
+def set_tags(connection: Connection, number: int, wanted: Sequence[str] | None) -> dict[str, list[Any]]:
     if wanted is None:
         return {}
     forms = {tag_form(tag): tag.strip() for tag in reversed(wanted)}

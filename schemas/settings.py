@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.backup_settings import BackupSettings
 from schemas.errors import SetupError
+from schemas.sync_settings import SyncSettings
 from schemas.urls import hide_password, with_driver
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -39,7 +40,7 @@ _MENDS = {
 """How to mend what pydantic finds, in English and in Spanish; Padrón's own checks say both themselves."""
 
 
-class Settings(BackupSettings):
+class Settings(BackupSettings, SyncSettings):
     """Everything that differs between installations."""
 
     model_config = SettingsConfigDict(env_prefix="PADRON_", frozen=True, extra="forbid")
@@ -192,9 +193,9 @@ class Settings(BackupSettings):
     )
     webhook_networks: str = Field(
         "",
-        description="Private networks that webhooks may call, such as 10.2.0.0/16,127.0.0.1; others are refused.",
+        description="Private networks in which webhooks and CRMs may be called, as 10.2.0.0/16; others are refused.",
         json_schema_extra={
-            "es": "Redes privadas a las que pueden llamar los webhooks, como 10.2.0.0/16,127.0.0.1; otras no."
+            "es": "Redes privadas en las que se puede llamar a webhooks y CRM, como 10.2.0.0/16; a otras no."
         },
     )
     webhook_ca_file: Path | None = Field(

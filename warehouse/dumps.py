@@ -13,7 +13,7 @@ import pyarrow as pa
 from sqlalchemy import JSON, Column, Connection, Engine, Integer, MetaData, Select, Table, func, select, text
 
 from schemas.errors import InputError, TransientError
-from warehouse import access_tables, bulk, job_tables, segment_tables, webhook_tables  # noqa: F401 (their tables too)
+from warehouse import access_tables, bulk, job_tables, segment_tables, sync_tables, webhook_tables  # noqa: F401 (their tables too)
 from warehouse.engines import copied, reading
 from warehouse.tables import metadata
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from warehouse import access_tables, job_tables, segment_tables, webhook_tables  # noqa: F401 (their tables belong to the metadata)
+from warehouse import access_tables, job_tables, segment_tables, sync_tables, webhook_tables  # noqa: F401 (their tables belong to the metadata)
 from warehouse.tables import metadata
 
 connection = context.config.attributes["connection"]
