@@ -16,6 +16,11 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
+$(VENV)/.peers: $(VENV)/.dev requirements-peers.lock  # servers that tests talk to, with packages of their own
+	test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	touch $@
+
 $(VENV)/.bench: $(VENV)/.dev requirements-bench.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	touch $@
@@ -23,13 +28,13 @@ $(VENV)/.bench: $(VENV)/.dev requirements-bench.lock
 demo: $(VENV)/.run  ## the main job, on sample files
 	$(BIN)/python -m admin.demo
 
-test: $(VENV)/.dev  ## every test
+test: $(VENV)/.peers  ## every test
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-test-quick: $(VENV)/.dev  ## without the slow lane; one worker more than processors, as tests wait now and then
+test-quick: $(VENV)/.peers  ## without the slow lane; one worker more than processors, as tests wait now and then
 	$(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") --dist loadgroup -m "not slow"
 
-test-slow: $(VENV)/.dev
+test-slow: $(VENV)/.peers
 	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, generated docs
@@ -59,6 +64,7 @@ lock:  ## needs uv
 	uv pip compile -q pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 	uv pip compile -q pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock -o requirements-dev.lock
 	uv pip compile -q pyproject.toml --extra build --extra dev --extra bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements-dev.lock -o requirements-bench.lock
+	uv pip compile -q tests/peers.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-peers.lock
 
 clean:
 	rm -rf $(VENV) demo-data

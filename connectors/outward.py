@@ -9,8 +9,8 @@ import ipaddress
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -130,8 +130,8 @@ class _Deadline:
     """Cuts every connection of a request once its time is over, however slowly the other side goes on sending."""
 
     def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._copies: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._cut)
 
     def watch(self, connection: socket.socket) -> None:
         self._copies.append(socket.socket(fileno=os.dup(connection.fileno())))
@@ -141,14 +141,20 @@ class _Deadline:
             with suppress(OSError):
                 copy.shutdown(socket.SHUT_RDWR)
 
-    def __enter__(self) -> "_Deadline":
-        self._timer.start()
-        return self
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """For one request."""
+        timer = threading.Timer(self._seconds, self._cut)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+    def close(self) -> None:
         for copy in self._copies:
             copy.close()
+        self._copies.clear()
 
 
 class _Pinned(HTTPAdapter):
@@ -201,25 +207,70 @@ class Reach:
     seconds: float = 15.0
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], reach: Reach) -> Answer:
-    """POST a body; raises MayNotGo, or NotAnswered. Of what comes back only the status and the headers are read."""
-    host, port, address = check_url(url, reach.networks)
-    shown = f"[{host}]" if ":" in host else host
-    said = {**headers, "Host": shown if port in (80, 443) else f"{shown}:{port}", "User-Agent": "Padron"}
-    how: dict[str, Any] = {"timeout": reach.seconds, "allow_redirects": False, "stream": True}
-    with _Deadline(reach.seconds) as deadline, requests.Session() as session:
-        session.trust_env = False
-        session.verify = reach.ca_file or True
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, with as much of its body as was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Line:
+    """Requests to one host, at the address that was checked, over connections that are kept."""
+
+    def __init__(self, url: str, reach: Reach) -> None:
+        """Raises MayNotGo."""
+        host, port, address = check_url(url, reach.networks)
+        shown = f"[{host}]" if ":" in host else host
+        self._seconds = reach.seconds
+        self._own = {"Host": shown if port in (80, 443) else f"{shown}:{port}", "User-Agent": "Padron"}
+        self._deadline, self._session = _Deadline(reach.seconds), requests.Session()
+        self._session.trust_env = False
+        self._session.verify = reach.ca_file or True
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _Pinned(host, address, deadline))
+            self._session.mount(scheme, _Pinned(host, address, self._deadline))
+
+    def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], most: int) -> Response:
+        """Ask for something of this host; of the body at most so many bytes. Raises NotAnswered."""
+        how: dict[str, Any] = {"timeout": self._seconds, "allow_redirects": False, "stream": True}
+        said = {**headers, **self._own}
         try:
-            with session.post(url, data=body, headers=said, **how) as answer:
-                return Answer(answer.status_code, _seconds(answer.headers.get("Retry-After")))
+            with (
+                self._deadline.running(),
+                self._session.request(method, url, data=body, headers=said, **how) as answer,
+            ):
+                return Response(answer.status_code, answer.headers, _body(answer, most))
         except (OSError, ValueError, requests.RequestException, HTTPError) as error:
             raise NotAnswered(type(error).__name__) from error
 
+    def close(self) -> None:
+        self._session.close()
+        self._deadline.close()
 
-def _seconds(text: str | None) -> float | None:
+
+def _body(answer: requests.Response, most: int) -> bytes:
+    """The body; raises NotAnswered where it is longer than anybody means."""
+    found = bytearray()
+    if most:
+        for part in answer.iter_content(65_536):
+            found += part
+            if len(found) > most:
+                raise NotAnswered("TooLarge")
+    return bytes(found)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], reach: Reach) -> Answer:
+    """POST a body; raises MayNotGo, or NotAnswered. Of what comes back only the status and the headers are read."""
+    line = Line(url, reach)
+    try:
+        found = line.request("POST", url, body, headers, 0)
+    finally:
+        line.close()
+    return Answer(found.status, seconds_to_wait(found.headers.get("Retry-After")))
+
+
+def seconds_to_wait(text: str | None) -> float | None:
     """What Retry-After says, at most a day."""
     if not text or not text.isascii() or not text.isdigit():
         return None

@@ -23,6 +23,7 @@ from pipelines.imports import Clock
 from pipelines.scheduled_exports import SCHEDULED
 from pipelines.spellings import phone_form
 from pipelines.suppression import check_hash, every_hash, read_suppressed, suppression_hashes
+from pipelines.sync_erasures import forget_person
 from pipelines.traces import Traces
 from schemas.erased import Erased
 from schemas.errors import TransientError
@@ -166,6 +167,7 @@ def _erase(connection: Connection, person: _Person, actor: str, settings: Settin
     removals.forget_addresses(connection, alone)
     removals.forget_edits_that_name(connection, person.texts)
     removals.forget_history(connection, number)
+    forget_person(connection, number)
     removals.remove(connection, [number], actor, at, operation=removals.ERASED)
     return removals.segments_that_name(connection, person.texts)
 

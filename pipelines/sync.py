@@ -170,11 +170,11 @@ def _steps(work: Work, *, sweeps: bool) -> _Ending:
     settle(work)
     look_at_due(work, links.CALLED)
     listing = poll(work)
+    settle(work, listing)
     if is_new and crm.read_until is not None:
         _mark_everything(work, "mapping")
     look_at_due(work)
     push_new(work, 0 if is_new else crm.last_change)
-    settle(work)
     is_whole = not (sweeps or is_due) or sweep(work)
     waiting = free_held(work)
     return _ended(work, listing, until, swept=(sweeps or is_due) and is_whole, is_whole=is_whole, waiting=waiting)

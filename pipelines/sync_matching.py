@@ -152,7 +152,7 @@ def _adopted(one: _Newcomer, work: Work, roll: _Roll, contact: int) -> Decision:
     if contact in work.claimed or (link is not None and link.state == "active"):
         other = link.remote_id if link and link.remote_id else "?"
         return Decision("ambiguous", record=one.record, contact=contact, why=f"twin {other}")
-    if link is not None and link.state == "creating":
+    if link is not None and link.state == "creating" and work.crm.capabilities.create != "unsafe":
         return Decision("wait", record=one.record, contact=contact, why="creating")
     if link is not None and link.state == "unlinked":
         return Decision("ignore", record=one.record, contact=contact, why="unlinked")

@@ -20,7 +20,7 @@ from pipelines.suppression import read_suppressed
 from pipelines.sync_here import carry_out, write_here
 from pipelines.sync_matching import match_records
 from pipelines.sync_there import bound, send
-from pipelines.sync_work import Work, failed
+from pipelines.sync_work import Work
 from schemas.cql2 import parse
 from schemas.crm import Answer, CrmSays, Page, Record
 from warehouse import bulk, connections, links, roll, segments, sync_runs
@@ -212,39 +212,53 @@ def _made_of(work: Work, listed: Mapping[int, Link | None]) -> list[Decision]:
 # ── records that may have been made ──────────────────────────────────────────────────────────────────────────────
 
 
-def settle(work: Work) -> None:
-    """Find out what became of records whose making nobody heard of, by their tokens; never by making them again."""
+def settle(work: Work, listing: "Listing | None" = None) -> None:
+    """Find out what became of records whose making nobody heard of, by their tokens; never by making them again.
+
+    A CRM that knows no tokens has listed by now what it has: what was not among it, was not made.
+    """
     if work.plan is not None:
         return
     with reading(work.store) as connection:
-        listed = links.creating_links(connection, work.number, work.now)
-    for part in in_parts(listed, max(1, work.crm.capabilities.batch_read)):
-        found = work.crm.find_tokens([link.token for link in part])
+        found = links.creating_links(connection, work.number, work.now)
+    for part in in_parts(found, max(1, work.crm.capabilities.batch_read)):
+        records = work.crm.find_tokens([link.token for link in part])
         with transaction(work.store) as connection:
             work.hold(connection)
-            rows = [_settled(connection, work, link, found.get(link.token)) for link in part]
-            links.set_links(connection, rows)
+            rows = [_settled(connection, work, link, records.get(link.token), listing) for link in part]
+            links.set_links(connection, [row for row in rows if row])
         work.step("settled")
 
 
-def _settled(connection: Connection, work: Work, link: Link, record: Record | None) -> dict[str, Any]:
-    one = Decision("create_remote", link, contact=link.contact_id)
+def _settled(
+    connection: Connection, work: Work, link: Link, record: Record | None, listing: "Listing | None"
+) -> dict[str, Any] | None:
+    can, lag = work.crm.capabilities, timedelta(seconds=work.crm.capabilities.index_lag)
+    if record is not None and link.state == "erasing":
+        return {"id": link.id, "remote_id": record.id, "dirty": links.CALLED}
     if record is not None:
-        stored = read_records(work.merging.rules, [record])[0]
-        known = links.links_of_records(connection, work.number, [record.id])
-        seen = known.get(record.id)
-        if seen is not None and seen.contact_id is None:
-            links.drop_links(connection, [seen.id])
-            known = {}
-        row = bound(work, one, Answer("done", record), stored, known)
-        return {**row, "dirty": links.LOCAL, "remote_version": None} if row["state"] == "active" else row
-    can = work.crm.capabilities
-    if can.create == "probe" and link.intent_at and work.now - link.intent_at <= timedelta(seconds=can.index_lag):
-        return {"id": link.id, "next_at": work.now + timedelta(seconds=can.index_lag), "updated_at": work.now}
-    if can.create == "unsafe":
-        sync_runs.add_outcomes(connection, [work.outcome(one, "conflict", "ambiguous_create")])
-        return {**failed(link, "ambiguous_create", work.now), "next_at": work.now + timedelta(days=1)}
+        return _found(connection, work, link, record)
+    if link.intent_at and work.now - link.intent_at <= lag:
+        return {"id": link.id, "next_at": work.now + lag, "updated_at": work.now}
+    if link.state == "erasing":
+        return {"id": link.id, "state": "gone", "dirty": 0, "updated_at": work.now}
+    if can.create == "unsafe" and (listing is None or listing.began_at is None or link.intent_at is None):
+        return None
+    if can.create == "unsafe" and listing is not None and listing.began_here <= (link.intent_at or work.now) + lag:
+        return None
     return {"id": link.id, "state": "new", "intent_at": None, "why": "not_made", "updated_at": work.now}
+
+
+def _found(connection: Connection, work: Work, link: Link, record: Record) -> dict[str, Any]:
+    one = Decision("create_remote", link, contact=link.contact_id)
+    stored = read_records(work.merging.rules, [record])[0]
+    known = links.links_of_records(connection, work.number, [record.id])
+    seen = known.get(record.id)
+    if seen is not None and seen.contact_id is None:
+        links.drop_links(connection, [seen.id])
+        known = {}
+    row = bound(work, one, Answer("done", record), stored, known)
+    return {**row, "dirty": links.LOCAL, "remote_version": None} if row["state"] == "active" else row
 
 
 # ── what the CRM lists ───────────────────────────────────────────────────────────────────────────────────────────
@@ -252,14 +266,15 @@ def _settled(connection: Connection, work: Work, link: Link, record: Record | No
 
 @dataclass(slots=True)
 class Listing:
-    """When a listing began, by the CRM's clock."""
+    """When a listing began, by the CRM's clock and by ours."""
 
+    began_here: datetime
     began_at: datetime | None = None
 
 
 def poll(work: Work) -> Listing:
     """Go through what the CRM lists as changed since the last listing, or through everything the first time."""
-    crm, listing = work.connection, Listing(work.connection.page_began_at)
+    crm, listing = work.connection, Listing(work.now, work.connection.page_began_at)
     since = crm.read_until - OVERLAP if crm.read_until else None
     page = crm.page if work.plan is None else None
     while True:

@@ -155,3 +155,43 @@ def start_redis(port: int | None = None) -> tuple[Server, str]:
     server = Server(base, command, 9, None)
     server.wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
     return server, f"redis://127.0.0.1:{port}/0"
+
+
+_KINTO = """[server:main]
+use = egg:waitress#main
+host = 127.0.0.1
+port = {port}
+[app:main]
+use = egg:kinto
+kinto.storage_backend = kinto.core.storage.memory
+kinto.cache_backend = kinto.core.cache.memory
+kinto.permission_backend = kinto.core.permission.memory
+kinto.includes = kinto.plugins.accounts
+multiauth.policies = account
+multiauth.policy.account.use = kinto.plugins.accounts.authentication.AccountsAuthenticationPolicy
+kinto.account_create_principals = system.Everyone
+kinto.bucket_create_principals = system.Authenticated
+kinto.paginate_by = 100
+[loggers]
+keys = root
+[handlers]
+keys =
+[formatters]
+keys =
+[logger_root]
+level = ERROR
+handlers =
+"""
+
+
+def start_kinto() -> tuple[Server, str]:
+    """A Kinto with nothing in it, and its URL; raises Missing."""
+    binary = Path(sys.prefix) / "peers" / "bin" / "kinto"
+    if not binary.exists():
+        raise Missing("kinto (make .venv/.peers)")
+    port, base = free_port(), _folder(None)
+    (Path(base) / "kinto.ini").write_text(_KINTO.format(port=port))
+    command = [str(binary), "start", "--ini", f"{base}/kinto.ini", "--port", str(port)]
+    server = Server(base, command, 9, None)
+    server.wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
+    return server, f"http://127.0.0.1:{port}"

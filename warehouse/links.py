@@ -59,7 +59,8 @@ def creating_links(connection: Connection, number: int, now: datetime) -> list[L
     """The links whose record may have been made, and that may be asked about now."""
     c = links.c
     ready = or_(c.next_at.is_(None), c.next_at <= now)
-    query = select(*_COLUMNS).where(c.connection_id == number, c.dirty > 0, c.state == "creating", ready)
+    lost = or_(c.state == "creating", and_(c.state == "erasing", c.remote_id.is_(None)))
+    query = select(*_COLUMNS).where(c.connection_id == number, c.dirty > 0, lost, ready)
     return _links(connection, query.order_by(c.id))
 
 
@@ -102,6 +103,13 @@ def count_links(connection: Connection, number: int) -> dict[str, int]:
     """How many links are in each state."""
     query = select(links.c.state, func.count()).where(links.c.connection_id == number).group_by(links.c.state)
     return dict(connection.execute(query).all())
+
+
+def count_held(connection: Connection, number: int) -> int:
+    """How many deletions wait for a person."""
+    c = links.c
+    query = select(func.count()).where(c.connection_id == number, c.dirty > 0, c.why == "held")
+    return int(connection.execute(query).scalar_one())
 
 
 def count_due(connection: Connection, number: int) -> int:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 
 from schemas.errors import InputError
 from warehouse import bulk
-from warehouse.sync_tables import calls, conflicts, sync_outcomes, sync_runs
+from warehouse.sync_tables import calls, conflicts, links, sync_outcomes, sync_plan_items, sync_runs
 
 
 class NoSuchConflict(InputError):
@@ -215,10 +215,10 @@ def close_conflicts(connection: Connection, agreed: Sequence[tuple[int, str]], a
         connection.execute(mine.where(c.state == "open").values(**settled))
 
 
-def waiting_pairs(connection: Connection, links: Sequence[int]) -> dict[tuple[int, str], str]:
+def waiting_pairs(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], str]:
     """The pairs of these links that are open, or for which a person chose what stands here: their state."""
     c = conflicts.c
-    query = select(c.link_id, c.pair, c.state).where(bulk.is_among(connection, c.link_id, links))
+    query = select(c.link_id, c.pair, c.state).where(bulk.is_among(connection, c.link_id, numbers))
     found = connection.execute(query.where(c.state.in_(("open", "chosen"))))
     return {(int(link), str(pair)): str(state) for link, pair, state in found}
 
@@ -261,6 +261,12 @@ def set_conflict(connection: Connection, number: int, values: Mapping[str, Any])
     connection.execute(update(conflicts).where(conflicts.c.id == number).values(**values))
 
 
-def forget_values(connection: Connection, contact: int) -> None:
-    """Leave nothing of what conflicts hold of a person."""
+def forget_person(connection: Connection, contact: int) -> None:
+    """Leave nothing of what conflicts, plans, outcomes and calls hold of a person."""
+    mine = select(links.c.connection_id).where(links.c.contact_id == contact)
+    records = select(links.c.remote_id).where(links.c.contact_id == contact, links.c.remote_id.is_not(None))
+    i = sync_plan_items.c
     connection.execute(delete(conflicts).where(conflicts.c.contact_id == contact))
+    connection.execute(delete(sync_plan_items).where(or_(i.contact_id == contact, i.remote_id.in_(records))))
+    connection.execute(update(sync_outcomes).where(sync_outcomes.c.contact_id == contact).values(said=None))
+    connection.execute(delete(calls).where(calls.c.error.is_not(None), calls.c.connection_id.in_(mine)))
