@@ -10,6 +10,7 @@ from typer.main import get_command
 from admin import (
     backup_commands,
     batch_commands,
+    connection_commands,
     contact_commands,
     export_commands,
     export_plan_commands,
@@ -23,6 +24,7 @@ from admin import (
     role_commands,
     run_commands,
     segment_commands,
+    sync_commands,
     webhook_commands,
 )
 from admin.help import in_spanish
@@ -52,6 +54,7 @@ app.command("migrate")(run_commands.migrate)
 app.command("settings")(run_commands.settings)
 app.command("hygiene")(person_commands.hygiene_report)
 app.command("retention")(person_commands.retain)
+app.command("example-crm")(connection_commands.example_crm)
 app.add_typer(contact_commands.app, name="contacts")
 app.add_typer(field_commands.field_app, name="fields")
 app.add_typer(field_commands.tag_app, name="tags")
@@ -67,6 +70,8 @@ app.add_typer(licence_commands.app, name="licences")
 app.add_typer(role_commands.roles, name="roles")
 app.add_typer(role_commands.tokens, name="tokens")
 app.add_typer(webhook_commands.app, name="webhooks")
+app.add_typer(connection_commands.app, name="connections")
+app.add_typer(sync_commands.app, name="sync")
 app.add_typer(role_commands.audit, name="audit")
 
 

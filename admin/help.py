@@ -6,7 +6,10 @@ from typer import rich_utils
 from typer._click.core import Command, Context
 from typer.core import TyperGroup
 
+from admin.sync_help import SYNC_SPANISH
+
 SPANISH = {
+    **SYNC_SPANISH,
     "One clean roll of contacts, from files, CRMs and people.": "Un solo padrón limpio de contactos, de archivos, "
     "CRM y personas.",
     "Show this message and exit.": "Muestra esta ayuda.",

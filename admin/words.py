@@ -1,10 +1,13 @@
 """What the command line says, in each language."""
 
+from admin.sync_words import ENGLISH as SYNC_ENGLISH
+from admin.sync_words import SPANISH as SYNC_SPANISH
 from admin.words_es import SPANISH
 from schemas.reports import STATES
 
 _WORDS: dict[str, dict[str, str]] = {
-    "en": {
+    "en": SYNC_ENGLISH
+    | {
         "rows": "Rows",
         "created": "Created",
         "updated": "Updated",
@@ -218,7 +221,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "status_blocked": "blocked",
         "status_archived": "archived",
     },
-    "es": SPANISH,
+    "es": SYNC_SPANISH | SPANISH,
 }
 
 

@@ -15,9 +15,10 @@ from connectors.limits import Limiter, LocalLimiter
 from connectors.outward import Reach
 from connectors.rest import RestCrm
 from connectors.rest_calls import Api
+from pipelines.conformance import Proof
 from pipelines.mappings import check_against, merging_of, propose_mapping
 from pipelines.secrets import decrypt, encrypt
-from pipelines.sync import CrmOf
+from pipelines.sync import CrmOf, NotReady, require_ready
 from pipelines.versions import require_version, version_of
 from schemas.connectors import Connector
 from schemas.crm import RemoteField
@@ -275,3 +276,40 @@ def read_fields(store: Engine, settings: Settings, name: str) -> Sequence[Remote
         if values:
             connections.set_connection(connection, crm.id, values)
     return found
+
+
+def check_standing(store: Store, settings: Settings, name: str, mapping: Mapping) -> None:
+    """Compare a mapping with the fields that were read last; raises WrongMapping."""
+    with reading(store) as connection:
+        check_mapping(connection, settings, connections.find_connection(connection, name), mapping)
+
+
+def client_for_proof(store: Engine, settings: Settings, name: str) -> Proof:
+    """A client with which records of a test can be made; raises NotReady where there is no mapping to make them by."""
+    with reading(store) as connection:
+        crm = connections.find_connection(connection, name)
+        require_ready(crm, is_applied=True)
+        mapping = read_mapping(_document(connection, crm), name)
+    remote = {pair.local: pair.remote[0] for pair in mapping.fields if pair.direction != "in"}
+    text = next((remote[one] for one in ("first_name", "display_name", "last_name", "city") if one in remote), None)
+    if text is None:
+        raise NotReady(
+            f"The mapping of {name} writes no name, so no record of a test can be made.",
+            f"El mapeo de {name} no escribe ningún nombre, y no se puede crear un registro de prueba.",
+        )
+
+    def values(mark: str) -> dict[str, Any]:
+        found = {text: "Padron A"}
+        if "last_name" in remote and remote["last_name"] != text:
+            found[remote["last_name"]] = "Padron"
+        if "email" in remote:
+            found[remote["email"]] = f"padron.{mark}@example.com"
+        return found
+
+    return Proof(client_of(store, settings, crm), text, values)
+
+
+def _document(connection: Connection, crm: CrmConnection) -> Map[str, Any]:
+    found = connections.mapping_of(connection, crm)
+    assert found is not None, "require_ready asks before"
+    return found.document

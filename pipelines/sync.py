@@ -1,7 +1,6 @@
 """One run of a connection, from its lease to its report. Right when run twice, and when it is cut off anywhere."""
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -265,22 +264,21 @@ def _finish(work: Work, token: str, ending: _Ending) -> SyncReport:
 
 def find_decisions(
     store: Engine, settings: Settings, crm: CrmConnection, client: Crm, clock: Clock
-) -> tuple[list[Decision], Counter[str]]:
+) -> tuple[list[Decision], Merging]:
     """What a run would do, by reading only; nothing is written, neither here nor there, but for marks where to look."""
     found: list[Decision] = []
     with transaction(store) as connection:
         merging = merging_for(connection, settings, crm)
-        work = Work(store, settings, client, crm, merging, clock, plan=lambda some: found.extend(some))
+        work = Work(store, settings, client, crm, merging, clock, plan=found.extend)
         mark(connection, work)
     is_new = crm.applied_mapping != merging.mapping.hash
     poll(work)
     if is_new and crm.read_until is not None:
         _mark_everything(work, "mapping")
     look_at_due(work)
-    known = {one.view.id for one in found if one.view is not None}
-    work.claimed |= known
+    work.claimed |= {one.view.id for one in found if one.view is not None}
     push_new(work, 0 if is_new else crm.last_change)
-    return _once(found), Counter(one.action for one in found)
+    return _once(found), merging
 
 
 def _once(found: Sequence[Decision]) -> list[Decision]:

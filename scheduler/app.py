@@ -15,6 +15,7 @@ RUN_JOB = "padron.run_job"
 SWEEP = "padron.sweep"
 DELIVER = "padron.deliver"
 REFRESH = "padron.refresh"
+SYNC = "padron.sync"
 NOTHING = "padron.nothing"
 _MOST_TICKS_WAITING = 3
 

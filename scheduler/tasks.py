@@ -10,7 +10,9 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 
+from connectors.limits import Limiter
 from pipelines.backup_jobs import on_schedule
+from pipelines.connections import crm_factory
 from pipelines.drops import import_drop
 from pipelines.events import make_contact_events
 from pipelines.export_jobs import drop_expired
@@ -19,10 +21,12 @@ from pipelines.refreshes import are_due, refresh_due
 from pipelines.retention import retain_daily
 from pipelines.scheduled_exports import export_on_schedule
 from pipelines.states import let_silent_be_offline
+from pipelines.sync import Asking, NotReady, due_now, run_sync
 from pipelines.tries import WINDOW
 from pipelines.uploads import drop_old_uploads
 from pipelines.webhooks import send_due
-from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, REFRESH, RUN_JOB, SWEEP
+from scheduler.app import DELIVER, IMPORT_DROP, NOTHING, REFRESH, RUN_JOB, SWEEP, SYNC
+from scheduler.limits import limiter_of
 from scheduler.logs import reason_of
 from schemas.settings import Settings
 from warehouse import batches, indexes, search
@@ -31,6 +35,7 @@ from warehouse.idempotency import forget_made
 from warehouse.jobs import jobs_to_wake
 from warehouse.sessions import forget_attempts
 from warehouse.store import open_store
+from warehouse.sync_runs import drop_old_runs
 from warehouse.webhooks import drop_old_deliveries
 
 log = structlog.get_logger("padron")
@@ -76,6 +81,21 @@ class Waker:
         """Let a worker refresh what is due."""
         self._send(REFRESH)
 
+    def wake_for_sync(self, number: int) -> None:
+        """Send a connection's number to the workers."""
+        self._send(SYNC, number)
+
+    def wake_all(self, engine: Engine, batches_: list[int], jobs: list[int]) -> None:
+        """Wake workers for these batches and jobs, and for the segments and connections that are due."""
+        for number in batches_:
+            self.wake(number)
+        for number in jobs:
+            self.wake_for_job(number)
+        if are_due(engine, utc_now()):
+            self.wake_for_segments()
+        for number in due_now(engine, utc_now()):
+            self.wake_for_sync(number)
+
     def _send(self, task: str, *number: int) -> None:
         if time.monotonic() < self._quiet_until:
             return
@@ -97,7 +117,7 @@ def _logged(failure: str, **about: int) -> Iterator[None]:
 
 def add_tasks(app: Celery, settings: Settings) -> None:
     """Register the tasks on an application."""
-    stores, waker = Stores(settings), Waker(app)
+    stores, waker, limiter = Stores(settings), Waker(app), limiter_of(settings)
 
     def import_drop_task(number: int) -> None:
         with _logged("file not imported yet", batch=number):
@@ -117,6 +137,10 @@ def add_tasks(app: Celery, settings: Settings) -> None:
         with _logged("segments not refreshed yet"):
             refresh(stores.engine(), settings)
 
+    def sync_task(number: int) -> None:
+        with _logged("not synced yet", connection=number):
+            sync(stores.engine(), number, settings, limiter)
+
     def deliver_task() -> None:
         with _logged("webhooks not told yet"):
             deliver(stores.engine(), settings)
@@ -126,16 +150,10 @@ def add_tasks(app: Celery, settings: Settings) -> None:
 
     def sweep_task() -> None:
         with _logged("not swept"):
-            found, asked = sweep(stores.engine(), settings)
-            for number in found:
-                waker.wake(number)
-            for number in asked:
-                waker.wake_for_job(number)
-            if are_due(stores.engine(), utc_now()):
-                waker.wake_for_segments()
+            waker.wake_all(stores.engine(), *sweep(stores.engine(), settings))
 
     tasks = {IMPORT_DROP: import_drop_task, RUN_JOB: run_job_task, DELIVER: deliver_task, SWEEP: sweep_task}
-    for name, task in {**tasks, REFRESH: refresh_task, NOTHING: nothing_task}.items():
+    for name, task in {**tasks, REFRESH: refresh_task, SYNC: sync_task, NOTHING: nothing_task}.items():
         app.task(task, name=name, shared=False)
 
 
@@ -144,6 +162,18 @@ def refresh(engine: Engine, settings: Settings) -> None:
     count = refresh_due(engine, settings, utc_now)
     if count:
         log.info("segments refreshed", count=count)
+
+
+def sync(engine: Engine, number: int, settings: Settings, limiter: Limiter) -> None:
+    """Sync a connection that is due."""
+    try:
+        asking = Asking("schedule")
+        report = run_sync(engine, settings, number, crm_factory(engine, settings, limiter), utc_now, asking)
+    except NotReady as error:
+        log.info("not synced", connection=number, reason=error.said("en"))
+        return
+    if report is not None:
+        log.info("synced", connection=number, state=report.state, requests=report.calls, **report.counts)
 
 
 def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
@@ -160,6 +190,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
         forget_made(connection, now - _KEYS_LAST)
         forget_attempts(connection, now - WINDOW)
         drop_old_deliveries(connection, now - _DELIVERIES_LAST)
+        drop_old_runs(connection, now - timedelta(days=settings.keep_sync_days))
     drop_old_uploads(engine, settings, now)
     drop_expired(engine, settings, now)
     let_silent_be_offline(engine, now)

@@ -230,6 +230,13 @@ def chosen_links(connection: Connection, number: int) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
+def count_open(connection: Connection, number: int) -> int:
+    """How many conflicts wait for a person."""
+    c = conflicts.c
+    query = select(func.count()).where(c.connection_id == number, c.state == "open")
+    return int(connection.execute(query).scalar_one())
+
+
 def list_conflicts(
     connection: Connection, limit: int, *, number: int | None = None, state: str = "", before: int | None = None
 ) -> list[Conflict]:

@@ -31,6 +31,11 @@ FRESH_NAMES = {
     "pipelines/jobs.py": "the token of a lease must be nobody else's",
     "pipelines/events.py": "the receiver of a delivery knows by its name whether it came twice",
     "pipelines/passwords.py": "a secret must be nobody else's",
+    "pipelines/sync.py": "the token of a lease must be nobody else's",
+    "pipelines/sync_here.py": "the token by which a record is found again must be nobody else's",
+    "pipelines/sync_steps.py": "the token by which a record is found again must be nobody else's",
+    "pipelines/conformance.py": "the token by which a record is found again must be nobody else's",
+    "admin/example_crm.py": "the token of the example CRM must be nobody else's",
 }
 """Modules that may make a random name, and why; nothing that is stored of a contact depends on it."""
 

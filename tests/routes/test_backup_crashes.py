@@ -142,7 +142,9 @@ def test_a_restore_that_is_killed_leaves_all_or_nothing(
     states = set()
 
     for number in range(kills):
-        part = chance.uniform(0.1, 1.1) if kind == "sqlite" else 0.1 + 2 * number / kills  # one database: until it is in
+        part = (
+            chance.uniform(0.1, 1.1) if kind == "sqlite" else 0.1 + 2 * number / kills
+        )  # one database: until it is in
         dies_after = part * whole
         code = commands.run("restore", "newest", "--yes", dies_after=dies_after, PADRON_DATABASE_URL=urls(number))
         engine = open_store(urls(number))

@@ -76,7 +76,9 @@ class Server:
     def merge(self, winner: str, loser: str) -> None:
         """One record of two: what the winner lacks comes from the loser."""
         lost = self.records.pop(loser)
-        self.change(winner, {name: value for name, value in lost.values.items() if not self.records[winner].values.get(name)})
+        self.change(
+            winner, {name: value for name, value in lost.values.items() if not self.records[winner].values.get(name)}
+        )
         self.merged[loser] = winner
 
     def survivor(self, id_: str) -> str:
@@ -99,7 +101,16 @@ class MemoryCrm:
     """A client of the server, with faults that come when they are told to."""
 
     server: Server
-    can: Capabilities = Capabilities(create="token", conditional=True, stable_pages=False, deletes="flag", batch_read=50, batch_update=3, batch_create=3, batch_archive=3)
+    can: Capabilities = Capabilities(
+        create="token",
+        conditional=True,
+        stable_pages=False,
+        deletes="flag",
+        batch_read=50,
+        batch_update=3,
+        batch_create=3,
+        batch_archive=3,
+    )
     faults: list[Fault | None] = field(default_factory=list)
     redirects: bool = True
     page_size: int = 3
@@ -151,7 +162,11 @@ class MemoryCrm:
 
     def find_tokens(self, tokens: Sequence[str]) -> dict[str, Record]:
         self._end(self._call())
-        return {one.token: self._record(id_) for id_, one in self.server.records.items() if one.token in tokens and one.token}
+        return {
+            one.token: self._record(id_)
+            for id_, one in self.server.records.items()
+            if one.token in tokens and one.token
+        }
 
     def create(self, records: Sequence[NewRecord]) -> list[Answer]:
         fault = self._call()

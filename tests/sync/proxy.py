@@ -44,7 +44,11 @@ def proxy_of(upstream: str) -> Iterator[Proxy]:
             if found.drops(self.command, self.path):
                 self.close_connection = True
                 return
-            kept = {name: value for name, value in answer.getheaders() if name.lower() not in ("content-length", "connection")}
+            kept = {
+                name: value
+                for name, value in answer.getheaders()
+                if name.lower() not in ("content-length", "connection")
+            }
             self._answer(answer.status, kept, text)
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -1,5 +1,6 @@
 """A connection to a CRM in memory, and the few things that tests do with it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,7 +50,11 @@ class Sync:
     def connect(self, wanted: Mapping, name: str = "crm", *, is_applied: bool = True) -> None:
         with transaction(self.store) as connection:
             values: dict[str, Any] = {"name": name, "connector": "memory", "config": {}, "state": "active"}
-            values |= {"created_by": "test", "created_at": self.now, "applied_mapping": wanted.hash if is_applied else None}
+            values |= {
+                "created_by": "test",
+                "created_at": self.now,
+                "applied_mapping": wanted.hash if is_applied else None,
+            }
             made = connections.add_connection(connection, values)
             self.number = made.id
             document = wanted.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -90,8 +95,8 @@ class Sync:
         return report
 
     def plan(self) -> dict[str, int]:
-        found, counts = find_decisions(self.store, self.settings, self.connection(), self.crm, self.clock)
-        return dict(counts)
+        found, _ = find_decisions(self.store, self.settings, self.connection(), self.crm, self.clock)
+        return dict(Counter(one.action for one in found))
 
     def until_quiet(self, most: int = 12) -> SyncReport:
         """Runs until one writes nothing; the last of them."""
@@ -125,7 +130,9 @@ class Sync:
             return [tuple(row) for row in connection.execute(text(sql), values)]
 
     def living(self, columns: str = "first_name, email, city") -> list[tuple[Any, ...]]:
-        return self.rows(f"SELECT {columns} FROM contacts WHERE deleted_at IS NULL AND status != 'archived' ORDER BY id")
+        return self.rows(
+            f"SELECT {columns} FROM contacts WHERE deleted_at IS NULL AND status != 'archived' ORDER BY id"
+        )
 
     def there(self, *names: str) -> list[tuple[Any, ...]]:
         return [tuple(self.server.records[id_].values.get(name) for name in names) for id_ in self.server.living()]

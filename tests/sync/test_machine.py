@@ -8,6 +8,7 @@ is never taken back (I7).
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ class SyncMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="padron-machine-", dir="/dev/shm" if Path("/dev/shm").exists() else None))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="padron-machine-", dir="/dev/shm" if Path("/dev/shm").exists() else None)
+        )
         shutil.copy(self.template, self.folder / "padron.db")
         engine = open_engine(f"sqlite:///{self.folder / 'padron.db'}")
         self.sync = Sync(engine, Settings(home=self.folder, default_country="CO"))
@@ -103,7 +106,9 @@ class SyncMachine(RuleBasedStateMachine):
         self.typed[value] = ("here", f"{value}@example.org")
 
     def here(self, pick: int) -> tuple[int, str] | None:
-        found = self.sync.rows("SELECT id, email FROM contacts WHERE deleted_at IS NULL AND status != 'archived' ORDER BY id")
+        found = self.sync.rows(
+            "SELECT id, email FROM contacts WHERE deleted_at IS NULL AND status != 'archived' ORDER BY id"
+        )
         return found[pick % len(found)] if found else None  # type: ignore[return-value]
 
     def there(self, pick: int) -> tuple[str, str] | None:
@@ -136,9 +141,13 @@ class SyncMachine(RuleBasedStateMachine):
     @rule(pick=PICK, tag=st.sampled_from(["vip", "new", "old"]), adds=st.booleans())
     def tag_here(self, pick: int, tag: str, adds: bool) -> None:
         if one := self.here(pick):
-            had = {name for (name,) in self.sync.rows(
-                "SELECT t.name FROM tags t JOIN contact_tags c ON c.tag_id = t.id WHERE c.contact_id = :id", id=one[0]
-            )}
+            had = {
+                name
+                for (name,) in self.sync.rows(
+                    "SELECT t.name FROM tags t JOIN contact_tags c ON c.tag_id = t.id WHERE c.contact_id = :id",
+                    id=one[0],
+                )
+            }
             self.sync.edit(one[0], tags=sorted(had | {tag} if adds else had - {tag}))
 
     @rule(pick=PICK, tag=st.sampled_from(["vip", "new", "old"]), adds=st.booleans())
@@ -190,7 +199,7 @@ class SyncMachine(RuleBasedStateMachine):
 
     @rule(picks=st.lists(PICK, max_size=3), forged=st.booleans())
     def call(self, picks: list[int], forged: bool) -> None:
-        ids = [id_ for id_ in sorted(self.sync.server.records) + sorted(self.sync.server.purged)]
+        ids = sorted(self.sync.server.records) + sorted(self.sync.server.purged)
         said = [ids[pick % len(ids)] for pick in picks if ids] + (["r99999"] if forged else [])
         self.sync.call(" ".join(said) or "nonsense")
 
@@ -230,10 +239,8 @@ class SyncMachine(RuleBasedStateMachine):
                 if steps[0] == 0:
                     raise Crash(name)
 
-        try:
+        with suppress(Crash):
             self.sync.run(step=step, sweeps=sweeps)
-        except Crash:
-            pass
 
     # ── what holds in the end ────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,7 +278,9 @@ class SyncMachine(RuleBasedStateMachine):
         for contact, remote in pairs:
             record = self.sync.server.records.get(remote)
             if record is not None and record.values["email"] in self.out:
-                states = self.sync.rows("SELECT state FROM consents WHERE contact_id = :id AND channel = 'all'", id=contact)
+                states = self.sync.rows(
+                    "SELECT state FROM consents WHERE contact_id = :id AND channel = 'all'", id=contact
+                )
                 assert states == [("out",)], "I7: an opt-out was not taken"
                 assert record.values["optout"] is True, "I7: an opt-out was taken back"
 
