@@ -8,13 +8,17 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy import Engine
 
 from admin.operator_commands import asked_now
+from admin.sync_words import KEYS
 from admin.times import shown_time
 from admin.words import say
+from connectors.limits import share
 from pipelines import connections, sync_plans, sync_reports
 from pipelines.connections import crm_factory
-from pipelines.sync import Asking, SyncReport, run_sync
+from pipelines.sync import Asking, CrmOf, SyncReport, run_sync
+from scheduler.limits import limiter_of
 from scheduler.tasks import utc_now
 from schemas.settings import Settings, read_settings
 from warehouse.store import open_store
@@ -42,6 +46,12 @@ _SIGNS = {
 }
 
 
+def _crm_of(store: Engine, settings: Settings) -> CrmOf:
+    """Clients that are within the limits of all workers."""
+    share(limiter_of(settings))
+    return crm_factory(store, settings)
+
+
 @app.command()
 def plan(
     name: Name,
@@ -50,7 +60,7 @@ def plan(
     """What a run would do, pair by pair, by reading both sides; nothing is changed."""
     settings = read_settings()
     store, words = open_store(settings.store_url), settings.language
-    sync_plans.make_plan(store, settings, name, crm_factory(store, settings), utc_now, asked_now())
+    sync_plans.make_plan(store, settings, name, _crm_of(store, settings), utc_now, asked_now())
     made, items = sync_plans.find_plan(store, name, limit)
     for item in items:
         _tell_item(item, words)
@@ -58,29 +68,49 @@ def plan(
     if total > len(items):
         console.print(say(words, "and_more", count=f"{total - len(items):,}"))
     if not total:
-        console.print(say(words, "nothing_to_do"))
+        console.print(say(words, "sync_nothing"))
         return
     counts = ", ".join(f"{say(words, f'sync_{key}')} {count:,}" for key, count in sorted(made.counts.items()) if count)
     console.print(say(words, "planned", counts=counts, calls=f"{made.calls:,}", name=name), soft_wrap=True)
 
 
 def _tell_item(item: PlanItem, words: str) -> None:
-    who = " ".join(
-        filter(None, (f"#{item.contact_id}" if item.contact_id else "", str(item.remote_id or ""), item.reason or ""))
-    )
+    named = (f"#{item.contact_id}" if item.contact_id else "", str(item.remote_id or ""), _why(item.reason, words))
+    who = " ".join(filter(None, named))
     sign = _SIGNS.get(item.action, "·")
     console.print(f"{sign} {say(words, f'sync_{item.action}')} {escape(who)}", soft_wrap=True, highlight=False)
     for side in ("local", "remote"):
         for field, (old, new) in item.changes.get(side, {}).items():
-            line = f"    {say(words, 'here' if side == 'local' else 'there')} {field}: {_shown(old)} → {_shown(new)}"
+            where, name = ("here", field) if side == "local" else ("there", field.partition("=")[2])
+            line = f"    {say(words, where)} {name}: {_shown(old, words)} → {_shown(new, words)}"
             console.print(escape(line), soft_wrap=True, highlight=False)
     for pair in item.changes.get("conflicts", ()):
-        console.print(escape(f"    {say(words, 'conflict_in')} {pair}"), soft_wrap=True, highlight=False)
+        console.print(escape(f"    {say(words, 'conflict_in')} {_pair(pair)}"), soft_wrap=True, highlight=False)
     for pair, why in item.changes.get("parked", {}).items():
-        console.print(escape(f"    {say(words, 'left_as_is')} {pair}: {why}"), soft_wrap=True, highlight=False)
+        console.print(escape(f"    {say(words, 'left_as_is')} {_pair(pair)}: {why}"), soft_wrap=True, highlight=False)
 
 
-def _shown(value: Any) -> str:
+def _why(reason: str | None, words: str) -> str:
+    """A reason in words, where it needs any; who the twin of a record is, as it is."""
+    key = f"why_{reason}"
+    if key in KEYS:
+        return f"({say(words, key)})"
+    return f"({reason})" if reason and reason.startswith("twin ") else ""
+
+
+def _pair(name: str) -> str:
+    """A pair of fields as one reads it.
+
+    >>> _pair("city=city"), _pair("first_name=firstname")
+    ('city', 'first_name ↔ firstname')
+    """
+    here, _, there = name.partition("=")
+    return here if here == there else f"{here} ↔ {there}"
+
+
+def _shown(value: Any, words: str) -> str:
+    if isinstance(value, bool):
+        return say(words, "yes_said" if value else "no_said")
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "∅" if value is None else str(value)
@@ -91,7 +121,7 @@ def apply(name: Name) -> None:
     """Do what the newest plan says; pairs that have moved since are left for the next one."""
     settings = read_settings()
     store = open_store(settings.store_url)
-    report = sync_plans.apply_plan(store, settings, name, crm_factory(store, settings), utc_now, asked_now())
+    report = sync_plans.apply_plan(store, settings, name, _crm_of(store, settings), utc_now, asked_now())
     _tell_report(report, settings)
 
 
@@ -104,7 +134,7 @@ def run(
     settings = read_settings()
     store = open_store(settings.store_url)
     crm, asking = connections.find_connection(store, name), Asking(asked_now().actor, sweeps=sweep)
-    report = run_sync(store, settings, crm.id, crm_factory(store, settings), utc_now, asking)
+    report = run_sync(store, settings, crm.id, _crm_of(store, settings), utc_now, asking)
     if report is None:
         console.print(say(settings.language, "sync_busy", name=name), soft_wrap=True)
         raise typer.Exit(1)
@@ -117,7 +147,7 @@ def _tell_report(report: SyncReport, settings: Settings) -> None:
         console.print(escape(report.sentence[words == "es"]), soft_wrap=True)
     counts = _counts(report.counts, words)
     if not counts and report.state == "done":
-        console.print(say(words, "nothing_to_do"))
+        console.print(say(words, "sync_nothing"))
     elif counts:
         console.print(say(words, "synced", counts=counts, calls=f"{report.calls:,}", run=report.run), soft_wrap=True)
     if report.state in ("failed", "waiting"):
@@ -152,7 +182,7 @@ def status(
         if found.last is not None:
             ended = shown_time(found.last.finished_at, settings) if found.last.finished_at else ""
             rows.append(
-                ("last_run", f"{ended} {_counts(found.last.counts or {}, words) or say(words, 'nothing_to_do')}")
+                ("last_run", f"{ended} {_counts(found.last.counts or {}, words) or say(words, 'sync_nothing')}")
             )
         for key, text in rows:
             if text:
@@ -186,7 +216,7 @@ def explain(contact: Annotated[int, typer.Argument(help="The contact's number.")
     """Why a contact stands in each CRM as it does: what was agreed on, what is on each side, what would be done."""
     settings = read_settings()
     store, words = open_store(settings.store_url), settings.language
-    found = sync_reports.explain(store, settings, contact, crm_factory(store, settings))
+    found = sync_reports.explain(store, settings, contact, _crm_of(store, settings))
     if not found:
         console.print(say(words, "not_linked", id=contact))
     for one in found:
@@ -199,17 +229,16 @@ def explain(contact: Annotated[int, typer.Argument(help="The contact's number.")
         for name in ("field", "agreed", "here", "there", "why"):
             table.add_column(say(words, name), overflow="fold")
         for each in one.fields:
-            base = _both(each.base)
-            table.add_row(
-                each.pair, *(escape(text) for text in (base, _shown(each.local), _shown(each.remote), each.verdict))
-            )
+            sides = (_both(each.base, words), _shown(each.local, words), _shown(each.remote, words))
+            said = f"{say(words, f'verdict_{each.verdict}')} {each.detail}".strip()
+            table.add_row(_pair(each.pair), *(escape(text) for text in sides), escape(said))
         console.print(table)
 
 
-def _both(base: Sequence[Any] | None) -> str:
+def _both(base: Sequence[Any] | None, words: str) -> str:
     if base is None:
         return "—"
-    mine, theirs = _shown(base[0]), _shown(base[1])
+    mine, theirs = _shown(base[0], words), _shown(base[1], words)
     return mine if mine == theirs else f"{mine} / {theirs}"
 
 
@@ -226,10 +255,10 @@ def conflicts(
     for head in ("id", "contact", "field", "here", "there", "winner", "state"):
         table.add_column(say(words, head), overflow="fold")
     for one in sync_reports.find_conflicts(open_store(settings.store_url), limit, name, state):
-        sides = (escape(_shown(one.local)), escape(_shown(one.remote)))
+        sides = (escape(_shown(one.local, words)), escape(_shown(one.remote, words)))
         won = f"{say(words, f'winner_{one.winner}')} ({one.policy})"
         table.add_row(
-            str(one.id), str(one.contact_id or ""), one.pair, *sides, won, say(words, f"conflict_{one.state}")
+            str(one.id), str(one.contact_id or ""), _pair(one.pair), *sides, won, say(words, f"conflict_{one.state}")
         )
     console.print(table)
 

@@ -38,7 +38,7 @@ _BOTH: dict[str, tuple[str, str]] = {
         "Se para con Ctrl-C.",
     ),
     "and_more": ("… and {count} more", "… y {count} más"),
-    "nothing_to_do": ("Nothing to do.", "Nada que hacer."),
+    "sync_nothing": ("Nothing to do.", "Nada que hacer."),
     "planned": (
         "Plan: {counts}. Writing takes {calls} requests. Let it be done: padron sync apply {name}",
         "Plan: {counts}. Escribir lleva {calls} peticiones. Para hacerlo: padron sync apply {name}",
@@ -48,6 +48,26 @@ _BOTH: dict[str, tuple[str, str]] = {
         "{name} is being synced by another process already.",
         "Otro proceso ya está sincronizando {name}.",
     ),
+    "why_gone_there": ("deleted there", "borrado allí"),
+    "why_gone_here": ("put away here", "archivado aquí"),
+    "why_edited_here": ("deleted there, edited here", "borrado allí, editado aquí"),
+    "why_edited_there": ("put away here, edited there", "archivado aquí, editado allí"),
+    "why_left_scope": ("outside of the mapping's scope", "fuera del alcance del mapeo"),
+    "why_erased": ("was erased", "fue borrado del todo"),
+    "why_archived_here": ("archived here", "archivado aquí"),
+    "why_scope": ("outside of the mapping's scope", "fuera del alcance del mapeo"),
+    "why_adrift": ("waits: fields are missing in the CRM", "espera: faltan campos en el CRM"),
+    "why_review": ("waits for your word", "espera su decisión"),
+    "yes_said": ("yes", "sí"),
+    "no_said": ("no", "no"),
+    "verdict_agreed": ("agreed", "de acuerdo"),
+    "verdict_goes_there": ("goes there", "va allí"),
+    "verdict_comes_here": ("comes here", "viene aquí"),
+    "verdict_left": ("left as it is:", "se deja:"),
+    "verdict_winner_local": ("conflict, won here:", "conflicto, gana aquí:"),
+    "verdict_winner_remote": ("conflict, won there:", "conflicto, gana allí:"),
+    "verdict_winner_merged": ("conflict, both kept:", "conflicto, quedan ambos:"),
+    "verdict_winner_open": ("conflict, open:", "conflicto abierto:"),
     "conflict_in": ("conflict in", "conflicto en"),
     "left_as_is": ("left as it is:", "se deja como está:"),
     "pairs": ("Pairs", "Parejas"),
@@ -123,5 +143,6 @@ _BOTH: dict[str, tuple[str, str]] = {
     "sync_rejected": ("rejected", "rechazados"),
     "sync_waiting": ("waiting", "en espera"),
 }
+KEYS = frozenset(_BOTH)
 ENGLISH = {key: english for key, (english, _) in _BOTH.items()}
 SPANISH = {key: spanish for key, (_, spanish) in _BOTH.items()}

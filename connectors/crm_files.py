@@ -1,5 +1,6 @@
 """The connector files there are: those that come with Padrón, and those in the home folder's `connectors/`."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from schemas.connectors import Connector, WrongConnector, parse_connector
@@ -25,6 +26,12 @@ def read_connector(home: Path, name: str) -> Connector:
             "(docs/how-to/add-a-crm.md).",
         )
     path = known[name]
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, _changed: int) -> Connector:
+    """A file is parsed once for each time that it was changed."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

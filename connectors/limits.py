@@ -20,6 +20,21 @@ class Limiter(Protocol):
         """Let nobody take from a bucket for a while: the CRM asked for it."""
 
 
+_shared: list["Limiter"] = []
+
+
+def share(limiter: "Limiter") -> None:
+    """Let all connections of this process be within these limits, which others may be within too."""
+    _shared[:] = [limiter]
+
+
+def shared() -> "Limiter":
+    """The limits of this process; its own, where it was not told of any."""
+    if not _shared:
+        share(LocalLimiter())
+    return _shared[0]
+
+
 @dataclass(slots=True)
 class _Bucket:
     level: float

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.crm_files import read_connector
-from connectors.limits import Limiter, LocalLimiter
+from connectors.limits import shared
 from connectors.outward import Reach
 from connectors.rest import RestCrm
 from connectors.rest_calls import Api
@@ -32,8 +32,6 @@ from warehouse.engines import Store, reading, transaction
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-_HERE = LocalLimiter()
-"""What the connections of this process share where there is no Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,16 +225,16 @@ def proposed_mapping(store: Store, settings: Settings, name: str) -> Mapping:
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def crm_factory(store: Engine, settings: Settings, limiter: Limiter = _HERE) -> CrmOf:
-    """Makes clients that share the limiter, and that keep the tokens they are given."""
+def crm_factory(store: Engine, settings: Settings) -> CrmOf:
+    """Makes clients within the limits that this process shares, which keep the tokens they are given."""
 
     def crm_of(crm: CrmConnection) -> RestCrm:
-        return client_of(store, settings, crm, limiter)
+        return client_of(store, settings, crm)
 
     return crm_of
 
 
-def client_of(store: Engine, settings: Settings, crm: CrmConnection, limiter: Limiter = _HERE) -> RestCrm:
+def client_of(store: Engine, settings: Settings, crm: CrmConnection) -> RestCrm:
     """A client of one connection; raises WrongConnector and WrongKey."""
 
     def keep(secrets: Map[str, Any]) -> None:
@@ -246,7 +244,7 @@ def client_of(store: Engine, settings: Settings, crm: CrmConnection, limiter: Li
     ca_file = str(settings.webhook_ca_file) if settings.webhook_ca_file else None
     reach = Reach([*settings.allowed_networks, *_LOOPBACK], ca_file, settings.sync_timeout_seconds)
     connector = read_connector(settings.home, crm.connector)
-    api = Api(crm.name, connector, crm.config, secrets_of(settings, crm), reach, limiter, keep)
+    api = Api(crm.name, connector, crm.config, secrets_of(settings, crm), reach, shared(), keep)
     flags = frozenset(one["name"] for one in crm.fields or () if one["type"] == "boolean")
     return RestCrm(api, _fields_of(store, crm), flags)
 

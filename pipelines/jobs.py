@@ -19,6 +19,7 @@ from pipelines.imports import Clock
 from pipelines.removals import ERASURE, run_erasure
 from pipelines.retention import RETENTION, RETENTION_REHEARSAL, run_retention
 from pipelines.scheduled_exports import SCHEDULED, run_scheduled
+from pipelines.sync_jobs import APPLY, PLAN, RUN, do_sync
 from pipelines.undo import check_can_be_undone, check_is_not_edited, undo_batch
 from pipelines.uploads import REHEARSAL, rehearse_upload
 from schemas.errors import InputError
@@ -209,5 +210,8 @@ _DO: Mapping[str, _Do] = {
     VERIFICATION: _verify,
     RETENTION: _retain,
     RETENTION_REHEARSAL: _retain,
+    PLAN: do_sync,
+    APPLY: do_sync,
+    RUN: do_sync,
 }
 """What each kind of job does; it tells how far it is, and gives what the job's `result` says."""

@@ -69,7 +69,7 @@ def write_here(connection: Connection, work: Work, found: Sequence[Decision], *,
         elif not _is_allowed(work, one):
             _leave(here, work, one, "stale")
         elif one.is_destructive and not freed:
-            work.held.append(one)
+            work.held[one.key] = one
             _mark(here, one, "held")
         elif one.action == "create_local":
             fresh.append(one)

@@ -84,13 +84,17 @@ def find_conflicts(
 
 @dataclass(frozen=True, slots=True)
 class FieldStanding:
-    """A pair of fields: what was agreed on, what stands on each side, and what would be done."""
+    """A pair of fields: what was agreed on, what stands on each side, and what would be done.
+
+    `verdict` is `agreed`, `goes_there`, `comes_here`, `left` (`detail` says why) or `winner_…` (by which policy).
+    """
 
     pair: str
     base: Sequence[Any] | None
     local: Any
     remote: Any
     verdict: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +131,17 @@ def _explained(store: Engine, settings: Settings, crm: CrmConnection, link: Link
     fields = []
     for rule in merging.rules:
         raw, _ = reads.get(rule.name, (MISSING, None))
-        verdict = "agreed"
+        verdict, detail = "agreed", ""
         if rule.name in decision.lost:
-            verdict = f"conflict: {decision.lost[rule.name].policy} → {decision.lost[rule.name].winner}"
+            lost = decision.lost[rule.name]
+            verdict, detail = f"winner_{lost.winner}", lost.policy
         elif rule.name in decision.parked:
-            verdict = f"left: {decision.parked[rule.name]}"
-        elif rule.name in decision.push:
-            verdict = "goes there"
-        elif rule.local in decision.pull:
-            verdict = "comes here"
+            verdict, detail = "left", decision.parked[rule.name]
+        elif rule.name in decision.push or rule.local in decision.pull:
+            verdict = "goes_there" if rule.name in decision.push else "comes_here"
         mine = here(rule, view) if view else None
         base = (link.base or {}).get(rule.name)
-        fields.append(FieldStanding(rule.name, base, mine, None if raw is MISSING else raw, verdict))
+        fields.append(FieldStanding(rule.name, base, mine, None if raw is MISSING else raw, verdict, detail))
     return PairStanding(crm.name, link, decision.action, decision.why, fields)
 
 

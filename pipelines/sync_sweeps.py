@@ -46,6 +46,6 @@ def free_held(work: Work) -> int:
     most = max(work.merging.mapping.delete.cap(active), work.connection.approved)
     if len(work.held) > most and work.allowed is None:
         return len(work.held)
-    for part in in_parts(work.held, AT_ONCE):
+    for part in in_parts(list(work.held.values()), AT_ONCE):
         send(work, carry_out(work, part, freed=True))
     return 0

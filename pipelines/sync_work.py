@@ -42,7 +42,7 @@ class Work:
     plan: Callable[[Sequence[Decision]], None] | None = None
     allowed: Mapping[str, str] | None = None
     counts: Counter[str] = field(default_factory=Counter)
-    held: list[Decision] = field(default_factory=list)
+    held: dict[str, Decision] = field(default_factory=dict)
     later: list[Decision] = field(default_factory=list)
     claimed: set[int] = field(default_factory=set)
     looked_at: set[int] = field(default_factory=set)

@@ -10,7 +10,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 
-from connectors.limits import Limiter
+from connectors.limits import share
 from pipelines.backup_jobs import on_schedule
 from pipelines.connections import crm_factory
 from pipelines.drops import import_drop
@@ -117,7 +117,8 @@ def _logged(failure: str, **about: int) -> Iterator[None]:
 
 def add_tasks(app: Celery, settings: Settings) -> None:
     """Register the tasks on an application."""
-    stores, waker, limiter = Stores(settings), Waker(app), limiter_of(settings)
+    stores, waker = Stores(settings), Waker(app)
+    share(limiter_of(settings))
 
     def import_drop_task(number: int) -> None:
         with _logged("file not imported yet", batch=number):
@@ -139,7 +140,7 @@ def add_tasks(app: Celery, settings: Settings) -> None:
 
     def sync_task(number: int) -> None:
         with _logged("not synced yet", connection=number):
-            sync(stores.engine(), number, settings, limiter)
+            sync(stores.engine(), number, settings)
 
     def deliver_task() -> None:
         with _logged("webhooks not told yet"):
@@ -164,11 +165,10 @@ def refresh(engine: Engine, settings: Settings) -> None:
         log.info("segments refreshed", count=count)
 
 
-def sync(engine: Engine, number: int, settings: Settings, limiter: Limiter) -> None:
+def sync(engine: Engine, number: int, settings: Settings) -> None:
     """Sync a connection that is due."""
     try:
-        asking = Asking("schedule")
-        report = run_sync(engine, settings, number, crm_factory(engine, settings, limiter), utc_now, asking)
+        report = run_sync(engine, settings, number, crm_factory(engine, settings), utc_now, Asking("schedule"))
     except NotReady as error:
         log.info("not synced", connection=number, reason=error.said("en"))
         return

@@ -122,16 +122,16 @@ class Deletes(_Table):
     most: int | Annotated[str, Field(pattern=_PERCENT)] | None = None
 
     def cap(self, links: int) -> int:
-        """How many deletions a run makes without approval: 20, or 5 % of the links where that is less, unless said.
+        """How many deletions a run makes without approval, unless said: 5 % of the links, at least 3 and at most 20.
 
-        >>> Deletes().cap(100), Deletes().cap(4000), Deletes(most="50%").cap(10), Deletes(most=3).cap(9)
-        (5, 20, 5, 3)
+        >>> Deletes().cap(100), Deletes().cap(4000), Deletes().cap(4), Deletes(most="50%").cap(10)
+        (5, 20, 3, 5)
         """
         if isinstance(self.most, int):
             return self.most
         if isinstance(self.most, str):
             return max(1, int(links * float(self.most.rstrip("%")) / 100))
-        return max(1, min(20, links // 20))
+        return max(3, min(20, links // 20))
 
 
 class RemoteCondition(_Table):

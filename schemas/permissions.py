@@ -40,6 +40,12 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "jobs:cancel": ("Stop long work.", "Detener los trabajos largos."),
     "webhooks:read": ("See webhooks and what they were told.", "Ver los webhooks y lo que se les envió."),
     "webhooks:write": ("Create and edit webhooks.", "Crear y editar webhooks."),
+    "connections:read": (
+        "See connections to CRMs and what was synced.",
+        "Ver las conexiones con CRM y qué se sincronizó.",
+    ),
+    "connections:write": ("Create and edit connections to CRMs.", "Crear y editar conexiones con CRM."),
+    "sync:run": ("Plan, apply and run syncs.", "Planear, aplicar y hacer sincronizaciones."),
     "backups:read": ("See backups.", "Ver las copias."),
     "backups:write": ("Make and verify backups.", "Hacer y verificar copias."),
     "metrics:read": ("Read the measurements.", "Leer las medidas."),

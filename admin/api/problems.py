@@ -18,6 +18,7 @@ from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignIn
 from pipelines.backups import NoSuchBackup
 from pipelines.byhand import WrongOption
 from pipelines.drops import NotRetried
+from pipelines.hooks import NotGenuine
 from pipelines.licences import WrongDays
 from pipelines.new_passwords import LinkUsed, WrongPassword
 from pipelines.notes import NoSuchNote
@@ -36,6 +37,7 @@ from schemas.filters import WrongFilter
 from schemas.operators import WrongField
 from schemas.refusals import Refused
 from warehouse.batches import NoSuchBatch
+from warehouse.connections import NoSuchConnection
 from warehouse.contact_details import NoSuchContact
 from warehouse.engines import UNREACHABLE
 from warehouse.export_files import NoSuchExport
@@ -46,6 +48,7 @@ from warehouse.operators import NoSuchOperator, NoSuchRole
 from warehouse.segments import NoSuchSegment
 from warehouse.sessions import NoSuchToken
 from warehouse.states import NoSuchState
+from warehouse.sync_runs import NoSuchConflict
 from warehouse.uploads import NoSuchUpload
 from warehouse.webhooks import NoSuchDelivery, NoSuchWebhook
 
@@ -75,6 +78,9 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (NoSuchState, 404, "no_such_state"),
     (NoSuchWebhook, 404, "no_such_webhook"),
     (NoSuchDelivery, 404, "no_such_delivery"),
+    (NoSuchConnection, 404, "no_such_connection"),
+    (NoSuchConflict, 404, "no_such_conflict"),
+    (NotGenuine, 401, "not_genuine"),
     (StateInUse, 409, "state_in_use"),
     (KeyReused, 409, "key_reused"),
     (NotAsShown, 409, "not_as_shown"),
