@@ -87,15 +87,16 @@ def _is_allowed(work: Work, one: Decision) -> bool:
 def _leave(here: _Here, work: Work, one: Decision, why: str) -> None:
     """Something has moved since this was decided, or since it was planned: the pair is looked at again."""
     _mark(here, one, why)
-    if one.link is None:
+    if one.link is None and one.seen is None:
         state = "seen" if one.record else "new"
         here.added.append((one, _new_link(one, work, state, dirty=links.REMOTE, why=why)))
     here.outcomes.append((one, "waiting", why))
 
 
 def _mark(here: _Here, one: Decision, why: str) -> None:
-    if one.link is not None:
-        here.changed.append({"id": one.link.id, "dirty": max(one.link.dirty, links.REMOTE), "why": why})
+    link = one.link or one.seen
+    if link is not None:
+        here.changed.append({"id": link.id, "dirty": max(link.dirty, links.REMOTE), "why": why})
 
 
 def _new_link(one: Decision, work: Work, state: str, **values: Any) -> dict[str, Any]:
@@ -323,6 +324,8 @@ def _finish(connection: Connection, work: Work, here: _Here) -> None:
     made = links.get_links(connection, numbers)
     for (one, _), number in zip(here.added, numbers, strict=True):
         one.link = made[number] if one.action not in ("recreate", "merged") else one.link
+        if made[number].why == "stale":
+            work.looked_at.add(number)  # not again in this run: the plan would still not say so
     for one in here.to_send:
         one.version = versions.get(one.view.id, one.version) if one.view else one.version
     _tell_conflicts(connection, work, here.decided)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from schemas.settings import Settings
-from tests.sync.memory_crm import MemoryCrm, with_
+from tests.sync.memory_crm import MemoryCrm, Server, with_
 from tests.sync.syncing import Sync, mapping
 from warehouse.engines import open_engine
 
@@ -309,7 +309,7 @@ def test_it_converges_in_many_ways(sqlite_template: Path, variant: str, conflict
 
 
 def test_the_crm_in_memory_merges_as_real_ones_do() -> None:
-    crm = MemoryCrm(__import__("tests.sync.memory_crm", fromlist=["Server"]).Server())
+    crm = MemoryCrm(Server())
     one, two = (crm.server.add({"email": email}) for email in ("a@example.org", "b@example.org"))
     crm.server.merge(one, two)
 
