@@ -202,7 +202,7 @@ def canonical(part: pa.Table, schema: pa.Schema) -> pa.Table:
         if column.null_count == len(column):
             continue
         texts = [None if text is None else json.dumps(json.loads(text), sort_keys=True) for text in column.to_pylist()]
-        part = part.set_column(part.column_names.index(name), name, pa.array(texts, pa.string()))
+        part = part.set_column(part.column_names.index(name), schema.field(name), pa.array(texts, pa.string()))
     return part
 
 

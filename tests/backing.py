@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 from connectors.folders import make_places
 from connectors.profiles import DropFolder
 from pipelines.backups import Beat, create_backup
+from pipelines.connections import ConnectionForm, create_connection
 from pipelines.consents import ConsentForm, set_consent
 from pipelines.edits import ContactForm, block_contact, edit_contact
 from pipelines.interactions import Told, take_interactions
@@ -23,7 +24,8 @@ from tests.conftest import Roll, utc_now
 from tests.routes.running import drop_text, import_drops
 from warehouse.audit import Asked
 from warehouse.dumps import every_table
-from warehouse.engines import reading
+from warehouse.engines import reading, transaction
+from warehouse.links import add_links
 from warehouse.states import AgentState
 
 PEOPLE = (
@@ -81,6 +83,11 @@ def fill(store: Roll, settings: Settings) -> None:
     refresh_segment(store.engine, segment, settings, utc_now)
     create_operator(store.engine, OperatorForm("op@example.org", "Olga", "Pérez"), None, asked())
     put_state(store.engine, AgentState("comiendo", "Eating", "Comiendo", False, 50), asked())
+    form = ConnectionForm({"url": "http://127.0.0.1:1"}, {"token": "s3cret"})
+    made = create_connection(store.engine, settings, "ejemplo", "example", form, asked())
+    link = {"connection_id": made.id, "contact_id": 1, "remote_id": "c1", "token": "t1", "state": "active"}
+    with transaction(store.engine) as connection:
+        add_links(connection, [{**link, "base": {"city=city": ["Bogotá", "Bogotá"]}, "updated_at": utc_now()}])
 
 
 def back_up(store: Roll, settings: Settings, name: str = "20261128T031500Z-1") -> Manifest:

@@ -38,11 +38,16 @@ from warehouse.removals import OF_THE_LIVING
 from warehouse.segment_tables import interactions, segments
 from warehouse.store import alembic_config, current_version, known_versions
 from warehouse.tables import batches, contact_changes, contacts, id_ranges, metadata
+from warehouse.sync_tables import connections
 from warehouse.webhook_tables import webhooks
 
 _HOLD = (contacts, contact_changes, batches, operators, interactions, segments, webhooks)
 """Tables of which none has a row in a store that may be written over."""
 _GAP = 1_000_000
+_PAUSED = (
+    "Paused, as the store was restored: resume it where it is to go on, in this store only.",
+    "En pausa, porque la base se restauró: siga solo en la base en que deba seguir.",
+)
 BY_THEMSELVES = (
     *("contact_values", "contact_tags", "notes", "consents", "interactions", "segment_members", "segment_pins"),
     *("tags", "custom_fields", "roles", "agent_states", "licences"),
@@ -279,11 +284,13 @@ def migrate(connection: Connection) -> None:
 def begin_anew(connection: Connection, over: Sequence[str], at: datetime) -> None:
     """What must not go on where it was.
 
-    Sessions end; jobs of kinds that are over too, and nobody works on the others; new contacts get numbers that nobody
-    had meanwhile.
+    Sessions end; jobs of kinds that are over too, and nobody works on the others; CRMs are left alone until a person
+    says which of two stores goes on with them; new contacts get numbers that nobody had meanwhile.
     """
-    for table in (jobs, batches):
+    for table in (jobs, batches, connections):
         connection.execute(update(table).where(table.c.lease_until.is_not(None)).values(lease_until=None))
+    going = update(connections).where(connections.c.state.in_(("active", "approval")))
+    connection.execute(going.values(state="paused", message_en=_PAUSED[0], message_es=_PAUSED[1]))
     ended = update(jobs).where(jobs.c.kind.in_(over), jobs.c.state.in_(OPEN))
     connection.execute(ended.values(state="cancelled", finished_at=at))
     for table in (operator_sessions, seats):  # a named seat, which has no lease, stays its operator's
