@@ -28,12 +28,13 @@ def read_record(spec: ContactSpec, found: Any, fields: Sequence[str], flags: fro
     archived = at_path(found, spec.archived) if spec.archived else None
     merged = at_path(found, spec.merged_into) if spec.merged_into else None
     token = at_path(own, spec.token) if spec.token and isinstance(own, Mapping) else None
+    is_archived = archived is not None and _word(archived) in spec.archived_is
     return Record(
         str(at_path(found, spec.id)),
         values,
-        _version(spec, found, values),
+        _version(spec, found, {**values, "": is_archived}),
         read_time(spec, modified),
-        archived is not None and _word(archived) in spec.archived_is,
+        is_archived,
         str(token) if token else None,
         str(merged) if merged else None,
         found,

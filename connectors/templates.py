@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from schemas.errors import InputError
 
-_NAME = re.compile(r"\{([a-z_]+(?:\.[A-Za-z0-9_]+)?)(?:\|([a-z0-9]+))?\}")
+_NAME = re.compile(r"\{([a-z_]+(?:\.[A-Za-z0-9_]+)?)(?:\|([a-z0-9_]+))?\}")
 _LEFT_OUT: Any = object()
 
 
@@ -31,6 +31,8 @@ _AS: Mapping[str, Callable[[Any], Any]] = {
     "s": lambda value: str(int(value.timestamp())),
     "http": lambda value: format_datetime(value.astimezone(UTC), usegmt=True),
     "int": int,
+    "ints": lambda value: [int(one) for one in value],
+    "as_ids": lambda value: [{"id": one} for one in value],
     "json": json.dumps,
     "base64": lambda value: base64.b64encode(str(value).encode()).decode(),
 }

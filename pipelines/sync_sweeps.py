@@ -1,7 +1,7 @@
 """The end of a run: the nightly sweep, which finds what no listing and no webhook tells, and deletions held back."""
 
 from pipelines.sync_here import carry_out
-from pipelines.sync_steps import AT_ONCE, in_parts, look_at, renew, send_later, take_page
+from pipelines.sync_steps import AT_ONCE, in_parts, look_at, look_at_due, renew, send_later, take_page
 from pipelines.sync_there import send
 from pipelines.sync_work import Work
 from warehouse import links
@@ -23,6 +23,7 @@ def sweep(work: Work) -> bool:
         if page is None:
             send_later(work)
             break
+    look_at_due(work)
     after, missing = 0, list[Link]()
     with reading(work.store) as connection:
         active = links.count_links(connection, work.number).get("active", 0)

@@ -4,7 +4,7 @@ A request's `path`, `params`, `headers` and `body` may name in braces what is kn
 `{values}`, `{token}`, `{since}`, `{page}`, `{fields}`, `{items}`, `{version}`, `{session}`, `{config.NAME}` and
 `{secret.NAME}`. A text that is one such name alone becomes what it stands for, whatever its type; a parameter or key
 that stands for nothing is left out. After a `|` stands how it is written: `join`, `rfc3339`, `plain`, `ms`, `s`,
-`http`, `int`, `json` or `base64`.
+`http`, `int`, `ints`, `as_ids`, `json` or `base64`.
 """
 
 import tomllib

@@ -14,8 +14,7 @@ from warehouse.sync_runs import Conflict, Outcome, SyncRun
 
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Said = Annotated[str, Field(max_length=2_000, pattern=NO_NUL)]
-Key = Annotated[str, Field(max_length=40, pattern=r"^[a-z_][a-z0-9_]*$")]
-Pairs = Annotated[dict[Key, Said], Field(max_length=20)]
+Pairs = Annotated[dict[str, Said], Field(max_length=20)]
 OutcomeName = Literal["applied", "unchanged", "conflict", "rejected", "waiting"]
 ConflictState = Literal["open", "chosen", "auto", "restored", "dismissed"]
 
