@@ -37,8 +37,8 @@ from warehouse.jobs import OPEN
 from warehouse.removals import OF_THE_LIVING
 from warehouse.segment_tables import interactions, segments
 from warehouse.store import alembic_config, current_version, known_versions
-from warehouse.tables import batches, contact_changes, contacts, id_ranges, metadata
 from warehouse.sync_tables import connections
+from warehouse.tables import batches, contact_changes, contacts, id_ranges, metadata
 from warehouse.webhook_tables import webhooks
 
 _HOLD = (contacts, contact_changes, batches, operators, interactions, segments, webhooks)

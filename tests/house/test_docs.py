@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -15,18 +16,22 @@ import pytest
 
 from admin.api.callers import Desk
 from admin.api.server import AdminServer
+from connectors.crm_files import read_connector
 from connectors.profiles import profiles_folder, read_folders, read_profile
 from pipelines.drops import import_drop
 from pipelines.filter_catalogue import Catalogue
 from pipelines.filters import understand
 from pipelines.jobs import run_job
 from pipelines.tokens import create_token
+from schemas.connectors import parse_connector
 from schemas.cql2 import parse
 from schemas.fields import field_type
+from schemas.mappings import parse_mapping
 from schemas.profiles import Profile
 from schemas.settings import Settings, read_settings
 from tests.commands import Run
 from tests.forks import ROOT
+from tests.servers import free_port
 from warehouse.audit import Asked
 from warehouse.store import open_store
 
@@ -128,6 +133,45 @@ def test_the_page_of_operators_works_as_written(run: Run, tmp_path: Path) -> Non
     assert done.stderr == ""
     assert json.loads(refused)["code"] == "no_seat"
     assert json.loads(taken)["operator"]["email"] == "agente3@example.org"
+
+
+@pytest.mark.slow
+def test_the_page_of_sync_works_as_written(tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        assert not os.environ.get("CI"), "curl is not installed, and CI must run the pages"
+        pytest.skip("NOT RUN: curl is not installed")
+    port = str(free_port())
+    script = blocks("docs/how-to/sync.md", "sh")[0].replace("8371", port)
+    script = script.replace("padron example-crm", f"padron example-crm --port {port}")
+    path = f"{ROOT / '.venv' / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "PADRON_HOME": str(tmp_path / "home")}
+
+    done = subprocess.run(
+        ["bash", "-eu", "-c", f"trap 'kill %1' EXIT\n{script}"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert "archived here 1, archived there 1" in done.stdout
+    assert done.stdout.count("Nothing to do.") == 2, "the last run, and the status"
+    assert "restored" in done.stdout or "Conflict 1 settled" in done.stdout
+
+
+def test_the_mapping_that_is_shown_is_a_mapping() -> None:
+    (text,) = blocks("docs/how-to/sync.md", "toml")
+
+    assert [pair.local for pair in parse_mapping(text, "sync.md").fields][:2] == ["display_name", "phone"]
+
+
+def test_the_connector_that_is_shown_is_a_connector() -> None:
+    text = "\n".join(blocks("docs/how-to/add-a-crm.md", "toml"))
+    shown, kept = parse_connector(text, "add-a-crm.md"), read_connector(Path(), "kinto")
+
+    assert shown.model_dump(exclude={"docs", "check"}) == kept.model_dump(exclude={"docs", "check"})
 
 
 def test_the_readme_s_steps_by_http_work_as_written(run: Run, tmp_path: Path) -> None:
