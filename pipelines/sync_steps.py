@@ -71,6 +71,7 @@ def _look_once(work: Work, listed: Sequence[Link], in_hand: Mapping[str, Record]
     found = _decided(work, known, records) + _new_ones(work, [link for link in listed if link.state == "new"])
     there = {link.id for link in newcomers if _is_itself(link, records)}
     found += [Decision("rest", link) for link in newcomers if link.id not in there]
+    work.step("decided")
     to_send = carry_out(work, found)
     return to_send + take_in(work, [records[str(link.remote_id)] for link in newcomers if link.id in there])
 

@@ -88,8 +88,10 @@ class Server:
 
 
 def _kept(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as this CRM writes them: phones with spaces, first names with a capital."""
+    """Values as this CRM writes them: phones with spaces, last names with a capital, which cannot be told from an edit."""
     found = dict(values)
+    if isinstance(found.get("lastname"), str):
+        found["lastname"] = found["lastname"][:1].upper() + found["lastname"][1:]
     phone = found.get("phone")
     if isinstance(phone, str) and phone.startswith("+57") and " " not in phone:
         found["phone"] = f"+57 {phone[3:6]} {phone[6:]}"

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.settings import Settings
 from tests.conftest import Roll
+from tests.sync.memory_crm import with_
 from tests.sync.syncing import Sync, mapping
 
 
@@ -161,6 +162,19 @@ def test_a_lost_answer_makes_nobody_twice(sync: Sync) -> None:
     assert [link[2] for link in sync.links()] == ["active"]
 
 
+def test_a_lost_answer_makes_nobody_twice_where_nobody_is_found_by_a_key(sync: Sync) -> None:
+    sync.remap(mapping(match=[]))
+    with_(sync.crm, create="probe")
+    sync.create(first_name="Ana", email="ana@example.org")
+    sync.crm.faults = [None, "after"]
+    sync.run()
+
+    sync.until_quiet()
+
+    assert sync.there("email") == [("ana@example.org",)]
+    assert len(sync.living()) == 1
+
+
 def test_two_records_that_the_crm_merges_stay_two_contacts_until_a_person_decides(sync: Sync) -> None:
     for name in ("Ana", "Eva"):
         sync.create(first_name=name, email=f"{name}@example.org")
@@ -211,6 +225,8 @@ def test_a_field_that_the_crm_hides_is_not_emptied_here(sync: Sync) -> None:
     sync.run()
     sync.server.hidden = {"city"}
     sync.server.change("r1", {"lastname": "Ruiz"})
+    sync.run()
+    assert sync.living("city") == [("Lima",)]
     sync.run(sweeps=True)
     sync.edit(number, city="Quito")
     sync.run()
@@ -231,3 +247,33 @@ def test_a_plan_says_what_the_run_then_does(sync: Sync) -> None:
     assert ana and sync.living("first_name") == [("Ana",)]
     sync.run()
     assert "create_local" not in sync.plan()
+
+
+def test_nothing_is_put_away_while_a_field_is_missing_there(sync: Sync) -> None:
+    sync.create(first_name="Ana", email="ana@example.org", city="Lima")
+    sync.run(sweeps=True)
+    sync.server.hidden = {"city"}
+    sync.run(sweeps=True)
+    sync.server.archive("r1")
+    sync.run()
+
+    assert len(sync.living()) == 1
+    assert "city=city" in str(sync.connection().message_en)
+    sync.server.hidden = set()
+    sync.run(sweeps=True)
+    sync.run()
+    assert sync.living() == []
+
+
+def test_who_was_merged_there_is_not_made_again_when_they_are_edited_here(sync: Sync) -> None:
+    _, eva = (sync.create(first_name=name, email=f"{name}@example.org") for name in ("Ana", "Eva"))
+    sync.run()
+    loser = sync.rows("SELECT remote_id FROM links WHERE contact_id = :id", id=eva)[0][0]
+    sync.server.merge("r1" if loser == "r2" else "r2", loser)
+    sync.until_quiet()
+    sync.edit(eva, city="Lima")
+
+    sync.until_quiet()
+
+    assert len(sync.server.living()) == 1
+    assert len(sync.living()) == 2

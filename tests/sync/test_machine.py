@@ -5,6 +5,7 @@ The promises (docs/explanations/sync.md): it comes to rest (I1), no value that s
 is never taken back (I7).
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -136,7 +137,7 @@ class SyncMachine(RuleBasedStateMachine):
         value = self.new_value()
         self.typed.pop(self.sync.server.records[one[0]].values.get(field) or "", None)
         self.sync.server.change(one[0], {field: value})
-        self.typed[value] = ("there", one[1])
+        self.typed[self.sync.server.records[one[0]].values[field]] = ("there", one[1])
 
     @rule(pick=PICK, tag=st.sampled_from(["vip", "new", "old"]), adds=st.booleans())
     def tag_here(self, pick: int, tag: str, adds: bool) -> None:
@@ -226,14 +227,22 @@ class SyncMachine(RuleBasedStateMachine):
         self._run(None)
         self.sync.crm.before_write = lambda: None
 
+    @rule(pick=PICK, field=FIELD)
+    def run_while_somebody_edits_here_just_after_it_was_read(self, pick: int, field: str) -> None:
+        edit = self._once(lambda: self.edit_here(pick, field))
+        self._run(None, at_step=lambda name: edit() if name == "decided" else None)
+
     def _once(self, act: Callable[[], None]) -> Callable[[], None]:
         left = [act]
         return lambda: left.pop()() if left else None
 
-    def _run(self, dies_at: int | None, *, sweeps: bool = False) -> None:
+    def _run(
+        self, dies_at: int | None, *, sweeps: bool = False, at_step: Callable[[str], None] = lambda name: None
+    ) -> None:
         steps = [dies_at]
 
         def step(name: str) -> None:
+            at_step(name)
             if steps[0] is not None:
                 steps[0] -= 1
                 if steps[0] == 0:
@@ -305,7 +314,7 @@ def test_it_converges_whatever_happens(sqlite_template: Path, variant: str, conf
 @pytest.mark.parametrize("conflict", ["edit_wins", "delete_wins"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_converges_in_many_ways(sqlite_template: Path, variant: str, conflict: str) -> None:
-    drive(sqlite_template, variant, conflict, examples=100, steps=25)
+    drive(sqlite_template, variant, conflict, examples=int(os.environ.get("MACHINE_EXAMPLES", "100")), steps=25)
 
 
 def test_the_crm_in_memory_merges_as_real_ones_do() -> None:
