@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _FIRST = ["tests/sync/test_machine.py", "-k", "whatever_happens"]
-_THEN = ["tests/sync/test_engine.py", "-k", "sqlite"]
+_THEN = ["tests/sync/test_engine.py", "tests/sync/test_lenses.py", "-k", "not postgresql"]
 _LAST = ["tests/sync/test_machine.py", "-k", "many_ways"]
 
 
@@ -115,10 +115,10 @@ MUTANTS = (
         "pass",
     ),
     Mutant(
-        "lets one side's tags stand",
-        "decisions",
-        "            base[rule.name] = [stored(verdict.value), raw]\n",
-        "            base[rule.name] = [None, raw]\n",
+        "never takes a tag away",
+        "field_merge",
+        "gone = {form for form in base if form not in mine or form not in theirs}",
+        "gone = set[str]()",
     ),
     Mutant(
         "passes over an opt-out of an archived record",

@@ -277,3 +277,79 @@ def test_who_was_merged_there_is_not_made_again_when_they_are_edited_here(sync: 
 
     assert len(sync.server.living()) == 1
     assert len(sync.living()) == 2
+
+
+def test_what_somebody_types_while_a_run_decides_is_not_written_over(sync: Sync) -> None:
+    number = sync.create(first_name="Ana", email="ana@example.org")
+    sync.run()
+    sync.server.change("r1", {"city": "Quito"})
+    typed = iter([True])
+    sync.run(step=lambda name: sync.edit(number, city="Lima") if name == "decided" and next(typed, False) else None)
+
+    sync.until_quiet()
+
+    assert sync.living("city") == sync.there("city") == [("Lima",)]
+    assert "Quito" in str(sync.conflicts())
+
+
+def test_two_that_were_merged_into_a_record_of_somebody_else_make_nobody_twice(sync: Sync) -> None:
+    sync.create(first_name="Ana", email="ana@example.org")
+    sync.run()
+    sync.create(first_name="Sol", email="sol@example.org")
+    sol = sync.server.add({"firstname": "Sol", "email": "sol@example.org"})
+    sync.server.merge(sol, "r1")
+
+    sync.until_quiet()
+
+    assert sync.there("email") == [("sol@example.org",)]
+    assert len(sync.living()) == 2
+
+
+def test_a_survivor_that_a_listing_showed_before_is_taken_in_once(sync: Sync) -> None:
+    with_(sync.crm, fresh_listing=False)
+    number = sync.create(first_name="Ana", email="ana@example.org")
+    sync.run()
+    sync.archive(number)
+    eva = sync.server.add({"firstname": "Eva", "email": "eva@example.org"})
+    sync.server.merge(eva, "r1")
+
+    sync.until_quiet()
+
+    assert len(sync.server.living()) <= 1
+    assert len(sync.living()) <= 1
+
+
+def test_an_opt_out_of_a_record_that_is_archived_before_it_was_read_still_counts(sync: Sync) -> None:
+    sync.create(first_name="Ana", email="ana@example.org")
+    sync.run()
+    sync.server.change("r1", {"optout": True})
+    sync.server.archive("r1")
+
+    sync.run()
+
+    assert sync.rows("SELECT channel, state FROM consents") == [("all", "out")]
+
+
+def test_who_was_put_away_here_is_not_brought_back_by_the_crm(sync: Sync) -> None:
+    number = sync.create(first_name="Ana", email="ana@example.org")
+    sync.run()
+    sync.archive(number)
+    sync.run()
+    sync.server.unarchive("r1")
+    sync.call("r1")
+
+    sync.until_quiet()
+
+    assert sync.living() == []
+
+
+def test_who_was_archived_there_comes_back_when_they_are_taken_out_of_the_bin(sync: Sync) -> None:
+    sync.create(first_name="Ana", email="ana@example.org")
+    sync.run()
+    sync.server.archive("r1")
+    sync.run()
+    sync.server.unarchive("r1")
+
+    sync.until_quiet()
+
+    assert sync.living("first_name") == [("Ana",)]
