@@ -26,7 +26,7 @@ from schemas.errors import InputError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_DAY = 86_400
+_DAY, _MOST_COPIES = 86_400, 8
 _ASSIGNED = ipaddress.IPv4Network("192.0.0.0/24")
 """Addresses of protocols, which this Python's `is_global` takes for public."""
 _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
@@ -134,6 +134,8 @@ class _Deadline:
         self._copies: list[socket.socket] = []
 
     def watch(self, connection: socket.socket) -> None:
+        if len(self._copies) >= _MOST_COPIES:  # of connections that are long closed
+            self._copies.pop(0).close()
         self._copies.append(socket.socket(fileno=os.dup(connection.fileno())))
 
     def _cut(self) -> None:

@@ -1,23 +1,25 @@
 """A CRM behind a REST API, as a connector file describes it."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from connectors.rest_calls import Api, Gone, Refused, Stale
+from connectors.rest_fields import read_field, read_hints
 from connectors.rest_records import read_record, write_values
 from connectors.templates import at_path, fill, listed
-from schemas.connectors import ContactSpec, DescribeSpec, ListSpec, WebhookSpec, WriteSpec
+from schemas.connectors import ContactSpec, ListSpec, WriteSpec
 from schemas.crm import (
     Answer,
     Capabilities,
     CrmAway,
     CrmSays,
     NewRecord,
+    NotAllowed,
     Page,
     Patch,
     Record,
@@ -79,11 +81,13 @@ class RestCrm:
 
     def list_changed(self, since: datetime | None, page: str | None) -> Page:
         spec = self.spec.list_all if since is None and self.spec.list_all else self.spec.list
-        document, server_at = self._page(spec, {"since": since}, page)
+        local = since.astimezone(ZoneInfo(self.spec.zone)) if since else None
+        document, server_at = self._page(spec, {"since": local}, page)
         items = listed(document, spec.items)
         records = [self._record(item) for item in items]
-        gone = [str(one) for one in at_path(document, spec.gone) or ()] if spec.gone else []
+        gone: list[str] = [str(one) for one in at_path(document, spec.gone) or ()] if spec.gone else []
         following = self._following(spec, document, page, records)
+        self._require_progress(page, following)
         return Page(records, following, gone, server_at)
 
     def _page(self, spec: ListSpec, known: Mapping[str, Any], page: str | None) -> tuple[Any, datetime | None]:
@@ -104,7 +108,7 @@ class RestCrm:
         match rule.by:
             case "mark" | "url":
                 found = self._at(document, rule.at)
-                return str(found) if found and records else None
+                return str(found) if found else None
             case "number" if len(records) >= rule.size:
                 return str(int(page or rule.first) + 1)
             case "offset" if len(records) >= rule.size:
@@ -113,6 +117,11 @@ class RestCrm:
                 return records[-1].id
             case _:
                 return None
+
+    def _require_progress(self, page: str | None, following: str | None) -> None:
+        """Raise where a listing leads to where it is."""
+        if following is not None and following == page:
+            raise self._says("its pages lead in a circle")
 
     def _at(self, document: Any, place: str) -> Any:
         """A mark in the body, or after `header:` in a header."""
@@ -125,7 +134,7 @@ class RestCrm:
         if spec.read_many is not None and len(ids) > 1:
             records = self._listed(spec.read_many, {"ids": list(ids)})
             found = {record.id: record for record in records if record.id in ids}
-            left = [id_ for id_ in ids if id_ not in found] if spec.merges != "vanish" else []
+            left = [id_ for id_ in ids if id_ not in found] if spec.read is not None else []  # asked for one by one
         else:
             left = list(ids)
         for id_ in left:
@@ -165,7 +174,9 @@ class RestCrm:
             document, _ = self._retried(partial(self._page, spec, known, page))
             records = [self._record(item) for item in listed(document, spec.items)]
             found += records
-            page = self._following(spec, document, page, records)
+            following = self._following(spec, document, page, records)
+            self._require_progress(page, following)
+            page = following
             if page is None:
                 return found
 
@@ -216,7 +227,7 @@ class RestCrm:
 
     def _changed(self, patch: Patch) -> dict[str, Any]:
         record = patch.record
-        version = (record.version or "").partition("+")[0]
+        version = (record.version or "").rpartition("+")[0] if self.spec.version.endswith("+hash") else record.version
         values = write_values(self.spec, patch.values, record, None)
         return {"id": record.id, "values": values, "version": version, "fields": self._wanted}
 
@@ -245,7 +256,7 @@ class RestCrm:
             if kind == "create":  # made before, and nobody heard of it
                 return self._made_before(str(known["token"]))
             return Answer("stale")
-        except Refused as error:
+        except (Refused, NotAllowed) as error:  # this one is not allowed; if nothing is, listing says so
             return Answer("refused", said=str(error))
         except CrmAway as error:
             return self._not_known(error)
@@ -268,7 +279,9 @@ class RestCrm:
         if spec.returns == "record" and isinstance(found, Mapping):
             return Answer("done", self._record(found))
         id_ = at_path(found, spec.id) if spec.returns == "id" else known.get("id")
-        return Answer("done", Record(str(id_), {}) if id_ not in (None, "", False) else None)
+        if id_ in (None, "", False):
+            return _UNKNOWN if "token" in known else Answer("done")
+        return Answer("done", Record(str(id_), {}))
 
     def _write_many(self, spec: WriteSpec, named: Sequence[Mapping[str, Any]], kind: str) -> list[Answer]:
         """Together; where the whole is refused, in halves, until the one that is to blame stands alone."""
@@ -286,6 +299,8 @@ class RestCrm:
 
     def _each(self, spec: WriteSpec, document: Any, named: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """The answer to each, by its place or by what it names; one that is not answered is not known."""
+        if spec.returns == "nothing" and not spec.results:
+            return [Answer("done")] * len(named)
         results = listed(document, spec.results)
         if spec.order == "sent":
             pairs = zip(named, [*results, *[None] * len(named)], strict=False)
@@ -342,7 +357,7 @@ class RestCrm:
         found = at_path(document, spec.items)
         if spec.by_name and isinstance(found, Mapping):
             found = [{**one, spec.name: name} for name, one in found.items() if isinstance(one, Mapping)]
-        return [_field(spec, one) for one in found or () if isinstance(one, Mapping)]
+        return [read_field(spec, one) for one in found or () if isinstance(one, Mapping)]
 
     def hints(self, body: str) -> list[str]:
         return read_hints(self.api.connector.webhook, body)
@@ -359,35 +374,6 @@ def _ids(named: Sequence[Mapping[str, Any]]) -> list[str]:
 def _is_ok(spec: WriteSpec, one: Any) -> bool:
     said = at_path(one, spec.ok)
     return str(said) in spec.ok_is if spec.ok_is else bool(said)
-
-
-def _field(spec: DescribeSpec, one: Mapping[str, Any]) -> RemoteField:
-    options = {
-        str(at_path(each, spec.option_id)): str(at_path(each, spec.option_label))
-        for each in (listed(one, spec.options) if spec.options else ())
-    }
-    read_only = bool(at_path(one, spec.read_only)) if spec.read_only else False
-    if spec.writable:
-        read_only = not at_path(one, spec.writable)
-    name, kind = str(at_path(one, spec.name)), str(at_path(one, spec.type))
-    label = at_path(one, spec.label)
-    return RemoteField(name, str(label or name), spec.types.get(kind, "text"), options, read_only)
-
-
-def read_hints(spec: WebhookSpec | None, body: str) -> list[str]:
-    """The ids of the records that a webhook's call is about; raises ValueError."""
-
-    if spec is None:
-        raise ValueError("the connector has no webhook")
-    document = json.loads(body)
-    found: list[str] = []
-    for item in listed(document, spec.items):
-        if all(str(at_path(item, path)) in allowed for path, allowed in spec.only.items()):
-            for path in (spec.id, *spec.more_ids):
-                found += [str(one) for one in listed(item, path) if one not in (None, "")]
-    if not found and not listed(document, spec.items):
-        raise ValueError("no events")
-    return found
 
 
 def _date(text: str | None) -> datetime | None:

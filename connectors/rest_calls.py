@@ -35,7 +35,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Api:
-    """A signed-in line to one CRM. `keep` stores secrets that changed (OAuth tokens) before they are used."""
+    """A signed-in line to one CRM. `keep` stores OAuth tokens before they are used; `again` reads what is stored."""
 
     name: str
     connector: Connector
@@ -44,6 +44,7 @@ class Api:
     reach: Reach
     limiter: Limiter
     keep: Callable[[Mapping[str, Any]], None] = lambda secrets: None
+    again: Callable[[], Mapping[str, Any]] = dict
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     calls: int = 0
@@ -143,8 +144,8 @@ class Api:
         if not found.body.strip():
             return None
         try:
-            document = json.loads(found.body.replace(b"\\u0000", b"").decode("utf-8-sig"))
-        except ValueError as error:
+            document = json.loads(found.body.replace(b"\\u0000", b"").decode("utf-8-sig"), parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
             kind = found.headers.get("Content-Type", "?").split(";")[0]
             raise CrmSays(
                 f"{self.name} answers with something that is no JSON ({kind}). Check its address: {self.base_url}",
@@ -250,11 +251,16 @@ class Api:
             self._session = at_path(document, auth.session)
             if not self._session:
                 raise self._not_signed_in("no session")
-        if auth.type == "oauth2" and float(self.secrets.get("expires_at") or 0) < self.clock() + _BEFORE_EXPIRY:
-            self._refresh(auth)
+        if auth.type == "oauth2" and not self._has_token():
+            self.secrets |= self.again()  # another process may have asked for one already
+            if not self._has_token():
+                self._refresh(auth)
+
+    def _has_token(self) -> bool:
+        return float(self.secrets.get("expires_at") or 0) >= self.clock() + _BEFORE_EXPIRY
 
     def _refresh(self, auth: Auth) -> None:
-        """Another access token. The one run of a connection asks, so that no two refresh at once; kept before used."""
+        """Another access token, which is kept before it is used."""
         form: dict[str, str] = {"grant_type": auth.grant}
         if auth.grant == "refresh_token":
             form["refresh_token"] = str(self.secrets.get("refresh_token", ""))
@@ -273,17 +279,25 @@ class Api:
             raise self._away(str(error)) from error
         finally:
             line.close()
+        if found.status in self.connector.errors.throttled:
+            raise self._slower(seconds_to_wait(found.headers.get("Retry-After")) or 10.0)
         if found.status >= 500:
             raise self._away(f"HTTP {found.status}")
         document = self._document(found) if found.status < 400 else {}
         if not isinstance(document, Mapping) or not document.get("access_token"):
             raise self._not_signed_in(f"HTTP {found.status}")
-        lasts = float(document.get("expires_in") or 3600)
+        said = str(document.get("expires_in") or 3600)
+        lasts = float(said) if said.isascii() and said.isdigit() else 3600.0
         fresh = {"access_token": document["access_token"], "expires_at": self.clock() + lasts}
         if document.get("refresh_token"):
             fresh["refresh_token"] = document["refresh_token"]
+        self.keep(fresh)
         self.secrets |= fresh
-        self.keep(self.secrets)
+
+
+def _no_number(name: str) -> None:
+    """What JSON does not have, and databases do not take: NaN, Infinity."""
+    raise ValueError(name)
 
 
 def _as_param(value: Any) -> str:

@@ -112,7 +112,7 @@ def read_time(spec: ContactSpec, value: Any) -> datetime | None:
             return _EPOCH + timedelta(**{"milliseconds" if spec.time == "ms" else "seconds": float(value)})
         at = datetime.fromisoformat(str(value))
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=ZoneInfo(spec.zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         return None
 
 

@@ -20,7 +20,8 @@ class NotKnown(InputError):
 
 
 def _plain(value: Any) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)
+    """A time without a zone, in the one that it is given in."""
+    return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)
 
 
 _AS: Mapping[str, Callable[[Any], Any]] = {

@@ -116,6 +116,8 @@ def edit_connection(
         require_version(version in (None, crm.version), f"connection {name}", f"la conexión {name}")
         _check_form(read_connector(settings.home, crm.connector), form)
         values: dict[str, Any] = {"config": {**crm.config, **form.config}, "failures": 0, "next_at": None}
+        if values["config"] != crm.config and crm.applied_mapping:  # it may be another account: what would be done?
+            values |= {"applied_mapping": None, "state": NEW, "read_until": None, "page": None}
         if form.secrets:
             values["secrets"] = _sealed(settings, {**secrets_of(settings, crm), **form.secrets})
         if crm.state == FAILED:
@@ -237,14 +239,19 @@ def crm_factory(store: Engine, settings: Settings) -> CrmOf:
 def client_of(store: Engine, settings: Settings, crm: CrmConnection) -> RestCrm:
     """A client of one connection; raises WrongConnector and WrongKey."""
 
-    def keep(secrets: Map[str, Any]) -> None:
+    def keep(tokens: Map[str, Any]) -> None:
         with transaction(store) as connection:
-            connections.set_connection(connection, crm.id, {"secrets": _sealed(settings, secrets)})
+            now = secrets_of(settings, connections.get_connection(connection, crm.id))
+            connections.set_connection(connection, crm.id, {"secrets": _sealed(settings, {**now, **tokens})})
+
+    def again() -> Map[str, Any]:
+        with reading(store) as connection:
+            return secrets_of(settings, connections.get_connection(connection, crm.id))
 
     ca_file = str(settings.webhook_ca_file) if settings.webhook_ca_file else None
     reach = Reach([*settings.allowed_networks, *_LOOPBACK], ca_file, settings.sync_timeout_seconds)
     connector = read_connector(settings.home, crm.connector)
-    api = Api(crm.name, connector, crm.config, secrets_of(settings, crm), reach, shared(), keep)
+    api = Api(crm.name, connector, crm.config, secrets_of(settings, crm), reach, shared(), keep, again)
     flags = frozenset(one["name"] for one in crm.fields or () if one["type"] == "boolean")
     return RestCrm(api, _fields_of(store, crm), flags)
 

@@ -146,6 +146,7 @@ def add_contacts(
     for at, ((external, values), form) in enumerate(zip(rows, forms, strict=True)):
         number, made = first + at, Patched(first + at, set(values))
         own.append(_row(number, values, asked))
+        made.refused = _left_out(own[-1], values)
         for kind, value in (("phone", form), ("email", values.get("email"))):
             is_free = value is not None and (kind, str(value)) not in taken and (kind, str(value)) not in mine
             own[-1][f"{kind}_match"] = value if is_free else None
@@ -186,6 +187,16 @@ def _row(number: int, values: Values, asked: Asked) -> dict[str, Any]:
     }
 
 
+def _left_out(row: Mapping[str, Any], values: Values) -> dict[str, WrongField]:
+    """The words of the CRM that mean nothing here, or that cannot be of a contact without a phone."""
+    said = {name: values.get(name) for name in ("channel", "status") if values.get(name) is not None}
+    return {
+        name: WrongField(name, "unknown", f"{name} {value!r} is not taken.", f"{name} {value!r} no se acepta.")
+        for name, value in said.items()
+        if value != row[name] and not (name == "status" and row[name] == "blocked")
+    }
+
+
 def _key(number: int, kind: str, value: str, written: Value, role: str) -> dict[str, Any]:
     return {"contact_id": number, "kind": kind, "value": value, "written": written, "role": role}
 
@@ -203,7 +214,7 @@ def _compose(rows: Sequence[dict[str, Any]]) -> None:
 def _add_belongings(connection: Connection, settings: Settings, made: Patched, values: Values, asked: Asked) -> None:
     """Custom values, tags and opt-outs of a new contact."""
     for name, value in values.items():
-        if value is None or value is False:
+        if value is None or (value is False and not name.startswith(CUSTOM)):
             continue
         try:
             if name.startswith(CUSTOM):

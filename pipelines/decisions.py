@@ -5,8 +5,9 @@ from typing import Any
 
 from pipelines.field_merge import Base, Marks, Rule, Verdict, kept, merge_field
 from pipelines.lenses import Unreadable, Value
-from pipelines.pairs import Decision, Merging, Reads, here, put_fields, stored
+from pipelines.pairs import Decision, Merging, Reads, here, is_flag, put_fields, says_nothing, stored
 from schemas.crm import MISSING, Record
+from schemas.mappings import BLOCKED
 from warehouse.contact_views import View
 from warehouse.links import Link
 
@@ -15,8 +16,11 @@ def decide(
     link: Link, view: View | None, record: Record | None, reads: Reads, merging: Merging, marks: Mapping[str, Marks]
 ) -> Decision:
     """What to do with a link, its contact and its record, as they are now; None is what is not there."""
-    if link.state == "erasing":
-        return Decision("forget" if record is None else "erase_remote", link, view, record)
+    if link.state == "erasing":  # where it answers as another record, that one is another person's
+        is_own = record is not None and record.id == link.remote_id
+        return Decision("erase_remote" if is_own else "forget", link, view, record)
+    if link.state == "merged":
+        return Decision("rest", link, view, record)
     if record is not None and record.id != link.remote_id:
         return Decision("merged", link, view, record, why=record.id)
     is_there = record is not None and not record.archived
@@ -86,7 +90,7 @@ def _take(found: Decision, rule: Rule, verdict: Verdict, mine: Value, raw: Any, 
 
 
 def is_edited_here(link: Link, view: View, merging: Merging) -> bool:
-    """Whether the contact has something that the record was not told of."""
+    """Whether the contact has something that the record was not told of; a field that never agreed tells nothing."""
     base = link.base or {}
     for rule in merging.rules:
         if rule.direction == "in" or rule.on_create or not rule.local:
@@ -94,7 +98,7 @@ def is_edited_here(link: Link, view: View, merging: Merging) -> bool:
         known: Base = base.get(rule.name)
         mine = here(rule, view)
         if known is None:
-            if mine not in (None, False):
+            if not base and not says_nothing(rule, mine):
                 return True
         elif len(known) > 2 or not rule.lens.same(mine, kept(known[0])):
             return True
@@ -106,11 +110,11 @@ def is_edited_there(link: Link, reads: Reads, merging: Merging) -> bool:
     base = link.base or {}
     for rule in merging.rules:
         raw, read = reads[rule.name]
-        if rule.direction == "out" or rule.on_create or raw is MISSING:
+        if rule.direction == "out" or rule.on_create or raw is MISSING or isinstance(read, Unreadable):
             continue
         known: Base = base.get(rule.name)
         if known is None:
-            if read not in (None, False):
+            if not base and not says_nothing(rule, read):
                 return True
         elif raw != known[1] and not rule.lens.same(read, rule.lens.get_one(known[1])):
             return True
@@ -129,14 +133,13 @@ def _gone_there(link: Link, view: View, record: Record | None, reads: Reads, mer
         found.action, found.why = ("recreate", "edited_here") if rules.conflict == "edit_wins" else ("wait", "review")
         return found
     found.action, found.why = rules.on_remote, "gone_there"
-    if view.status == "blocked" and found.is_destructive:
+    if found.is_destructive and (view.status == "blocked" or BLOCKED in found.pull):
         found.action = "unlink"  # a block is not put away by anybody but a person
     return found
 
 
 def _tightens(rule: Rule, view: View, read: Value | Unreadable) -> bool:
-    is_flag = rule.policy == "most_restrictive" and rule.lens.is_yes_or_no
-    return is_flag and rule.direction != "out" and read is True and not here(rule, view)
+    return is_flag(rule) and rule.direction != "out" and read is True and not here(rule, view)
 
 
 def _gone_here(link: Link, view: View | None, record: Record, reads: Reads, merging: Merging) -> Decision:
@@ -151,10 +154,8 @@ def _gone_here(link: Link, view: View | None, record: Record, reads: Reads, merg
             return found
         if view is not None and view.is_living:
             return _as_restored(link, view, record, reads, merging)
-        if rules.on_local != "archive_remote":
-            found.action, found.why = "unlink", "gone_here"
-            return found
-        return new_local(record, reads, merging, link)
+        found.action, found.why = ("release" if rules.on_local == "archive_remote" else "unlink"), "edited_there"
+        return found
     found.action = "archive_remote" if rules.on_local == "archive_remote" else "unlink"
     found.why = "gone_here"
     return found
@@ -187,7 +188,7 @@ def new_local(record: Record, reads: Reads, merging: Merging, link: Link | None 
             found.parked[rule.name] = read.code
             continue
         if rule.direction != "out" and rule.local:
-            if read not in (None, False):
+            if not says_nothing(rule, read):
                 found.pull[rule.local] = read
             found.base[rule.name] = [stored(read), raw]
             found.before[rule.local] = [None, raw]
@@ -199,7 +200,7 @@ def new_remote(view: View, merging: Merging, link: Link | None = None) -> Decisi
     found = Decision("create_remote", link, view, None, why="new_here", contact=view.id)
     for rule in merging.rules:
         mine = here(rule, view)
-        if rule.direction == "in" or mine in (None, False):
+        if rule.direction == "in" or says_nothing(rule, mine):
             continue
         fields = put_fields(rule, mine, MISSING)
         if isinstance(fields, Unreadable):

@@ -19,10 +19,10 @@ class NotGenuine(InputError):
 def take_hook(store: Store, settings: Settings, name: str, call: Call, asked: Asked) -> int:
     """Keep a call, and give the connection's number; raises NoSuchConnection, and NotGenuine."""
     with reading(store) as connection:
-        crm = connections.find_connection(connection, name)
-    webhook = read_connector(settings.home, crm.connector).webhook
-    if webhook is None:
-        raise NoSuchConnection(f"{name} takes no calls.", f"{name} no recibe llamadas.")
+        crm = next((one for one in connections.all_connections(connection) if one.name == name), None)
+    webhook = read_connector(settings.home, crm.connector).webhook if crm else None
+    if crm is None or webhook is None:  # who asks is nobody yet, and is not told what there is
+        raise NoSuchConnection("Nobody takes calls here.", "Aquí no se reciben llamadas.")
     if not is_genuine(webhook.verify, secrets_of(settings, crm), call, asked.at.timestamp()):
         raise NotGenuine(
             "The call does not prove where it comes from: its signature or secret is missing or wrong.",

@@ -4,6 +4,7 @@ Values here are text, numbers, yes or no, several options or tags as a tuple, or
 column is read at a time, as phones and e-mails are cheaper so.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipelines.emails import normalise_emails
+from pipelines.names import folded
 from pipelines.numbers import yes_or_no
 from pipelines.phones import normalise_phones
 from pipelines.texts import normalise_names, normalise_texts
@@ -80,7 +82,7 @@ def lens_of(pair: FieldPair, types: Mapping[str, FieldType], country: str | None
         case "enum":
             return Lens(_each(_option(pair.values)), _put_option(pair.values))
         case "set":
-            return Lens(_each(_several(pair.separator, pair.values)), _put_several(pair.separator, pair.values), True)
+            return Lens(_lists(_several(pair.separator, pair.values)), _put_several(pair.separator, pair.values), True)
         case "full_name":
             return Lens(_full_names, _put_full_name)
         case "template":
@@ -120,17 +122,26 @@ def _limit(local: str, types: Mapping[str, FieldType]) -> int:
 
 
 def _each(read: Callable[[Any], Value | Unreadable]) -> Callable[[Sequence[Any]], list[Value | Unreadable]]:
-    return lambda raws: [read(raw) for raw in raws]
+    return lambda raws: [Unreadable("type_wrong") if _is_odd(raw) else read(raw) for raw in raws]
+
+
+def _is_odd(raw: Any) -> bool:
+    """Whether it is an object or a list where one text is meant; an id with its name, as Odoo has it, is none."""
+    return isinstance(raw, dict) or (isinstance(raw, list) and bool(raw) and not _is_named(raw))
+
+
+def _is_named(raw: Sequence[Any]) -> bool:
+    return len(raw) == 2 and isinstance(raw[0], int) and isinstance(raw[1], str)
 
 
 def _text(raw: Any) -> str | None:
-    """What a value of the CRM says as text; a list or an object says it as far as it has one name.
+    """What a value of the CRM says as text.
 
     >>> _text("  "), _text(7), _text(7.0), _text([3, "Perú"]), _text(True)
     (None, '7', '7', 'Perú', 'true')
     """
-    if isinstance(raw, list) and len(raw) == 2 and isinstance(raw[1], str):
-        raw = raw[1]  # an id with its name, as Odoo tells what a record belongs to
+    if isinstance(raw, list) and _is_named(raw):
+        raw = raw[1]
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer():
@@ -145,7 +156,8 @@ def _texts(
 ) -> Callable[[Sequence[Any]], list[Value | Unreadable]]:
     def get(raws: Sequence[Any]) -> list[Value | Unreadable]:
         found = normalise(pa.array([_text(raw) for raw in raws], pa.string())).to_pylist()
-        return [Unreadable("too_long") if text and len(text) > limit else text for text in found]
+        texts = [Unreadable("too_long") if text and len(text) > limit else text for text in found]
+        return _but_odd(texts, raws)
 
     return get
 
@@ -154,9 +166,13 @@ def _normal(normalise: Callable[[pa.Array], Any]) -> Callable[[Sequence[Any]], l
     def get(raws: Sequence[Any]) -> list[Value | Unreadable]:
         found = normalise(pa.array([_text(raw) for raw in raws], pa.string()))
         pairs = zip(found.value.to_pylist(), found.problem.to_pylist(), strict=True)
-        return [Unreadable(code, text or "") if code else text for text, code in pairs]
+        return _but_odd([Unreadable(code, text or "") if code else text for text, code in pairs], raws)
 
     return get
+
+
+def _but_odd(read: list[Value | Unreadable], raws: Sequence[Any]) -> list[Value | Unreadable]:
+    return [Unreadable("type_wrong") if _is_odd(raw) else value for value, raw in zip(read, raws, strict=True)]
 
 
 def _number(raw: Any) -> Value | Unreadable:
@@ -164,9 +180,10 @@ def _number(raw: Any) -> Value | Unreadable:
         return float(raw)
     text = _text(raw)
     try:
-        return None if text is None else float(text)
+        found = None if text is None else float(text.replace("_", "?"))
     except ValueError:
         return Unreadable("number_invalid", str(text))
+    return found if found is None or math.isfinite(found) else Unreadable("number_invalid", str(text))
 
 
 def _boolean(words: Mapping[str, str], nothing: bool | None) -> Callable[[Any], Value | Unreadable]:
@@ -177,7 +194,7 @@ def _boolean(words: Mapping[str, str], nothing: bool | None) -> Callable[[Any], 
         text = _text(raw)
         if text is None:
             return known.get("", nothing)
-        found = known.get(text.casefold()) if known else yes_or_no(text)
+        found = known.get(text.casefold()) if known else yes_or_no(folded(text))
         return Unreadable("boolean_invalid", text) if found is None else found
 
     return read
@@ -227,13 +244,17 @@ def _several(separator: str | None, values: Mapping[str, str]) -> Callable[[Any]
     def read(raw: Any) -> Value | Unreadable:
         if isinstance(raw, str):
             raw = split_tags(raw, separator)
-        if raw is not None and not isinstance(raw, list):
-            return Unreadable("list_invalid", str(raw))
+        if raw is not None and (not isinstance(raw, list) or any(isinstance(one, dict | list) for one in raw)):
+            return Unreadable("list_invalid", str(raw)[:80])
         texts = [text for text in (_text(one) for one in raw or ()) if text]
         found = {tag_form(name): name for name in (known.get(text.casefold(), text) for text in reversed(texts))}
         return tuple(found[form] for form in sorted(found)) or None
 
     return read
+
+
+def _lists(read: Callable[[Any], Value | Unreadable]) -> Callable[[Sequence[Any]], list[Value | Unreadable]]:
+    return lambda raws: [read(raw) for raw in raws]
 
 
 def _full_names(raws: Sequence[Any]) -> list[Value | Unreadable]:

@@ -28,6 +28,7 @@ Action = Literal[
     "recreate",
     "erase_remote",
     "unlink",
+    "release",
     "rejoin",
     "forget",
     "merged",
@@ -132,16 +133,15 @@ def here(rule: Rule, view: View) -> Value:
     """What the contact has for a rule: its field, or what a template makes of several."""
     if rule.pair.template is None or rule.local:
         return view.values.get(rule.local)
-    filled = {name: _shown(view.values.get(name)) for name in template_fields(rule)}
-    text = " ".join(rule.pair.template.format_map(filled).split())
-    return text or None
+    text = rule.pair.template
+    for name in template_fields(rule):
+        text = text.replace(f"{{{name}}}", _shown(view.values.get(name)))
+    return " ".join(text.split()) or None
 
 
 def template_fields(rule: Rule) -> list[str]:
     """The fields that a template names in braces."""
-    if rule.pair.template is None:
-        return []
-    return [part.split("}")[0] for part in rule.pair.template.split("{")[1:]]
+    return rule.pair.template_fields if rule.pair.template is not None else []
 
 
 def _shown(value: Any) -> str:
@@ -176,13 +176,19 @@ def base_of_sent(sent: Mapping[str, Any], reads: Reads, merging: Merging) -> dic
             continue
         if rule.name in sent:
             found[rule.name] = [sent[rule.name], raw]
-        elif read in (None, False):
-            found[rule.name] = [_nothing(rule), raw]
+        elif says_nothing(rule, read):
+            found[rule.name] = [False if is_flag(rule) else None, raw]
     return found
 
 
-def _nothing(rule: Rule) -> Value:
-    return False if rule.lens.is_yes_or_no and rule.policy == "most_restrictive" else None
+def is_flag(rule: Rule) -> bool:
+    """Whether it is an opt-out or a block: no is what everybody has who said nothing."""
+    return rule.lens.is_yes_or_no and rule.policy == "most_restrictive"
+
+
+def says_nothing(rule: Rule, value: Value | Unreadable) -> bool:
+    """Whether a value is none: 0 and a plain no are values, an opt-out that was not made is none."""
+    return value is None or (value is False and is_flag(rule))
 
 
 def base_after(found: Decision, reads: Reads, merging: Merging) -> dict[str, list[Any]]:

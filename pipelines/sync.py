@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,12 +66,14 @@ def run_sync(
     """Sync a connection once; None where another process does. Raises NotReady."""
     token, lasts = uuid.uuid4().hex, timedelta(seconds=settings.lease_seconds)
     with transaction(store) as connection:
-        crm = connections.get_connection(connection, number)
+        is_ours = connections.claim_connection(connection, number, token, clock(), clock() + lasts)
+        crm = connections.get_connection(connection, number)  # as the run before left it
         require_ready(crm, is_applied=asking.allowed is not None)
         merging = merging_for(connection, settings, crm)
         if asking.allowed is None and crm.applied_mapping != merging.mapping.hash:
             raise _plan_first(crm)
-        if not connections.claim_connection(connection, number, token, clock(), clock() + lasts):
+        client = crm_of(crm)
+        if not is_ours:
             return None
         kind = "apply" if asking.allowed is not None else "sweep" if asking.sweeps else "delta"
         run = sync_runs.begin_run(connection, number, kind, asking.actor, clock())
@@ -79,7 +81,7 @@ def run_sync(
     def hold(connection: Connection) -> None:
         connections.hold_connection(connection, number, token, clock() + lasts)
 
-    work = Work(store, settings, crm_of(crm), crm, merging, clock, run, hold, asking.step, allowed=asking.allowed)
+    work = Work(store, settings, client, crm, merging, clock, run, hold, asking.step, allowed=asking.allowed)
     try:
         with heartbeat(store, settings.lease_seconds, hold):
             ending = _ending(work, sweeps=asking.sweeps)
@@ -89,7 +91,22 @@ def run_sync(
         with transaction(store) as connection:
             connections.release_connection(connection, number, token, {})
         raise
+    except Exception:  # a mistake of ours, or an answer that nobody thought of: let go, say so, and let the door log it
+        _finish(work, token, _Ending("failed", _later(work), _UNFORESEEN))
+        raise
     return _finish(work, token, ending)
+
+
+_UNFORESEEN = (
+    "It stopped at something unforeseen, and is tried again later. Look at the worker's log.",
+    "Se detuvo por algo imprevisto, y se reintenta más tarde. Mire el registro del proceso.",
+)
+
+
+def _later(work: Work) -> dict[str, Any]:
+    """What to note of a run that failed: when the next one is, a little later each time."""
+    pause = BACKOFF[min(work.connection.failures, 2)]
+    return {"failures": work.connection.failures + 1, "next_at": work.now + pause}
 
 
 def require_ready(crm: CrmConnection, *, is_applied: bool) -> None:
@@ -148,8 +165,7 @@ def _ending(work: Work, *, sweeps: bool) -> _Ending:
         later = {"next_at": work.now + timedelta(seconds=error.seconds), "failures": 0}
         return _Ending("waiting", later, (error.said("en"), error.said("es")))
     except (CrmAway, InputError) as error:
-        pause = BACKOFF[min(work.connection.failures, 2)]
-        values = {"failures": work.connection.failures + 1, "next_at": work.now + pause}
+        values = _later(work)
         state = "waiting" if isinstance(error, CrmAway) else "failed"
         told: PadronError = error
         said = {"message_en": told.said("en"), "message_es": told.said("es")}
@@ -186,9 +202,12 @@ def _read_fields(work: Work) -> None:
         return
     with transaction(work.store) as connection:
         work.hold(connection)
-        connections.set_connection(connection, work.number, {"fields": fields, "fields_hash": version_of(fields)})
-        work.connection = connections.get_connection(connection, work.number)
-        work.merging = merging_for(connection, work.settings, work.connection)
+        hash_ = version_of(fields)
+        connections.set_connection(connection, work.number, {"fields": fields, "fields_hash": hash_})
+        work.connection = replace(work.connection, fields=fields, fields_hash=hash_)
+        types, mapping = roll.known_fields(connection), work.merging.mapping
+        remote = [RemoteField(**field) for field in fields]
+        work.merging = merging_of(mapping, types, work.settings, work.connection.name, remote)
         links.mark_all(connection, work.number, links.SWEEP, "fields")
 
 

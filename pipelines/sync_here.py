@@ -22,7 +22,7 @@ from warehouse import bulk, contact_writes, links, removals, roll, sync_runs
 from warehouse.contact_views import versions_of
 from warehouse.engines import transaction
 
-_FREE = ("none", "rest", "wait", "unlink", "rejoin", "forget", "merged", "ambiguous", "ignore", "recreate")
+_FREE = ("none", "rest", "wait", "unlink", "release", "rejoin", "forget", "merged", "ambiguous", "ignore", "recreate")
 """What is done without having been planned: nobody's values change by it."""
 CLEAN: Mapping[str, Any] = {"dirty": 0, "attempts": 0, "next_at": None, "message": None, "sent": None}
 
@@ -64,11 +64,13 @@ def write_here(connection: Connection, work: Work, found: Sequence[Decision], *,
     suppressed = read_suppressed(connection, work.settings)
     for one in found:
         one.version = one.view.version if one.view else 0
+        is_held = one.is_destructive and not freed
         if one.view is not None and versions.get(one.view.id, 0) != one.view.version:
             _leave(here, work, one, "moved")
         elif not _is_allowed(work, one):
             _leave(here, work, one, "stale")
-        elif one.is_destructive and not freed:
+        elif is_held:
+            _tighten(connection, work, one, suppressed)
             work.held[one.key] = one
             _mark(here, one, "held")
         elif one.action == "create_local":
@@ -128,8 +130,8 @@ def _put(here: _Here, work: Work, one: Decision, state: str, **values: Any) -> N
 
 def _write(connection: Connection, work: Work, here: _Here, one: Decision, suppressed: Suppressed) -> None:
     """One pair, but for new contacts."""
-    if one.view is not None and one.pull and one.action in ("archive_local", "delete_local", "recreate", "unlink"):
-        patch_contact(connection, work.settings, one.view, one.pull, suppressed, work.asked)
+    if one.action in ("archive_local", "delete_local", "recreate", "unlink", "wait"):
+        _tighten(connection, work, one, suppressed)
     match one.action:
         case "none" | "merge" | "adopt" | "restore_local":
             _write_merged(connection, work, here, one, suppressed)
@@ -159,10 +161,26 @@ def _write(connection: Connection, work: Work, here: _Here, one: Decision, suppr
             _wait(here, work, one)
         case "rejoin":
             _put(here, work, one, "active", dirty=links.REMOTE, why="rejoined")
+        case "release":
+            _release(here, one, work)
         case "rest":
             _rest(here, one)
         case "create_local":
             raise AssertionError("new contacts are written together")
+
+
+def _tighten(connection: Connection, work: Work, one: Decision, suppressed: Suppressed) -> None:
+    """What an archived record says against writing to somebody, before anything else is done or waited for."""
+    if one.view is not None and one.pull:
+        patch_contact(connection, work.settings, one.view, one.pull, suppressed, work.asked)
+
+
+def _release(here: _Here, one: Decision, work: Work) -> None:
+    """The contact is gone, and the record is looked at as one that nobody knows: it may be another contact by now."""
+    assert one.link is not None
+    free = {"state": "seen", "contact_id": None, "base": None, "dirty": links.REMOTE, "why": "edited_there"}
+    here.changed.append({"id": one.link.id, **free, "remote_version": None, "updated_at": work.now})
+    here.outcomes.append((one, "waiting", one.why))
 
 
 def _rest(here: _Here, one: Decision) -> None:
@@ -176,6 +194,11 @@ def _rest(here: _Here, one: Decision) -> None:
 
 def _write_merged(connection: Connection, work: Work, here: _Here, one: Decision, suppressed: Suppressed) -> None:
     assert one.view is not None and one.record is not None
+    if one.link is not None and one.link.state in links.OVER:
+        other = links.links_of_contacts(connection, work.number, [one.view.id]).get(one.view.id)
+        if other is not None:  # somebody restored the contact, which has another record since
+            _rest(here, one)
+            return
     if one.action == "restore_local":
         _set_status(connection, work, one, "active")
     done = Patched(one.view.id)
@@ -297,6 +320,10 @@ def _write_fresh(connection: Connection, work: Work, here: _Here, fresh: Sequenc
     for one, done in zip(fresh, made, strict=True):
         one.contact = done.contact
         here.touched.append(done.contact)
+        for rule in work.merging.rules:
+            if rule.local in done.refused:  # what was not taken is not agreed on
+                one.base.pop(rule.name, None)
+                one.parked[rule.name] = done.refused[rule.local].code
         version = one.record.version if one.record else None
         _put(here, work, one, "active", base=one.base, remote_version=version, why=None, **CLEAN)
         refused = "; ".join(error.said(work.settings.language) for error in done.refused.values())

@@ -3,7 +3,7 @@
 A phone alone proves no person, so that it also wants names that agree; an e-mail does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from pipelines.lenses import Unreadable, Value
 from pipelines.names import names_agree
 from pipelines.pairs import Decision, Merging, Reads, read_records
 from pipelines.suppression import Suppressed
+from pipelines.sync_scope import fits_there, in_scope
 from pipelines.sync_work import Work
 from schemas.crm import Record
 from warehouse import links, matches
@@ -35,11 +36,12 @@ class _Newcomer:
 
 @dataclass(slots=True)
 class _Roll:
-    """Who holds the keys of the newcomers, and which of these contacts are linked already."""
+    """Who holds the newcomers' keys; which of these contacts are linked already, and whom the mapping is about."""
 
     owners: Mapping[tuple[str, str], tuple[int, str | None]]
     linked: Mapping[int, Link]
     views: Mapping[int, View]
+    inside: Set[int]
 
 
 def match_records(
@@ -88,7 +90,8 @@ def _roll(connection: Connection, work: Work, newcomers: Sequence[_Newcomer]) ->
     owners = _owners(connection, [key for one in newcomers for key in one.keys.items()])
     ids = sorted({contact for contact, _ in owners.values()})
     views = views_of(connection, ids, work.merging.locals, work.merging.days)
-    return _Roll(owners, links.links_of_contacts(connection, work.number, ids), views)
+    inside = in_scope(connection, work, [view.id for view in views.values() if view.is_there])
+    return _Roll(owners, links.links_of_contacts(connection, work.number, ids), views, inside)
 
 
 def _owners(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, str | None]]:
@@ -127,7 +130,7 @@ def _refused(one: _Newcomer, merging: Merging, suppressed: Suppressed) -> Decisi
     """Who is not taken in whatever they match: the archived, those out of scope, and those who were erased."""
     if one.record.archived:
         return Decision("rest", record=one.record, why="archived_there")
-    if not all(rule.holds(one.record.values.get(rule.field)) for rule in merging.mapping.scope.remote):
+    if not fits_there(merging, one.record):
         return Decision("ignore", record=one.record, why="scope")
     if any(suppressed.has(kind, value) for kind, value in one.keys.items()):
         return Decision("ignore", record=one.record, why="erased")
@@ -158,6 +161,8 @@ def _adopted(one: _Newcomer, work: Work, roll: _Roll, contact: int) -> Decision:
         return Decision("ignore", record=one.record, contact=contact, why="unlinked")
     if not view.is_there:
         return Decision("ignore", record=one.record, contact=contact, why="archived_here")
+    if contact not in roll.inside:
+        return Decision("ignore", record=one.record, contact=contact, why="scope")
     found = merge(None, view, one.record, one.reads, work.merging, {})
     found.link = link
     return found

@@ -154,9 +154,10 @@ def restore_conflict(store: Engine, settings: Settings, number: int, side: str, 
     The value goes into the contact as this person's edit, and from there to the CRM; raises NotRestored.
     """
     with transaction(store) as connection:
-        bulk.lock_keys(connection)
         conflict = sync_runs.get_conflict(connection, number)
         crm = connections.get_connection(connection, conflict.connection_id)
+        connections.set_connection(connection, crm.id, {"next_at": None})  # before the keys, as a run does
+        bulk.lock_keys(connection)
         merging = merging_for(connection, settings, crm)
         rule = next((one for one in merging.rules if one.name == conflict.pair), None)
         wanted = side if side != "loser" else "remote" if conflict.winner == "local" else "local"
@@ -183,7 +184,6 @@ def restore_conflict(store: Engine, settings: Settings, number: int, side: str, 
         sync_runs.set_conflict(
             connection, number, {"state": state, "resolved_by": asked.actor, "resolved_at": asked.at}
         )
-        connections.set_connection(connection, crm.id, {"next_at": None})
         audit.add_entry(connection, asked, "sync:restore", f"conflict:{number}", None, {"side": wanted})
         return sync_runs.get_conflict(connection, number)
 

@@ -9,24 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from pipelines.contacts import clock_of
 from pipelines.decisions import decide, new_remote
-from pipelines.filter_catalogue import Catalogue
-from pipelines.filters import understand
 from pipelines.pairs import Decision, Reads, marks_of, read_records
 from pipelines.suppression import read_suppressed
 from pipelines.sync_here import carry_out, write_here
 from pipelines.sync_matching import match_records
+from pipelines.sync_scope import fits_there, in_scope
 from pipelines.sync_there import bound, send
 from pipelines.sync_work import Work
-from schemas.cql2 import parse
 from schemas.crm import Answer, CrmSays, Page, Record
-from warehouse import bulk, connections, links, roll, segments, sync_runs
+from warehouse import bulk, connections, links, sync_runs
 from warehouse.contact_views import View, changes_since, views_of
 from warehouse.engines import reading, transaction
-from warehouse.filter_sql import look_up, matching
 from warehouse.links import Link
 
 AT_ONCE = 500
@@ -34,7 +30,7 @@ OVERLAP = timedelta(minutes=10)
 """How far before the last listing the next one begins: what was still being written then is seen now."""
 UNKNOWN = ("seen", "ignored", "ambiguous")
 """The states of links that are a record without a contact."""
-_ROUNDS, _MOST_LATER = 3, 5_000
+_ROUNDS, _MOST_LATER, _MOST_ASIDE = 3, 5_000, 1_000
 _TIMED = ("newest_wins", "source_order")
 Item = TypeVar("Item")
 
@@ -66,7 +62,7 @@ def _look_once(work: Work, listed: Sequence[Link], in_hand: Mapping[str, Record]
     for part in in_parts(wanted, work.crm.capabilities.batch_read):
         records |= work.crm.read(part)
     work.step("read")
-    known = [link for link in listed if link.state in ("active", "unlinked", "gone", "erasing")]
+    known = [link for link in listed if link.state in ("active", "unlinked", "gone", "merged", "erasing")]
     newcomers = [link for link in listed if link.state in UNKNOWN]
     found = _decided(work, known, records) + _new_ones(work, [link for link in listed if link.state == "new"])
     there = {link.id for link in newcomers if _is_itself(link, records)}
@@ -74,6 +70,14 @@ def _look_once(work: Work, listed: Sequence[Link], in_hand: Mapping[str, Record]
     work.step("decided")
     to_send = carry_out(work, found)
     return to_send + take_in(work, [records[str(link.remote_id)] for link in newcomers if link.id in there])
+
+
+def decide_again(work: Work, listed: Sequence[Link]) -> list[Decision]:
+    """What is to be done with these links, by both sides as they are now."""
+    records: dict[str, Record] = {}
+    for part in in_parts([str(link.remote_id) for link in listed if link.remote_id], work.crm.capabilities.batch_read):
+        records |= work.crm.read(part)
+    return _decided(work, listed, records)
 
 
 def _is_itself(link: Link, records: Mapping[str, Record]) -> bool:
@@ -98,7 +102,7 @@ def _decided(work: Work, listed: Sequence[Link], records: Mapping[str, Record]) 
     found = []
     for link in listed:
         view, record = views.get(link.contact_id or 0), there.get(link.id)
-        fits = view is not None and view.id in inside and (record is None or _fits(work, record))
+        fits = view is not None and view.id in inside and (record is None or fits_there(merging, record))
         mine = reads.get(link.id, {})
         pair = _with_choices(link, mine, waiting)
         marks = marks_of(merging, changes.get(link.contact_id or 0, {}), record)
@@ -124,23 +128,6 @@ def _scoped(link: Link, view: View | None, record: Record | None, fits: bool) ->
         assert view is not None and record is not None
         return Decision("rejoin", link, view, record, contact=view.id)
     return None
-
-
-def _fits(work: Work, record: Record) -> bool:
-    return all(rule.holds(record.values.get(rule.field)) for rule in work.merging.mapping.scope.remote)
-
-
-def in_scope(connection: Connection, work: Work, ids: Sequence[int]) -> set[int]:
-    """Those of the contacts that the mapping's filter is about."""
-    text = work.merging.mapping.scope.local
-    if not text or not ids:
-        return set(ids)
-    fields = roll.known_fields(connection)
-    condition = understand(parse(text), Catalogue(fields, work.settings.default_country or None))
-    segments.keep_candidates(connection, [], ids)
-    clock = clock_of(work.settings, work.now)
-    query = matching(condition, clock, look_up(connection, condition), segments.CANDIDATES).subquery()
-    return set(connection.execute(select(query.c[0])).scalars())
 
 
 # ── records that no link knows ───────────────────────────────────────────────────────────────────────────────────
@@ -179,6 +166,7 @@ def push_new(work: Work, since: int) -> None:
     """Make records of the contacts that changed since a change, and that have no link; of all, from 0 on."""
     if work.merging.mapping.create not in ("both", "remote"):
         return
+    look_again(work, since)
     after = 0
     while True:
         with reading(work.store) as connection:
@@ -189,6 +177,18 @@ def push_new(work: Work, since: int) -> None:
         fresh = [number for number in ids if number not in work.claimed]
         send(work, carry_out(work, _made_of(work, dict.fromkeys(fresh))))
         renew(work)
+
+
+def look_again(work: Work, since: int) -> None:
+    """Records that were set aside may be those of contacts that are about to be made there: they are matched again."""
+    if work.plan is not None:
+        return
+    with transaction(work.store) as connection:
+        work.hold(connection)
+        waiting = links.changed_unlinked(connection, work.number, 0, since, 1)
+        if not waiting or not links.mark_aside(connection, work.number, _MOST_ASIDE):
+            return
+    look_at_due(work, links.REMOTE)
 
 
 def _new_ones(work: Work, listed: Sequence[Link]) -> list[Decision]:
@@ -243,7 +243,7 @@ def _settled(
         return {"id": link.id, "next_at": work.now + lag, "updated_at": work.now}
     if link.state == "erasing":
         return {"id": link.id, "state": "gone", "dirty": 0, "updated_at": work.now}
-    if can.create == "unsafe" and (listing is None or listing.began_at is None or link.intent_at is None):
+    if can.create == "unsafe" and (listing is None or not listing.is_whole or link.intent_at is None):
         return None
     if can.create == "unsafe" and listing is not None and listing.began_here <= (link.intent_at or work.now) + lag:
         return None
@@ -267,27 +267,29 @@ def _found(connection: Connection, work: Work, link: Link, record: Record) -> di
 
 @dataclass(slots=True)
 class Listing:
-    """When a listing began, by the CRM's clock and by ours."""
+    """When a listing began, by our clock and by the CRM's; whether it was gone through from its beginning."""
 
     began_here: datetime
+    is_whole: bool
     began_at: datetime | None = None
 
 
 def poll(work: Work) -> Listing:
     """Go through what the CRM lists as changed since the last listing, or through everything the first time."""
-    crm, listing = work.connection, Listing(work.now, work.connection.page_began_at)
+    crm, can = work.connection, work.crm.capabilities
     since = crm.read_until - OVERLAP if crm.read_until else None
-    page = crm.page if work.plan is None else None
+    page = crm.page if work.plan is None and can.stable_pages else None
+    listing = Listing(work.now, is_whole=page is None, began_at=crm.page_began_at if page else None)
     while True:
         found = _page(work, since, page)
         listing.began_at = listing.began_at or found.server_at or work.now
         take_page(work, found)
         page = found.following
+        renew(work, {"page": page, "page_began_at": listing.began_at if page else None})
         if page is None:
             send_later(work)
             return listing
-        renew(work, {"page": page, "page_began_at": listing.began_at})
-        if work.crm.capabilities.stable_pages:
+        if can.stable_pages:
             look_at_due(work, links.CALLED)
 
 
@@ -323,8 +325,11 @@ def take_page(work: Work, page: Page) -> set[str]:
 
 
 def send_later(work: Work) -> None:
-    """Send what pages made necessary; what met another version is looked at again."""
-    again = send(work, work.later)
+    """Send what pages made necessary; what met another version is looked at again.
+
+    Where the CRM does not tell versions apart, all of it is read again before: the listing took its time.
+    """
+    again = send(work, work.later) if work.crm.capabilities.conditional else list(work.later)
     work.later.clear()
     with reading(work.store) as connection:
         stale = list(links.get_links(connection, [one.link.id for one in again if one.link]).values())

@@ -1,7 +1,7 @@
 """The end of a run: the nightly sweep, which finds what no listing and no webhook tells, and deletions held back."""
 
 from pipelines.sync_here import carry_out
-from pipelines.sync_steps import AT_ONCE, in_parts, look_at, look_at_due, renew, send_later, take_page
+from pipelines.sync_steps import AT_ONCE, decide_again, in_parts, look_at, look_at_due, renew, send_later, take_page
 from pipelines.sync_there import send
 from pipelines.sync_work import Work
 from warehouse import links
@@ -47,6 +47,9 @@ def free_held(work: Work) -> int:
     most = max(work.merging.mapping.delete.cap(active), work.connection.approved)
     if len(work.held) > most and work.allowed is None:
         return len(work.held)
-    for part in in_parts(list(work.held.values()), AT_ONCE):
-        send(work, carry_out(work, part, freed=True))
+    for part in in_parts([one.link.id for one in work.held.values() if one.link], AT_ONCE):
+        with reading(work.store) as connection:
+            listed = list(links.get_links(connection, part).values())
+        found = decide_again(work, listed)  # they were read a while ago
+        send(work, carry_out(work, found, freed=True))
     return 0

@@ -35,7 +35,7 @@ from warehouse.idempotency import forget_made
 from warehouse.jobs import jobs_to_wake
 from warehouse.sessions import forget_attempts
 from warehouse.store import open_store
-from warehouse.sync_runs import drop_old_runs
+from warehouse.sync_runs import drop_old_calls, drop_old_runs
 from warehouse.webhooks import drop_old_deliveries
 
 log = structlog.get_logger("padron")
@@ -191,6 +191,7 @@ def sweep(engine: Engine, settings: Settings) -> tuple[list[int], list[int]]:
         forget_attempts(connection, now - WINDOW)
         drop_old_deliveries(connection, now - _DELIVERIES_LAST)
         drop_old_runs(connection, now - timedelta(days=settings.keep_sync_days))
+        drop_old_calls(connection, now - timedelta(days=settings.keep_sync_days))
     drop_old_uploads(engine, settings, now)
     drop_expired(engine, settings, now)
     let_silent_be_offline(engine, now)

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from schemas.crm import Capabilities
 from schemas.mappings import WrongMapping, told
@@ -52,7 +52,6 @@ class ListSpec(RequestSpec):
     items: str = ""
     page: Paging = Paging()
     gone: str = ""
-    gone_items: str = ""
 
 
 class WriteSpec(RequestSpec):
@@ -240,21 +239,35 @@ class Connector(_Table):
     def can(self) -> Capabilities:
         """What the file declares, and what follows from the requests that it has."""
         contact = self.contact
-        follows = {"can_archive": contact.archive is not None, "can_erase": contact.erase is not None}
-        return Capabilities(**{**follows, **self.capabilities})
+        follows = {
+            "can_archive": contact.archive is not None,
+            "can_erase": contact.erase is not None,
+            "stable_pages": contact.list.page.by not in ("number", "offset"),
+        }
+        return _CAN.validate_python({**follows, **self.capabilities})
+
+    @model_validator(mode="after")
+    def _can_do_it(self) -> "Connector":
+        unknown = sorted(set(self.capabilities) - set(Capabilities.__slots__))
+        if unknown:
+            raise ValueError(f"there is no capability {unknown[0]!r} | no existe la capacidad {unknown[0]!r}")
+        contact, create = self.contact, self.can.create
+        if contact.read is None and contact.read_many is None:
+            raise ValueError("contact has read or read_many | contact lleva read o read_many")
+        if create in ("token", "probe") and (contact.by_token is None or not contact.token):
+            english = f"create = {create!r} wants contact.token and contact.by_token"
+            raise ValueError(f"{english} | create = {create!r} pide contact.token y contact.by_token")
+        return self
+
+
+_CAN: TypeAdapter[Capabilities] = TypeAdapter(Capabilities)
 
 
 def parse_connector(text: str, place: str) -> Connector:
     """A connector from TOML; raises WrongConnector."""
     try:
-        found = Connector.model_validate(tomllib.loads(text))
-        found.can  # noqa: B018 (what it declares is checked with the rest)
-        return found
+        return Connector.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise WrongConnector(f"{place} is not valid TOML: {error}.", f"{place} no es TOML válido: {error}.") from error
     except ValidationError as error:
         raise WrongConnector(*(f"{place}: {said}." for said in told(error))) from error
-    except TypeError as error:
-        raise WrongConnector(
-            f"{place}: capabilities: {error}.", f"{place}: capabilities (lo que el CRM sabe hacer): {error}."
-        ) from error

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -43,6 +45,7 @@ SYNCED = (
     *TIGHTENING,
 )
 """Every local field that a mapping may name, beside `custom.<key>`."""
+_BRACED = re.compile(r"\{([^{}]*)\}")
 _PERCENT = r"^\d{1,2}(?:\.\d+)?%$"
 
 
@@ -103,9 +106,21 @@ class FieldPair(Spelling):
             raise ValueError("name the field here in local | ponga en local el campo de aquí")
         elif len(self.remote) > 1 and self.lens != "full_name":
             raise ValueError("several remote fields are for the lens full_name | varios remote son para full_name")
+        if self.local in TIGHTENING and self.lens not in (None, "boolean"):
+            raise ValueError(f"{self.local} is yes or no: use the lens boolean | {self.local} es sí o no: use boolean")
+        if self.zone is not None and self.zone not in available_timezones():
+            raise ValueError("a zone is a name such as America/Bogota | una zona es un nombre como America/Bogota")
+        unknown = [name for name in self.template_fields if name not in SYNCED and not name.startswith(CUSTOM)]
+        if unknown:
+            raise ValueError(f"there is no field {unknown[0]!r} | no hay un campo {unknown[0]!r}")
         if "source_order" in (self.policy, self.first_link) and not self.order:
             raise ValueError("source_order wants order = ['local', …] | source_order pide order = ['local', …]")
         return self
+
+    @property
+    def template_fields(self) -> list[str]:
+        """The fields that a template names in braces."""
+        return _BRACED.findall(self.template or "")
 
     @property
     def name(self) -> str:
@@ -142,7 +157,7 @@ class RemoteCondition(_Table):
     is_not: tuple[str, ...] = ()
 
     def holds(self, value: Any) -> bool:
-        said = "" if value is None else str(value)
+        said = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         return (not self.is_ or said in self.is_) and said not in self.is_not
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, exists, insert, or_, select, update
 
 from schemas.errors import InputError
 from warehouse import bulk
@@ -175,10 +175,13 @@ def hold_connection(connection: Connection, number: int, token: str, until: date
 
 
 def release_connection(connection: Connection, number: int, token: str, values: Mapping[str, Any]) -> None:
-    """Let go of it, and note how it went."""
+    """Let go of it, and note how it went; a person who paused it meanwhile has the last word."""
     c = connections.c
     let = update(connections).where(c.id == number, c.lease_token == token)
-    connection.execute(let.values(**values, lease_token=None, lease_until=None))
+    kept = (
+        {**values, "state": case((c.state == PAUSED, c.state), else_=values["state"])} if "state" in values else values
+    )
+    connection.execute(let.values(**kept, lease_token=None, lease_until=None))
 
 
 def due_connections(connection: Connection, now: datetime) -> list[int]:

@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from warehouse import bulk
 from warehouse.sync_tables import links
@@ -153,6 +167,11 @@ def mark_all(connection: Connection, number: int, how: int, why: str) -> None:
     connection.execute(update(links).where(mine, c.dirty < how).values(dirty=how, why=why, next_at=None))
 
 
+def _unless_settled(why: str) -> ColumnElement[str]:
+    """Why a link is to be looked at; what ended or unlinked one is still asked for."""
+    return case((links.c.state.in_(("unlinked", *OVER)), links.c.why), else_=why)
+
+
 def mark_records(connection: Connection, number: int, ids: Sequence[str], how: int, why: str) -> set[str]:
     """Let the links of these records be looked at; the ids that have one."""
     c, found = links.c, set[str]()
@@ -160,9 +179,20 @@ def mark_records(connection: Connection, number: int, ids: Sequence[str], how: i
         part = ids[start : start + _CHUNK]
         marked = update(links).where(c.connection_id == number, c.remote_id.in_(part))
         raised = func.max(c.dirty, how) if not bulk.is_postgresql(connection) else func.greatest(c.dirty, how)
-        values = {"dirty": raised, "why": why, "next_at": None}
+        values = {"dirty": raised, "why": _unless_settled(why), "next_at": None}
         found.update(str(one) for one in connection.execute(marked.values(values).returning(c.remote_id)).scalars())
     return found
+
+
+def mark_aside(connection: Connection, number: int, most: int) -> int:
+    """Let records be matched again that were set aside for what contacts were then; how many, at most so many."""
+    c = links.c
+    aside = or_(c.state == "ambiguous", and_(c.state == "ignored", c.why.in_(("archived_here", "not_created"))))
+    ids = list(connection.execute(select(c.id).where(c.connection_id == number, aside).limit(most)).scalars())
+    if ids:
+        marked = update(links).where(bulk.is_among(connection, c.id, ids))
+        connection.execute(marked.values(dirty=REMOTE, next_at=None))
+    return len(ids)
 
 
 # ── what happened here ───────────────────────────────────────────────────────────────────────────────────────────
@@ -176,7 +206,9 @@ def mark_changed(connection: Connection, number: int, since: int, until: int) ->
     if until - since <= _CHUNK * 4:
         ids = select(h.contact_id).where(h.id > since, h.id <= until)
         mine = and_(mine, c.contact_id.in_(ids))
-    connection.execute(update(links).where(mine, changed).values(dirty=LOCAL, why="local", next_at=None))
+    connection.execute(
+        update(links).where(mine, changed).values(dirty=LOCAL, why=_unless_settled("local"), next_at=None)
+    )
 
 
 def changed_unlinked(connection: Connection, number: int, after: int, since: int, limit: int) -> list[int]:

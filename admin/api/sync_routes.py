@@ -56,7 +56,7 @@ def show_plan(name: Name, caller: Reader, desk: AtDesk) -> PlanModel:
 
 @router.get("/connections/{name}/plan/items", responses=problems(401, 403, 404, 409))
 def plan_items(
-    name: Name, caller: Reader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50
+    name: Name, caller: ContactReader, desk: AtDesk, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[PlanItemModel]:
     """The pairs of the newest plan, with what would be done with each."""
     _, found = sync_plans.find_plan(desk.store, name, limit + 1, after(cursor))

@@ -175,6 +175,19 @@ def test_hubspot_loses_an_answer_and_nobody_is_made_twice(hubspot: Vendored) -> 
     assert {state for _, _, state, _ in hubspot.links()} == {"active"}
 
 
+def test_hubspot_archives_several_at_once(hubspot: Vendored) -> None:
+    people = [hubspot.create(first_name=f"Ana{at}", email=f"a{at}@example.org") for at in range(3)]
+    hubspot.run()
+    for number in people:
+        hubspot.archive(number)
+
+    report = hubspot.run()
+
+    assert (report.counts["archive_remote"], hubspot.vendor.rows) == (3, {})
+    assert hubspot.vendor.count("batch/archive") == 1
+    assert hubspot.run().counts == {}
+
+
 # ── Odoo ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -327,3 +340,67 @@ def test_pipedrives_page_of_403_is_waited_for(pipedrive: Vendored) -> None:
 
     assert report.state == "waiting"
     assert pipedrive.connection().state == "active"
+
+
+# ── OAuth ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Granting(Pipedrive):
+    """The same behind OAuth 2, whose refresh tokens are good for one time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.good, self.refreshes = "refresh-1", 0
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any, headers: Any) -> Any:
+        if path == "/oauth/token":
+            if body != {
+                "grant_type": "refresh_token",
+                "refresh_token": self.good,
+                "client_id": "us",
+                "client_secret": "s",
+            }:
+                return 400, {"error": "invalid_grant"}
+            self.refreshes += 1
+            self.good = f"refresh-{self.refreshes + 1}"
+            return 200, {"access_token": f"access-{self.refreshes}", "refresh_token": self.good, "expires_in": 3600}
+        if headers.get("Authorization") != f"Bearer access-{self.refreshes}":
+            return 401, {"error": "expired"}
+        return super().answer(method, path, query, body, {"x-api-token": "tok-1"})
+
+
+def oauth_connector(folder: Path) -> None:
+    text = (Path(__file__).parents[2] / "connectors" / "crm" / "pipedrive.toml").read_text("utf-8")
+    auth = '[auth]\ntype = "oauth2"\ntoken_url = "{config.url}/oauth/token"\n'
+    (folder / "connectors").mkdir()
+    (folder / "connectors" / "granting.toml").write_text(re.sub(r"\[auth\]\n(.+\n)+", auth, text), "utf-8")
+
+
+def test_a_token_that_expires_is_refreshed_once_and_kept_before_it_is_used(roll: Roll, tmp_path: Path) -> None:
+    oauth_connector(tmp_path)
+    with serving(Granting()) as vendor:
+        sync = opened(roll, tmp_path)
+        secrets = {"refresh_token": "refresh-1", "client_id": "us", "client_secret": "s", "hook_user": "crm"}
+        sync.open(vendor, "granting", {}, secrets)
+        sync.create(first_name="Ana", last_name="Ruiz", email="ana@example.org")
+        sync.run()
+        sync.run()
+        kept = pipeline.secrets_of(sync.settings, sync.connection())
+
+        assert [row["name"] for row in vendor.rows.values()] == ["Ana Ruiz"]
+        assert (vendor.refreshes, kept["refresh_token"], kept["hook_user"]) == (1, "refresh-2", "crm")
+
+
+def test_a_refresh_that_is_refused_fails_the_connection_and_says_so(roll: Roll, tmp_path: Path) -> None:
+    oauth_connector(tmp_path)
+    with serving(Granting()) as vendor:
+        sync = opened(roll, tmp_path)
+        secrets = {"refresh_token": "refresh-1", "client_id": "us", "client_secret": "s"}
+        sync.open(vendor, "granting", {}, secrets)
+        form = ConnectionForm(secrets={"refresh_token": "stolen", "expires_at": "0"})
+        pipeline.edit_connection(sync.store, sync.settings, "granting", form, sync.asked)
+
+        report = sync.run()
+
+        assert report.state == "failed"
+        assert "credentials" in str(report.sentence)

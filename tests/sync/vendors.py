@@ -49,7 +49,9 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
             parts = urlsplit(self.path)
             vendor.seen.append((self.command, parts.path))
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            document = json.loads(body) if body else None
+            is_form = "form" in self.headers.get("Content-Type", "")
+            document = {name: values[0] for name, values in parse_qs(body.decode()).items()} if is_form else None
+            document = json.loads(body) if body and not is_form else document
             status, said = vendor.fails(self.command, parts.path) or vendor.answer(
                 self.command, parts.path, query, document, self.headers
             )

@@ -141,7 +141,7 @@ TABLE = {
     "GET /api/connections/{name}/standing": "connections:read",
     "POST /api/connections/{name}/plan": "sync:run",
     "GET /api/connections/{name}/plan": "connections:read",
-    "GET /api/connections/{name}/plan/items": "connections:read",
+    "GET /api/connections/{name}/plan/items": "contacts:read",
     "POST /api/connections/{name}/apply": "sync:run",
     "POST /api/connections/{name}/run": "sync:run",
     "POST /api/connections/{name}/approve": "sync:run",
