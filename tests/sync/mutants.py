@@ -123,8 +123,8 @@ MUTANTS = (
     Mutant(
         "passes over an opt-out of an archived record",
         "decisions",
-        'return is_flag and rule.direction != "out"',
-        "return False and is_flag",
+        'return is_flag(rule) and rule.direction != "out"',
+        "return False and is_flag(rule)",
     ),
     Mutant(
         "brings back who was deleted",
