@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from sqlalchemy import Engine
 
 from connectors.crm_files import read_connector
 from pipelines import connections as pipeline
@@ -89,11 +90,11 @@ def _measure(url: str, folder: Path, count: int) -> None:
         store.dispose()
 
 
-def _run(name: str, store: object, settings: Settings, number: int, count: int) -> None:
+def _run(name: str, store: Engine, settings: Settings, number: int, count: int) -> None:
     burst = next(one for one in read_connector(settings.home, "hubspot").limits.buckets if one.name == "burst")
     began, cpu = time.monotonic(), time.process_time()
-    factory = crm_factory(store, settings)  # type: ignore[arg-type]
-    report = run_sync(store, settings, number, factory, lambda: datetime.now(UTC), Asking("benchmark"))  # type: ignore[arg-type]
+    factory = crm_factory(store, settings)
+    report = run_sync(store, settings, number, factory, lambda: datetime.now(UTC), Asking("benchmark"))
     took, used = time.monotonic() - began, time.process_time() - cpu
     assert report is not None
     allowed = max(0.0, (report.calls - burst.calls) / (burst.calls / burst.seconds))
@@ -102,7 +103,7 @@ def _run(name: str, store: object, settings: Settings, number: int, count: int) 
     print(f"  our own time {used:.1f} s, {used / count * 1000:.2f} ms a contact; {shares}", flush=True)
 
 
-def _fill(store: object, count: int) -> None:
+def _fill(store: Engine, count: int) -> None:
     """So many contacts of this side."""
     ids = np.arange(1, count + 1)
     at = pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC"))
@@ -121,7 +122,7 @@ def _fill(store: object, count: int) -> None:
         "created_at": at,
     }
     changes = {"id": ids, "contact_id": ids, "actor": ["benchmark"] * count, "at": at, "operation": ["create"] * count}
-    with transaction(store) as connection:  # type: ignore[arg-type]
+    with transaction(store) as connection:
         for name in ("contacts", "contact_changes"):
             bulk.take_ids(connection, name, count)
         bulk.insert_rows(connection, contacts, pa.table(rows))

@@ -150,8 +150,9 @@ class RestCrm:
         if spec.read is None:
             assert spec.read_many is not None, "a connector has read or read_many"
             return next((one for one in self._listed(spec.read_many, {"ids": [id_]}) if one.id == id_), None)
+        one = spec.read
         try:
-            document = self._retried(lambda: self.api.ask(spec.read, {"id": id_, "fields": self._wanted}, "read"))  # type: ignore[arg-type]
+            document = self._retried(lambda: self.api.ask(one, {"id": id_, "fields": self._wanted}, "read"))
         except Gone:
             return None
         except (Refused, Stale) as error:

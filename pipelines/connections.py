@@ -207,12 +207,6 @@ def find_mapping(store: Store, name: str) -> Mapping | None:
     return read_mapping(found.document, name) if found else None
 
 
-def find_mappings(store: Store, name: str) -> list[MappingVersion]:
-    """Every version, the newest first."""
-    with reading(store) as connection:
-        return connections.mappings_of(connection, connections.find_connection(connection, name).id)
-
-
 def proposed_mapping(store: Store, settings: Settings, name: str) -> Mapping:
     """The mapping that the connector's file suggests, or that the CRM's own fields do; raises WrongMapping."""
     with reading(store) as connection:

@@ -177,9 +177,9 @@ def _returned(link: Link, view: View | None, record: Record | None, reads: Reads
 # ── a record, or a contact, without a link ───────────────────────────────────────────────────────────────────────
 
 
-def new_local(record: Record, reads: Reads, merging: Merging, link: Link | None = None) -> Decision:
+def new_local(record: Record, reads: Reads, merging: Merging) -> Decision:
     """A record that nobody here is: a contact is made of what can be read of it."""
-    found = Decision("create_local", link, None, record, why="new_there")
+    found = Decision("create_local", None, None, record, why="new_there")
     for rule in merging.rules:
         raw, read = reads[rule.name]
         if raw is MISSING or rule.on_create:

@@ -73,7 +73,6 @@ class RemoteField:
     type: str = "text"
     options: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
-    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,6 @@ class Capabilities:
     fresh_listing: bool = True
     stable_pages: bool = True
     index_lag: float = 0.0
-    deletes: Literal["feed", "flag", "none"] = "none"
     can_archive: bool = True
     can_erase: bool = False
     batch_read: int = 1

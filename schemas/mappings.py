@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import InputError
-from schemas.fields import BY_KEY, CHANNELS, CUSTOM
+from schemas.fields import CHANNELS, CUSTOM
 
 Direction = Literal["both", "in", "out"]
 Policy = Literal[
@@ -255,8 +255,3 @@ def default_first_link(pair: FieldPair, mapping: Mapping, *, is_set: bool) -> Po
     if is_set:
         return "union"
     return "review" if pair.local in IDENTITY else mapping.first_link
-
-
-def local_label(name: str, language: str) -> str:
-    """The field here as people call it."""
-    return BY_KEY[name].label(language) if name in BY_KEY else name.removeprefix(CUSTOM)

@@ -147,14 +147,6 @@ def mapping_of(connection: Connection, crm: CrmConnection) -> MappingVersion | N
     return MappingVersion(**row._mapping) if row else None
 
 
-def mappings_of(connection: Connection, number: int) -> list[MappingVersion]:
-    """All versions, the newest first."""
-    m = mappings.c
-    columns = (m[name] for name in MappingVersion.__slots__)
-    query = select(*columns).where(m.connection_id == number).order_by(m.id.desc())
-    return [MappingVersion(**row._mapping) for row in connection.execute(query)]
-
-
 # ── who works on it ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

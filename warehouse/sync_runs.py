@@ -121,13 +121,6 @@ def outcomes_of(
     return [Outcome(**row._mapping) for row in connection.execute(query)]
 
 
-def outcomes_of_contact(connection: Connection, contact: int, limit: int) -> list[Outcome]:
-    """What became of a contact, the newest first."""
-    c = sync_outcomes.c
-    query = select(*_OUTCOME).where(c.contact_id == contact).order_by(c.id.desc()).limit(limit)
-    return [Outcome(**row._mapping) for row in connection.execute(query)]
-
-
 def drop_old_runs(connection: Connection, before: datetime) -> None:
     """Forget runs that ended before a moment, with their outcomes."""
     old = select(sync_runs.c.id).where(sync_runs.c.finished_at < before)
@@ -249,11 +242,6 @@ def list_conflicts(
         None if before is None else c.id < before,
     ):
         query = query if wanted is None else query.where(wanted)
-    return [Conflict(**row._mapping) for row in connection.execute(query)]
-
-
-def conflicts_of_contact(connection: Connection, contact: int) -> list[Conflict]:
-    query = select(*_CONFLICT).where(conflicts.c.contact_id == contact).order_by(conflicts.c.id.desc())
     return [Conflict(**row._mapping) for row in connection.execute(query)]
 
 

@@ -203,6 +203,3 @@ sync_plan_items = Table(
     Index("ix_sync_plan_items_contact_id", "contact_id"),
     comment="One pair of a plan: what would be done with it, from which values to which, and what it rests on.",
 )
-
-HOLDING_VALUES = (conflicts, sync_plan_items, links)
-"""What of these tables holds values of people, which an erasure has to reach."""

@@ -78,7 +78,6 @@ class RemoteFieldModel(BaseModel):
     type: str
     options: dict[str, str]
     read_only: bool
-    unique: bool
 
 
 class MappingModel(BaseModel):

@@ -107,7 +107,6 @@ class MemoryCrm:
         create="token",
         conditional=True,
         stable_pages=False,
-        deletes="flag",
         batch_read=50,
         batch_update=3,
         batch_create=3,
@@ -118,6 +117,8 @@ class MemoryCrm:
     page_size: int = 3
     calls: int = 0
     before_write: Callable[[], None] = lambda: None
+    before_list: Callable[[], None] = lambda: None
+    named: Callable[[str], list[str]] = str.split
 
     @property
     def capabilities(self) -> Capabilities:
@@ -143,6 +144,7 @@ class MemoryCrm:
 
     def list_changed(self, since: datetime | None, page: str | None) -> Page:
         self._end(self._call())
+        self.before_list()
         start = int(page or 0)
         ids = [
             id_
@@ -231,7 +233,7 @@ class MemoryCrm:
     def hints(self, body: str) -> list[str]:
         if body == "nonsense":
             raise ValueError("nonsense")
-        return body.split()
+        return self.named(body)
 
 
 def with_(crm: MemoryCrm, **changes: Any) -> MemoryCrm:

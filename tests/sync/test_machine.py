@@ -29,7 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "token": {"create": "token", "conditional": True},
     "probe": {"create": "probe", "conditional": False, "batch_update": 1, "batch_create": 1},
     "lagging": {"create": "token", "conditional": True, "fresh_listing": False},
-    "vanishing": {"create": "token", "conditional": True, "deletes": "none"},
+    "vanishing": {"create": "token", "conditional": True},
 }
 FAULTS = st.lists(st.sampled_from([None, None, None, "before", "after", "throttled"]), max_size=6)
 PICK = st.integers(0, 5)

@@ -198,7 +198,7 @@ def test_a_pause_during_a_run_stands(sync: Sync) -> None:
 
 @pytest.mark.parametrize("body", ["r1 \x00", "r1 \ud800", "r" * 300])
 def test_a_call_with_an_id_that_no_database_keeps_stops_nothing(sync: Sync, body: str) -> None:
-    sync.crm.hints = lambda said: said.replace("?", body).split()  # type: ignore[method-assign]
+    sync.crm.named = lambda said: said.replace("?", body).split()
     sync.call("?")
 
     assert sync.run().state == "done"
@@ -206,13 +206,13 @@ def test_a_call_with_an_id_that_no_database_keeps_stops_nothing(sync: Sync, body
 
 
 def test_a_mistake_of_ours_lets_go_of_the_connection_and_says_so(sync: Sync) -> None:
-    def fails(*_: Any) -> Any:
+    def fails() -> None:
         raise KeyError("nobody thought of this")
 
-    kept, sync.crm.list_changed = sync.crm.list_changed, fails  # type: ignore[method-assign]
+    sync.crm.before_list = fails
     with pytest.raises(KeyError):
         sync.run()
-    sync.crm.list_changed = kept  # type: ignore[method-assign]
+    sync.crm.before_list = lambda: None
 
     assert sync.rows("SELECT state FROM sync_runs") == [("failed",)]
     assert sync.run().state == "done"

@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ Answer = tuple[int, Any]
 
 
 @dataclass
-class Vendor:
+class Vendor(ABC):
     """The state of one CRM, and what its people do. `fails` answers before the CRM does, `loses` hangs up after it did."""
 
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -30,8 +31,9 @@ class Vendor:
         self.now += timedelta(milliseconds=350)
         return self.now
 
+    @abstractmethod
     def answer(self, method: str, path: str, query: dict[str, str], body: Any, headers: Any) -> Answer:
-        raise NotImplementedError
+        """What the CRM answers."""
 
     def count(self, part: str) -> int:
         return sum(part in path for _, path in self.seen)
