@@ -1,7 +1,7 @@
 """Contacts as a file that an import takes back without a change: all, or those of a filter; all of one moment."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from connectors.writers import MOST_ROWS, guarded, too_many_rows, writing
 from pipelines.aliases import match_form
@@ -19,13 +19,15 @@ from schemas.errors import InputError
 from schemas.exports import FORMATS, TAG_SEPARATOR, chosen_columns, column_header, column_type, usual_columns
 from schemas.fields import BETWEEN, CUSTOM, OPT_INS, OPT_OUTS, FieldType
 from schemas.settings import Settings
-from warehouse import audit, contact_lists, exports, roll, segments
+from warehouse import audit, contact_lists, dumps, exports, roll
 from warehouse.audit import Asked
 from warehouse.contact_lists import Wanted
-from warehouse.engines import Store, reading, transaction
+from warehouse.dumps import Fetch
+from warehouse.engines import reading, transaction
+from warehouse.exports import Numbers
 from warehouse.jobs import Progress
 
-_AT_ONCE = 20_000
+_AT_ONCE = 50_000
 _TEXT = pa.string()
 _TYPES = {
     "number": pa.float64(),
@@ -75,26 +77,28 @@ def format_of(path: Path) -> str:
 
 
 def export_contacts(
-    store: Store, settings: Settings, form: ExportForm, path: Path, asked: Asked, progress: Progress
+    store: Engine, settings: Settings, form: ExportForm, path: Path, asked: Asked, progress: Progress
 ) -> Exported:
     """Write the contacts as they are at this moment, whatever others write meanwhile; the audit tells who asked.
 
     `progress` is told how many are written, and of how many; what it raises leaves no file.
     """
-    with reading(store) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(reading(store))
         fields, types = exports.custom_columns(connection), roll.known_fields(connection)
         if form.columns:
             columns = chosen_columns(form.columns, fields)
         else:
             columns = usual_columns(fields, exports.consents_in_use(connection))
+        fetch = stack.enter_context(dumps.fetching(store, connection))
         query = contact_lists.ids_of(connection, form.wanted, clock_of(settings, asked.at))
-        ids = pa.array(segments.ids_in(connection, query))
+        ids = exports.living_ids(fetch) if form.wanted.is_everybody else exports.ids_of(fetch, query)
         shape = Shape(
             columns, {key: types[key] for key in fields}, fields, form.language, exports.tag_names(connection)
         )
         with written(path, form.format, shape, len(ids)) as write:
             done = 0
-            for part in parts_of_contacts(connection, ids, shape):
+            for part in parts_of_contacts(connection, fetch, ids, shape):
                 write(part)
                 done += part.num_rows
                 progress(done, len(ids))
@@ -189,24 +193,26 @@ def number_text(value: float) -> str:
     return f"{whole}.{rest}0" if len(rest) == 3 else f"{whole}.{rest}"
 
 
-def parts_of_contacts(connection: Connection, ids: pa.Array, shape: Shape) -> Iterator[pa.Table]:
-    """The contacts, many at a time, with typed columns in the order of the shape."""
-    schema = shape.typed_schema()
+def parts_of_contacts(connection: Connection, fetch: Fetch, ids: Numbers, shape: Shape) -> Iterator[pa.Table]:
+    """The contacts of these sorted numbers, many at a time, with typed columns in the order of the shape."""
+    schema, names = shape.typed_schema(), set(shape.columns)
     own = [name for name in shape.columns if name in exports.OWN]
     fields = {key: number for key, number in shape.fields.items() if f"{CUSTOM}{key}" in shape.columns}
     said = [name for name in shape.columns if name in (*OPT_INS, *OPT_OUTS)]
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids.slice(start, _AT_ONCE)
-        needed = dict.fromkeys((*own, "phone", "email"))
-        table = exports.own_columns(connection, part, list(needed))
-        found = {name: table[name].combine_chunks() for name in needed}
-        found |= exports.consent_times(connection, said, len(part))
-        values = exports.values_of_fields(connection, fields, shape.types, len(part))
+    has_others = not names.isdisjoint(("other_phones", "other_emails"))
+    if has_others:
+        own = list(dict.fromkeys((*own, "phone", "email")))
+    wanted = exports.needed(own, fields.values(), tags="tags" in names, keys=has_others, consented=bool(said))
+    slices = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+    for part in dumps.ahead(exports.read_part(connection, fetch, one, wanted) for one in slices):
+        found = exports.own_columns(part, own)
+        found |= exports.consent_times(part, said)
+        values = exports.values_of_fields(part, fields, shape.types)
         found |= {f"{CUSTOM}{key}": typed_values(column, shape.types[key]) for key, column in values.items()}
-        if "tags" in shape.columns:
-            found["tags"] = exports.tag_lists(connection, shape.tags, len(part))
-        if {"other_phones", "other_emails"} & set(shape.columns):
-            found |= _others(exports.further_keys(connection), found["phone"], found["email"], len(part))
+        if "tags" in names:
+            found["tags"] = exports.tag_lists(part, shape.tags)
+        if has_others:
+            found |= _others(exports.further_keys(part), found["phone"], found["email"], len(part))
         columns = [found[name].cast(item.type) for name, item in zip(shape.columns, schema, strict=True)]
         yield pa.Table.from_arrays(columns, schema=schema)
 

@@ -5,6 +5,7 @@ phones and e-mails. Nor is who may be written to, which is asked of today.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from pipelines.dates import STAMP
 from pipelines.exports import Shape, format_of, parts_of_contacts, typed_values, written
@@ -22,9 +23,9 @@ from schemas.exports import ID, every_column
 from schemas.fields import CUSTOM, OPT_INS, OPT_OUTS
 from schemas.operators import WrongField
 from schemas.settings import Settings
-from warehouse import audit, exports, pasts, roll
+from warehouse import audit, dumps, exports, pasts, roll
 from warehouse.audit import Asked
-from warehouse.engines import Store, reading, transaction
+from warehouse.engines import reading, transaction
 from warehouse.jobs import Progress
 
 _NOT_KEPT = frozenset(
@@ -54,13 +55,14 @@ class PastRoll:
 
 
 def write_past(
-    store: Store, settings: Settings, at: datetime, segment: str, path: Path, asked: Asked, progress: Progress
+    store: Engine, settings: Settings, at: datetime, segment: str, path: Path, asked: Asked, progress: Progress
 ) -> PastRoll:
     """Write the contacts of that moment, or of a segment, to a file as exports are; raises WrongField."""
     if at > asked.at:
         raise WrongField("time", "future", f"{at.isoformat()} is still to come.", f"{at.isoformat()} aún no llega.")
     form = format_of(path)
-    with reading(store) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(reading(store))
         fields, types = exports.custom_columns(connection), roll.known_fields(connection)
         columns = [name for name in every_column(fields) if name not in _NOT_KEPT]
         kinds = {key: types[key] for key in fields}
@@ -69,9 +71,10 @@ def write_past(
         later = _later(connection, at)
         ids = [one for one in pasts.living(connection) if one not in later.came and (members is None or one in members)]
         deleted = pasts.made_by(connection, later.went - later.came, at)
+        fetch = stack.enter_context(dumps.fetching(store, connection))
         with written(path, form, shape, len(ids)) as write:
             done = 0
-            for part in parts_of_contacts(connection, pa.array(ids, pa.int64()), shape):
+            for part in parts_of_contacts(connection, fetch, np.sort(np.array(ids, np.int64)), shape):
                 write(_as_it_was(part, shape, later))
                 done += part.num_rows
                 progress(done, len(ids))

@@ -194,13 +194,19 @@ def _for_csv(rows: pa.Table) -> pa.Table:
 
 
 def _copy_out(connection: Connection, query: Query, schema: pa.Schema) -> pa.Table:
-    sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})).replace("%%", "%")
+    sql = as_text(connection, query)
     cursor = connection.connection.cursor()
     buffer = io.BytesIO()
     with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:  # type: ignore[attr-defined]
         for chunk in copy:
             buffer.write(chunk)
     return read_csv(buffer.getbuffer(), schema)
+
+
+def as_text(connection: Connection, query: Query) -> str:
+    """The query with its values in it, as COPY and drivers that bind otherwise take it."""
+    sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    return sql.replace("%%", "%") if is_postgresql(connection) else sql
 
 
 def read_csv(data: memoryview | bytes, schema: pa.Schema) -> pa.Table:
@@ -297,7 +303,7 @@ def text_of(connection: Connection, query: Query, schema: pa.Schema) -> bytes:
 
     A row is one `printf`, as each `||` would copy what there is of it so far.
     """
-    sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    sql = as_text(connection, query)
     names = ", ".join(_quoted(connection, name) for name in schema.names)
     cells = [_as_cell(_quoted(connection, item.name), item) for item in schema]
     line = f"printf('{','.join(form for form, _ in cells)}', {', '.join(value for _, value in cells)})"

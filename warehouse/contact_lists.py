@@ -39,6 +39,10 @@ class Wanted:
     descending: bool = True
     after: tuple[Any, int] | None = None
 
+    @property
+    def is_everybody(self) -> bool:
+        return self.condition is None and self.sought is None
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:

@@ -59,22 +59,12 @@ Read = Callable[[str, pa.Schema], Iterator[pa.Table]]
 def one_moment(engine: Engine, scratch: Path) -> Iterator[Read]:
     """Reads the store as it is now, however long that takes.
 
-    PostgreSQL is read through ADBC, which gives Arrow for COPY's binary form: psycopg takes each row by itself, and
-    other threads of Python with it. SQLite is copied to a file in this folder first: its log would grow as long as
-    somebody reads an older state.
+    PostgreSQL is read beside; SQLite is copied to a file in this folder first: its log would grow as long as somebody
+    reads an older state.
     """
     if engine.dialect.name == "postgresql":
-        address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        try:
-            with reading(engine) as connection, adbc.connect(address) as beside:
-                snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
-                with beside.cursor() as cursor:
-                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-                yield partial(_streamed, beside)
-        except adbc.Error as error:
-            said = str(error).splitlines()[0]
-            raise ReadingBroke(f"The database broke off: {said}.", f"La base de datos cortó: {said}.") from error
+        with reading(engine) as connection, _beside(engine, connection) as beside:
+            yield partial(_streamed, beside)
         return
     with ExitStack() as stack:
         try:
@@ -87,6 +77,41 @@ def one_moment(engine: Engine, scratch: Path) -> Iterator[Read]:
         yield partial(_by_key, stack.enter_context(reading(copy)))
 
 
+Fetch = Callable[[bulk.Query, pa.Schema], pa.Table]
+"""The rows of a query, with these columns."""
+
+
+@contextmanager
+def fetching(engine: Engine, connection: Connection) -> Iterator[Fetch]:
+    """Fetches many rows of what this connection reads, as fast as the database goes."""
+    if not bulk.is_postgresql(connection):
+        yield partial(bulk.fetch_rows, connection)
+        return
+    with _beside(engine, connection) as beside:
+        yield lambda query, schema: pa.concat_tables(
+            [schema.empty_table(), *_selected(beside, bulk.as_text(connection, query), schema)]
+        )
+
+
+@contextmanager
+def _beside(engine: Engine, connection: Connection) -> Iterator[Any]:
+    """A second connection to PostgreSQL that reads of the same moment, through ADBC.
+
+    That gives Arrow for COPY's binary form: psycopg takes each row by itself, and other threads of Python with it.
+    """
+    address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with adbc.connect(address) as beside:
+            snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+            with beside.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            yield beside
+    except adbc.Error as error:
+        said = str(error).splitlines()[0]
+        raise ReadingBroke(f"The database broke off: {said}.", f"La base de datos cortó: {said}.") from error
+
+
 def parts_of(connection: Connection, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
     """All rows of a table; JSON as text. On SQLite they come by primary key, on PostgreSQL as they lie."""
     return _copied(connection, name, schema) if bulk.is_postgresql(connection) else _by_key(connection, name, schema)
@@ -95,8 +120,12 @@ def parts_of(connection: Connection, name: str, schema: pa.Schema) -> Iterator[p
 def _streamed(beside: Any, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
     as_text = set(json_columns(schema))
     columns = ", ".join(f'"{column}"::text' if column in as_text else f'"{column}"' for column in schema.names)
+    yield from _selected(beside, f'SELECT {columns} FROM "{name}"', schema)
+
+
+def _selected(beside: Any, sql: str, schema: pa.Schema) -> Iterator[pa.Table]:
     with beside.cursor() as cursor:
-        cursor.execute(f'SELECT {columns} FROM "{name}"')
+        cursor.execute(sql)
         for batch in cursor.fetch_record_batch():
             yield pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema)
 

@@ -1,22 +1,98 @@
 """Contacts to write out: whole columns of many at a time, all of one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
 
 from schemas.consents import MARKETING
 from schemas.fields import FieldType
-from warehouse import bulk, roll
+from warehouse import bulk
+from warehouse.dumps import Fetch
 from warehouse.fields import HIDDEN
-from warehouse.matches import keep_ids, slice_ids
-from warehouse.tables import consents, contact_keys, contacts, custom_fields, tags
+from warehouse.tables import DEAD, consents, contact_keys, contact_tags, contact_values, contacts, custom_fields, tags
 
 OWN = frozenset(contacts.c.keys())
 """Columns that stand in the row of the contact."""
 _OF_MANY = pa.schema([("at", pa.int64()), ("text", pa.string())])
+_IDS = pa.schema([("id", pa.int64())])
+_DEAD_IDS = select(contacts.c.id).where(DEAD)
+_VALUE = ("field_id", "text", "number", "at", "long_text")
+_DENSE = 8
+"""Where so many numbers or fewer have a contact that is wanted among them, all in the range are read."""
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Rows of a table that an export reads of each contact."""
+
+    table: Table
+    names: Sequence[str]
+    where: ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the contacts, by number and in order, and the rows that were read of them, by table."""
+
+    ids: Numbers
+    fetched: Mapping[str, pa.Table]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, table: Table) -> pa.Table:
+        """The contacts' rows of a table, with their place among the contacts as `position`."""
+        found = self.fetched[table.name]
+        numbers = found["contact"].to_numpy()
+        place = np.searchsorted(self.ids, numbers)
+        found = found.set_column(0, "position", pa.array(place))
+        mine = self.ids[place] == numbers
+        return found if mine.all() else found.filter(pa.array(mine))
+
+
+def needed(own: Sequence[str], fields: Collection[int], *, tags: bool, keys: bool, consented: bool) -> list[Needed]:
+    """What is read for these columns of the contacts' own rows, and of the rows beside."""
+    v, k, c = contact_values.c, contact_keys.c, consents.c
+    found = [Needed(contacts, own, true())]
+    if fields:
+        found.append(Needed(contact_values, _VALUE, v.field_id.in_(fields)))
+    if tags:
+        found.append(Needed(contact_tags, ["tag_id"], true()))
+    if keys:
+        found.append(Needed(contact_keys, ["kind", "written", "value"], k.kind.in_(("phone", "email"))))
+    if consented:
+        found.append(Needed(consents, ["channel", "state", "at"], c.purpose == MARKETING))
+    return found
+
+
+def read_part(connection: Connection, fetch: Fetch, ids: Numbers, wanted: Sequence[Needed]) -> Part:
+    """Read the rows of some contacts; where most numbers of a range are theirs, of the whole range."""
+    low, high = int(ids[0]), int(ids[-1])
+    is_dense, found = high - low < _DENSE * len(ids), dict[str, pa.Table]()
+    for one in wanted:
+        key = one.table.c.id if one.table is contacts else one.table.c.contact_id
+        mine = key.between(low, high) if is_dense else bulk.is_among(connection, key, ids.tolist())
+        schema = pa.schema([("contact", pa.int64()), *bulk.schema_of(one.table, list(one.names))])
+        query = select(key, *(one.table.c[name] for name in one.names)).where(mine, one.where)
+        found[one.table.name] = fetch(query, schema)
+    return Part(ids, found)
+
+
+def ids_of(fetch: Fetch, query: Select[Any]) -> Numbers:
+    """The numbers that a query finds, in order."""
+    return np.sort(fetch(query, _IDS)["id"].to_numpy())
+
+
+def living_ids(fetch: Fetch) -> Numbers:
+    """The numbers of all contacts, in order: of indexes alone, which is some times faster than to look at each row."""
+    every, dead = (fetch(query, _IDS)["id"].to_numpy() for query in (select(contacts.c.id), _DEAD_IDS))
+    return np.sort(np.setdiff1d(every, dead, assume_unique=True))
 
 
 def consents_in_use(connection: Connection) -> list[str]:
@@ -39,36 +115,28 @@ def tag_names(connection: Connection) -> tuple[pa.Array, pa.Array]:
     return pa.array([number for number, _ in found], pa.int64()), pa.array([name for _, name in found], pa.string())
 
 
-def own_columns(connection: Connection, ids: pa.Array, names: Sequence[str]) -> pa.Table:
-    """Columns of these contacts, in this order, which stay the slice that the other functions tell of."""
-    keep_ids(connection, ids)
-    schema = pa.schema([("position", pa.int64()), *bulk.schema_of(contacts, list(names))])
-    query = select(slice_ids.c.position, *(contacts.c[name] for name in names)).join_from(
-        slice_ids, contacts, contacts.c.id == slice_ids.c.contact_id
-    )
-    return bulk.fetch_rows(connection, query, schema).sort_by("position").drop_columns(["position"])
+def own_columns(part: Part, names: Sequence[str]) -> dict[str, pa.Array]:
+    """Columns of the contacts' own rows."""
+    found = part.rows(contacts)
+    if found["position"].equals(pa.chunked_array([pa.array(np.arange(len(part)))])):  # mostly they come in order
+        return {name: found[name].combine_chunks() for name in names}
+    place = _places(found["position"], len(part))
+    return {name: found[name].take(place).combine_chunks() for name in names}
 
 
-def further_keys(connection: Connection) -> pa.Table:
-    """`position, kind, text, value` of the slice's keys beside their own; the text is as it was written."""
-    k = contact_keys.c
-    schema = pa.schema([("position", pa.int64()), ("kind", pa.string()), ("text", pa.string()), ("value", pa.string())])
-    query = (
-        select(slice_ids.c.position, k.kind, k.written, k.value)
-        .join_from(slice_ids, contact_keys, k.contact_id == slice_ids.c.contact_id)
-        .where(k.kind.in_(("phone", "email")))
-    )
-    found = bulk.fetch_rows(connection, query, schema).sort_by([("position", "ascending"), ("value", "ascending")])
-    return found.set_column(2, "text", pc.coalesce(found["text"], found["value"]))
+def further_keys(part: Part) -> pa.Table:
+    """`position, kind, text, value` of the keys beside their own; the text is as it was written."""
+    found = part.rows(contact_keys).sort_by([("position", "ascending"), ("value", "ascending")])
+    return found.set_column(2, "text", pc.coalesce(found["written"], found["value"]))
 
 
-def tag_lists(connection: Connection, known: tuple[pa.Array, pa.Array], count: int) -> pa.Array:
+def tag_lists(part: Part, known: tuple[pa.Array, pa.Array]) -> pa.Array:
     """The names of each contact's tags; null where it has none."""
     numbers, names = known
-    found = roll.slice_tags(connection)
+    found = part.rows(contact_tags)
     place = pc.index_in(found["tag_id"], numbers)
     rows = pa.table({"at": found["position"], "place": place}).sort_by([("at", "ascending"), ("place", "ascending")])
-    return lists_of(rows["at"], names.take(rows["place"].combine_chunks()), count)
+    return lists_of(rows["at"], names.take(rows["place"].combine_chunks()), len(part))
 
 
 def lists_of(positions: pa.ChunkedArray, texts: pa.Array, count: int) -> pa.Array:
@@ -78,37 +146,38 @@ def lists_of(positions: pa.ChunkedArray, texts: pa.Array, count: int) -> pa.Arra
     return placed(grouped["at"], grouped["text_list"].combine_chunks(), count)
 
 
-def values_of_fields(
-    connection: Connection, fields: Mapping[str, int], types: Mapping[str, FieldType], count: int
-) -> dict[str, pa.Array]:
+def values_of_fields(part: Part, fields: Mapping[str, int], types: Mapping[str, FieldType]) -> dict[str, pa.Array]:
     """The values of these custom fields, as they are stored, by key."""
     if not fields:
         return {}
-    rows = roll.slice_values(connection, fields.values())
-    found = {}
+    rows, found = part.rows(contact_values), dict[str, pa.Array]()
     for key, number in fields.items():
-        part = rows.filter(pc.equal(rows["field_id"], number))
+        mine = rows.filter(pc.equal(rows["field_id"], number))
         slot = {"number": "number", "boolean": "number", "date": "at", "datetime": "at"}.get(types[key])
-        column = part[slot] if slot else pc.coalesce(part["long_text"], part["text"])
-        found[key] = placed(part["position"], column.combine_chunks(), count)
+        column = mine[slot] if slot else pc.coalesce(mine["long_text"], mine["text"])
+        found[key] = placed(mine["position"], column.combine_chunks(), len(part))
     return found
 
 
-def consent_times(connection: Connection, names: Sequence[str], count: int) -> dict[str, pa.Array]:
+def consent_times(part: Part, names: Sequence[str]) -> dict[str, pa.Array]:
     """Since when each contact has said so, by name as in `consents_in_use`."""
     if not names:
         return {}
-    rows = roll.slice_consents(connection)
-    found = {}
+    rows, found = part.rows(consents), dict[str, pa.Array]()
     for name in names:
         state, _, channel = name.removeprefix("opt_").partition(".")
-        part = rows.filter(pc.and_(pc.equal(rows["state"], state), pc.equal(rows["channel"], channel)))
-        found[name] = placed(part["position"], part["at"].combine_chunks(), count)
+        mine = rows.filter(pc.and_(pc.equal(rows["state"], state), pc.equal(rows["channel"], channel)))
+        found[name] = placed(mine["position"], mine["at"].combine_chunks(), len(part))
     return found
 
 
 def placed(positions: pa.ChunkedArray, values: pa.Array, count: int) -> pa.Array:
     """The values at their positions among so many, null elsewhere."""
+    return values.take(_places(positions, count))
+
+
+def _places(positions: pa.ChunkedArray, count: int) -> pa.Array:
+    """Where in the rows each position stands; null where nowhere."""
     at = np.full(count, -1, np.int64)
-    at[positions.to_numpy()] = np.arange(len(values))
-    return values.take(pa.array(at, mask=at < 0))
+    at[positions.to_numpy()] = np.arange(len(positions))
+    return pa.array(at, mask=at < 0)

@@ -102,6 +102,19 @@ def people(store: Roll) -> Roll:
     return store
 
 
+def test_few_among_many_have_what_is_theirs(people: Roll) -> None:
+    everybody = read(export(people, "all.csv"))
+    ends = [row["Padrón id"] for row in (everybody[0], everybody[-2])]  # most numbers between them are others'
+
+    def chosen(name: str, text: str) -> list[dict[str, str]]:
+        return read(export(people, name, Wanted(read_filter(people.engine, SETTINGS, text))))
+
+    some, nobody = chosen("some.csv", f"id IN ({', '.join(ends)})"), chosen("nobody.csv", "id = 99")
+
+    assert some == [everybody[0], everybody[-2]]
+    assert not nobody
+
+
 @pytest.mark.parametrize("language", ["es", pytest.param("en", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_export_comes_back_without_a_change(people: Roll, form: str, language: str) -> None:
@@ -146,19 +159,19 @@ def test_a_filter_says_who_is_in_the_file(people: Roll) -> None:
 
 
 def test_the_file_is_of_one_moment_whatever_is_written_meanwhile(store: Roll) -> None:
-    count = 20_001  # more than are read at a time
+    count = 100_001  # read in three parts, the last of them after the first was written
     store.import_text("email,city\n" + "".join(f"p{number}@example.org,Lima\n" for number in range(count)))
     path = store.folder / "all.csv"
     form, steps = ExportForm(Wanted(), "csv", ("city",), "en"), list[tuple[int, int]]()
 
     def meddle(done: int, total: int) -> None:
         steps.append((done, total))
-        store.run("UPDATE contacts SET city = 'Quito'")
+        store.run(f"UPDATE contacts SET city = 'Quito' WHERE id > {count - 99} OR id < 99")
         store.import_text(f"email,city\nlate{done}@example.org,Quito\n")
 
     found = export_contacts(store.engine, SETTINGS, form, path, asked(), meddle)
 
-    assert steps == [(20_000, count), (count, count)]
+    assert steps == [(50_000, count), (100_000, count), (count, count)]
     assert found.rows == len(read(path)) == count
     assert {row["City"] for row in read(path)} == {"Lima"}
 
