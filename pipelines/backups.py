@@ -171,7 +171,7 @@ class _Groups:
 
     def __init__(self, sink: Any, schema: pa.Schema) -> None:
         self._writer = pq.ParquetWriter(
-            sink, schema, compression="zstd", write_page_checksum=True, write_statistics=False
+            sink, schema, compression="zstd", use_dictionary=False, write_page_checksum=True, write_statistics=False
         )
         self._schema, self._parts, self._rows = schema, list[pa.Table](), 0
 

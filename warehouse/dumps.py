@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import adbc_driver_postgresql.dbapi as adbc
+import adbc_driver_sqlite.dbapi as sqlite_adbc
 import pyarrow as pa
 from sqlalchemy import JSON, Column, Connection, Engine, Integer, MetaData, Select, Table, func, select, text
 
@@ -27,6 +28,7 @@ class NoRoom(InputError):
 
 
 _PART_BYTES, _TEXT_BYTES = 16 << 20, 3 << 20
+_ROWS = 65_536
 _FIRST_STEP, _MOST_STEP = 2_000, 100_000
 Part = TypeVar("Part")
 _JSON = {b"padron.type": b"json"}
@@ -74,7 +76,7 @@ def one_moment(engine: Engine, scratch: Path) -> Iterator[Read]:
                 f"The database cannot be copied to {scratch}, which a backup begins with: {error}. Make room there.",
                 f"No se puede copiar la base de datos a {scratch}, que es como empieza una copia: {error}. Haga sitio.",
             ) from error
-        yield partial(_by_key, stack.enter_context(reading(copy)))
+        yield partial(_scanned, stack.enter_context(sqlite_adbc.connect(copy.url.database)))
 
 
 Fetch = Callable[[bulk.Query, pa.Schema], pa.Table]
@@ -121,6 +123,22 @@ def _streamed(beside: Any, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
     as_text = set(json_columns(schema))
     columns = ", ".join(f'"{column}"::text' if column in as_text else f'"{column}"' for column in schema.names)
     yield from _selected(beside, f'SELECT {columns} FROM "{name}"', schema)
+
+
+def _scanned(beside: Any, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    """SQLite has types of values instead of columns: those of the first row are taken, so that one is made up."""
+    as_text = set(json_columns(schema))
+    columns = ", ".join(f'CAST("{column}" AS TEXT)' if column in as_text else f'"{column}"' for column in schema.names)
+    samples = (
+        "''" if pa.types.is_string(kind) else "1e0" if pa.types.is_floating(kind) else "1" for kind in schema.types
+    )
+    sql = f'SELECT {", ".join(samples)} UNION ALL SELECT * FROM (SELECT {columns} FROM "{name}")'
+    with beside.cursor() as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_ROWS)})
+        cursor.execute(sql)
+        for number, batch in enumerate(cursor.fetch_record_batch()):
+            part = pa.Table.from_batches([batch]).rename_columns(schema.names)
+            yield part.slice(0 if number else 1).cast(schema)
 
 
 def _selected(beside: Any, sql: str, schema: pa.Schema) -> Iterator[pa.Table]:
