@@ -36,4 +36,9 @@ def _parsed(path: Path, _changed: int) -> Connector:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise WrongConnector(f"{path} is not UTF-8 text.", f"{path} no es texto UTF-8.") from error
-    return parse_connector(text, path.name)
+    return parse_connector(text, path.name, _own_text)
+
+
+def _own_text(name: str) -> str | None:
+    path = {one.stem: one for one in _OWN.glob("*.toml")}.get(name)
+    return path.read_text(encoding="utf-8") if path else None

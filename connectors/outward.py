@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -269,11 +270,17 @@ def post(url: str, body: bytes, headers: Mapping[str, str], reach: Reach) -> Ans
         found = line.request("POST", url, body, headers, 0)
     finally:
         line.close()
-    return Answer(found.status, seconds_to_wait(found.headers.get("Retry-After")))
+    return Answer(found.status, seconds_to_wait(found.headers.get("Retry-After"), found.headers.get("Date")))
 
 
-def seconds_to_wait(text: str | None) -> float | None:
-    """What Retry-After says, at most a day."""
-    if not text or not text.isascii() or not text.isdigit():
+def seconds_to_wait(text: str | None, date: str | None) -> float | None:
+    """What Retry-After says, seconds or a time, which is after that of Date (RFC 9110, 10.2.3); at most a day."""
+    if not text or not text.isascii():
         return None
-    return float(min(int(text[:6]), _DAY)) if len(text) <= 6 else float(_DAY)
+    if text.isdigit():
+        return float(min(int(text[:6]), _DAY)) if len(text) <= 6 else float(_DAY)
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(date or "")
+    except (ValueError, OverflowError, TypeError):  # no time, or one without a zone
+        return None
+    return min(max(wait.total_seconds(), 0.0), float(_DAY))

@@ -19,6 +19,8 @@ _STRINGS = (types.is_string, types.is_large_string, types.is_string_view)
 _LISTS = (types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_map)
 _EXACT = {16: 2**11, 32: 2**24, 64: 1e15}
 """From where on a float of so many bits has no whole number for sure."""
+_OURS, _KEY = 9e15, b"padron.key"
+"""The same in an export of ours, whose numbers were numbers before; its columns say so in their metadata."""
 
 
 class Parquet:
@@ -33,7 +35,10 @@ class Parquet:
         try:
             for batch in self.file.iter_batches(_ROWS, use_threads=False):
                 table = _flattened(pa.Table.from_batches([batch]))
-                columns = [_texts(chunked.combine_chunks()) for chunked in table.columns]
+                columns = [
+                    _texts(chunked.combine_chunks(), is_ours=_KEY in (field.metadata or {}))
+                    for chunked, field in zip(table.columns, table.schema, strict=True)
+                ]
                 names = [f"c{index}" for index in range(table.num_columns)]
                 rows = pa.array(np.arange(first, first + batch.num_rows))
                 problems = pa.nulls(batch.num_rows, pa.string())
@@ -65,7 +70,7 @@ def _flattened(table: pa.Table) -> pa.Table:
     return table
 
 
-def _texts(column: pa.Array) -> pa.Array:
+def _texts(column: pa.Array, *, is_ours: bool = False) -> pa.Array:
     """The column as text; null becomes empty."""
     kind = column.type
     if types.is_dictionary(kind):
@@ -75,7 +80,7 @@ def _texts(column: pa.Array) -> pa.Array:
     if any(test(kind) for test in _LISTS):
         return _joined(column)
     if types.is_floating(kind):
-        return _floats(column)
+        return _floats(column, _OURS if is_ours else _EXACT[column.type.bit_width])
     if types.is_boolean(kind):
         return pc.if_else(column, "TRUE", "FALSE").fill_null("")
     if any(test(kind) for test in _BYTES):
@@ -93,9 +98,8 @@ def _texts(column: pa.Array) -> pa.Array:
     return pc.cast(column, pa.string()).fill_null("")
 
 
-def _floats(column: pa.Array) -> pa.Array:
+def _floats(column: pa.Array, exact: float) -> pa.Array:
     """Whole numbers without their `.0`, so that a phone kept as float is its digits; rounded ones show it."""
-    exact = _EXACT[column.type.bit_width]
     values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     whole = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < exact)
     rounded = np.isfinite(values) & (np.abs(values) >= exact)

@@ -12,7 +12,7 @@ from connectors.rest_calls import Api, Gone, Refused, Stale
 from connectors.rest_fields import read_field, read_hints
 from connectors.rest_records import read_record, write_values
 from connectors.templates import at_path, fill, listed
-from schemas.connectors import ContactSpec, ListSpec, WriteSpec
+from schemas.connectors import ContactSpec, ListSpec, Meaning, WriteSpec
 from schemas.crm import (
     Answer,
     Capabilities,
@@ -24,10 +24,12 @@ from schemas.crm import (
     Patch,
     Record,
     RemoteField,
+    State,
 )
 
 Item = TypeVar("Item")
 _UNKNOWN = Answer("unknown")
+_STATES: Mapping[Meaning, State] = {"gone": "gone", "stale": "stale", "away": "unknown", "throttled": "unknown"}
 
 
 @dataclass(slots=True)
@@ -196,7 +198,9 @@ class RestCrm:
         if spec.by_token is None:
             return {}
         found: dict[str, Record] = {}
-        size = self.capabilities.batch_read if "{tokens" in spec.by_token.model_dump_json() else 1
+        size = spec.by_token.most or self.capabilities.batch_read
+        if "{tokens" not in spec.by_token.model_dump_json():
+            size = 1
         for start in range(0, len(tokens), size):
             part = list(tokens[start : start + size])
             for record in self._listed(spec.by_token, {"tokens": part, "token": part[0]}):
@@ -261,9 +265,7 @@ class RestCrm:
             return Answer("refused", said=str(error))
         except CrmAway as error:
             return self._not_known(error)
-        if spec.ok and not _is_ok(spec, document):
-            return Answer("refused", said=str(at_path(document, spec.error) or "refused"))
-        return self._answer(spec, at_path(document, spec.result), known)
+        return self._one_of(spec, document, known)
 
     def _made_before(self, token: str) -> Answer:
         found = self.find_tokens([token])
@@ -328,7 +330,8 @@ class RestCrm:
 
     def _one_of(self, spec: WriteSpec, one: Any, known: Mapping[str, Any]) -> Answer:
         if spec.ok and not _is_ok(spec, one):
-            return Answer("refused", said=str(at_path(one, spec.error) or "refused"))
+            meaning = self.api.connector.errors.codes.get(str(at_path(one, spec.code)), "refused")
+            return Answer(_STATES.get(meaning, "refused"), said=str(at_path(one, spec.error) or "refused"))
         return self._answer(spec, at_path(one, spec.result), known)
 
     def _read_back(self, answers: list[Answer], kind: str) -> list[Answer]:

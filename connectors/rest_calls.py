@@ -6,17 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from connectors.limits import Limiter
 from connectors.outward import Line, NotAnswered, Reach, Response, seconds_to_wait
 from connectors.templates import at_path, fill, fill_path
-from schemas.connectors import Auth, Bucket, Connector, RequestSpec
+from schemas.connectors import Auth, Bucket, Connector, Meaning, RequestSpec
 from schemas.crm import CrmAway, CrmSays, NotAllowed, SignInFails, Throttled
 
 _MOST_BYTES = 16_000_000
 _LONGEST_WAIT = 5.0
 """How long a request waits its turn; who would wait longer comes again later."""
+_WAIT = 10.0
+"""How long nothing is asked where the CRM wants fewer requests and does not say for how long."""
 _MOST_SAID, _FAILURES = 300, 5
 _BEFORE_EXPIRY = 120.0
 
@@ -51,6 +53,7 @@ class Api:
     _line: Line | None = None
     _session: Any = None
     _failures: int = 0
+    _renewed: bool = False
     last_headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -64,18 +67,17 @@ class Api:
 
     def ask(self, spec: RequestSpec, known: Mapping[str, Any], kind: str) -> Any:
         """The document of an answer; raises what the connector's `errors` say of it."""
-        self._sign_in()
-        return self._ask(spec, {**self.known, **known}, kind)
+        return self._signed_in(lambda: self._ask(spec, {**self.known, **known}, kind))
 
     def ask_url(self, url: str, kind: str) -> Any:
-        """The same for an address that the CRM gave, which has to be its own."""
+        """The same for an address or path that the CRM gave, which has to be its own."""
+        url = urljoin(f"{self.base_url}/", url)
         if urlsplit(url)[:2] != urlsplit(self.base_url)[:2]:
             raise CrmSays(
                 f"{self.name} names a next page at another host ({urlsplit(url).netloc}): it is not followed.",
                 f"{self.name} da una página siguiente en otro servidor ({urlsplit(url).netloc}): no se sigue.",
             )
-        self._sign_in()
-        return self._document(self._request("GET", url, None, self._headers({}), kind))
+        return self._signed_in(lambda: self._document(self._request("GET", url, None, self._headers({}), kind)))
 
     def _ask(self, spec: RequestSpec, known: Mapping[str, Any], kind: str) -> Any:
         url = f"{self.base_url}{fill_path(spec.path, known)}"
@@ -106,37 +108,58 @@ class Api:
         return found
 
     def _check(self, found: Response, kind: str) -> None:
-        errors, status = self.connector.errors, found.status
-        is_page = "html" in found.headers.get("Content-Type", "")
-        if status in errors.throttled or (status in errors.forbidden and is_page and errors.throttled_by_page):
-            raise self._throttled(found, kind)
-        if status in errors.sign_in:
-            raise self._not_signed_in(self._said(found))
-        if status >= 500:
-            raise self._away(f"HTTP {status}")
-        if status in errors.gone:
-            raise Gone
-        if status in errors.stale:
-            raise Stale
-        if status in errors.forbidden:
-            raise NotAllowed(
-                f"{self.name} does not allow this with these credentials: {self._said(found)}",
-                f"{self.name} no permite esto con estas credenciales: {self._said(found)}",
-            )
-        if 300 <= status < 400:
+        if found.status < 300 or found.status == 304:  # not changed since: an answer without a body
+            return
+        if found.status < 400:
             raise CrmSays(
-                f"{self.name} sends elsewhere (HTTP {status}), which is not followed. Set its own address.",
-                f"{self.name} redirige (HTTP {status}), y no se sigue. Ponga su propia dirección.",
+                f"{self.name} sends elsewhere (HTTP {found.status}), which is not followed. Set its own address.",
+                f"{self.name} redirige (HTTP {found.status}), y no se sigue. Ponga su propia dirección.",
             )
-        if status >= 400:
-            raise Refused(self._said(found))
+        answered = self.connector.errors.answered
+        if answered and at_path(_json(found), answered) is not None:
+            return
+        meaning = self._meaning(found)
+        if meaning == "throttled":
+            raise self._throttled(found, kind)
+        raise self._error(meaning, f"HTTP {found.status}" if meaning == "away" else self._said(found))
+
+    def _meaning(self, found: Response) -> Meaning:
+        errors, status = self.connector.errors, found.status
+        if errors.code and (meaning := errors.codes.get(str(at_path(_json(found), errors.code)))):
+            return meaning
+        is_page = "html" in found.headers.get("Content-Type", "")
+        if status in errors.forbidden and is_page and errors.throttled_by_page:
+            return "throttled"
+        if status == 503 and self._asked_to_wait(found) is not None:
+            return "throttled"
+        meanings: tuple[Meaning, ...] = ("throttled", "sign_in", "gone", "stale", "forbidden")
+        known = next((one for one in meanings if status in getattr(errors, one)), None)
+        return known or ("away" if status >= 500 else "refused")
+
+    def _error(self, meaning: Meaning, said: str) -> Exception:
+        """What is raised for an error, with the CRM's own words."""
+        match meaning:
+            case "gone":
+                return Gone()
+            case "stale":
+                return Stale()
+            case "sign_in":
+                return self._not_signed_in(said)
+            case "away":
+                return self._away(said)
+            case "throttled":
+                return self._slower(_WAIT)
+            case "forbidden":
+                return NotAllowed(
+                    f"{self.name} does not allow this with these credentials: {said}",
+                    f"{self.name} no permite esto con estas credenciales: {said}",
+                )
+            case _:
+                return Refused(said)
 
     def _said(self, found: Response) -> str:
         """The CRM's own words."""
-        try:
-            said = at_path(json.loads(found.body), self.connector.errors.message)
-        except ValueError:
-            said = None
+        said = at_path(_json(found), self.connector.errors.message)
         return f"HTTP {found.status}" if said is None else f"{str(said)[:_MOST_SAID]} (HTTP {found.status})"
 
     def _document(self, found: Response) -> Any:
@@ -161,11 +184,7 @@ class Api:
         if not said:
             return
         words = str(at_path(document, errors.message) or said)[:_MOST_SAID]
-        if str(said) in errors.body_gone:
-            raise Gone
-        if str(said) in errors.body_sign_in:
-            raise self._not_signed_in(words)
-        raise Refused(words)
+        raise self._error(errors.codes.get(str(said), "refused"), words)
 
     def _away(self, said: str) -> CrmAway:
         self._failures += 1
@@ -203,11 +222,14 @@ class Api:
         return f"{self.name}:{bucket.name}"
 
     def _throttled(self, found: Response, kind: str) -> Throttled:
-        seconds = seconds_to_wait(found.headers.get(self.connector.limits.retry_after)) or 10.0
+        seconds = self._asked_to_wait(found) or _WAIT
         for bucket in self.connector.limits.buckets:
             if not bucket.match and bucket.seconds < 3600:
                 self.limiter.close(self._key(bucket), seconds)
         return self._slower(seconds)
+
+    def _asked_to_wait(self, found: Response) -> float | None:
+        return seconds_to_wait(found.headers.get(self.connector.limits.retry_after), found.headers.get("Date"))
 
     def _slower(self, seconds: float) -> Throttled:
         return Throttled(
@@ -241,6 +263,29 @@ class Api:
         auth = self.connector.auth
         return {auth.name: str(fill(auth.value, self.known))} if auth.type == "query" else {}
 
+    def _signed_in(self, ask: Callable[[], Any]) -> Any:
+        """What is asked; once more with a new session or token where the CRM does not know this one any more."""
+        self._sign_in()
+        try:
+            found = ask()
+        except SignInFails:
+            if self._renewed or self.connector.auth.type not in ("oauth2", "login"):
+                raise
+            self._renewed = True
+            self._renew()
+            found = ask()
+        self._renewed = False
+        return found
+
+    def _renew(self) -> None:
+        self._session = None
+        if self.connector.auth.type == "oauth2":
+            refused = self.secrets.get("access_token")
+            self.secrets |= self.again()  # unless another process has a new one by now
+            if self.secrets.get("access_token") == refused:
+                self._refresh(self.connector.auth)
+        self._sign_in()
+
     def _sign_in(self) -> None:
         auth = self.connector.auth
         if auth.type == "login" and self._session is None and auth.login is not None:
@@ -262,7 +307,11 @@ class Api:
     def _refresh(self, auth: Auth) -> None:
         """Another access token, which is kept before it is used."""
         form: dict[str, str] = {"grant_type": auth.grant}
-        if auth.grant == "refresh_token":
+        if auth.grant == "refresh_token" and self.secrets.get("code"):
+            form = {"grant_type": "authorization_code", "code": str(self.secrets["code"])}  # good for one time
+            if redirect := self.config.get("redirect_uri"):
+                form["redirect_uri"] = str(redirect)
+        elif auth.grant == "refresh_token":
             form["refresh_token"] = str(self.secrets.get("refresh_token", ""))
         headers, own = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}, ""
         client = [str(self.secrets.get(name, "")) for name in ("client_id", "client_secret")]
@@ -280,7 +329,7 @@ class Api:
         finally:
             line.close()
         if found.status in self.connector.errors.throttled:
-            raise self._slower(seconds_to_wait(found.headers.get("Retry-After")) or 10.0)
+            raise self._slower(self._asked_to_wait(found) or _WAIT)
         if found.status >= 500:
             raise self._away(f"HTTP {found.status}")
         document = self._document(found) if found.status < 400 else {}
@@ -290,9 +339,17 @@ class Api:
         lasts = float(said) if said.isascii() and said.isdigit() else 3600.0
         fresh = {"access_token": document["access_token"], "expires_at": self.clock() + lasts}
         if document.get("refresh_token"):
-            fresh["refresh_token"] = document["refresh_token"]
+            fresh |= {"refresh_token": document["refresh_token"], "code": ""}
         self.keep(fresh)
         self.secrets |= fresh
+
+
+def _json(found: Response) -> Any:
+    """The document of an answer that is an error; None where it is none."""
+    try:
+        return json.loads(found.body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _no_number(name: str) -> None:

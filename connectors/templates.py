@@ -12,6 +12,8 @@ from urllib.parse import quote
 from schemas.errors import InputError
 
 _NAME = re.compile(r"\{([a-z_]+(?:\.[A-Za-z0-9_]+)?)(?:\|([a-z0-9_]+))?\}")
+_BEFORE = re.compile(r"[\\']")
+"""What wants a backslash before it in a text of SOQL or COQL."""
 _LEFT_OUT: Any = object()
 
 
@@ -33,6 +35,7 @@ _AS: Mapping[str, Callable[[Any], Any]] = {
     "http": lambda value: format_datetime(value.astimezone(UTC), usegmt=True),
     "int": int,
     "ints": lambda value: [int(one) for one in value],
+    "quoted": lambda value: ",".join("'" + _BEFORE.sub(r"\\\g<0>", str(one)) + "'" for one in value),
     "as_ids": lambda value: [{"id": one} for one in value],
     "json": json.dumps,
     "base64": lambda value: base64.b64encode(str(value).encode()).decode(),
@@ -44,6 +47,8 @@ def fill(template: Any, known: Mapping[str, Any]) -> Any:
 
     >>> fill({"a": "{id|int}", "b": ["x-{id}", "{none}"]}, {"id": "7", "none": None})
     {'a': 7, 'b': ['x-7']}
+    >>> fill({"type": "Contact", "...": "{values}", "in": "{ids|quoted}"}, {"values": {"a": 1}, "ids": ["x", "o'y"]})
+    {'a': 1, 'type': 'Contact', 'in': "'x','o\\\\'y'"}
     """
     found = _filled(template, known)
     return None if found is _LEFT_OUT else found
@@ -61,7 +66,8 @@ def _filled(template: Any, known: Mapping[str, Any]) -> Any:
         return _NAME.sub(lambda part: str(next(shown)), template)
     if isinstance(template, Mapping):
         pairs = ((key, _filled(value, known)) for key, value in template.items())
-        return {key: value for key, value in pairs if value is not _LEFT_OUT}
+        found = {key: value for key, value in pairs if value is not _LEFT_OUT}
+        return {**found.pop("..."), **found} if isinstance(found.get("..."), Mapping) else found
     if isinstance(template, Sequence):
         return [value for value in (_filled(one, known) for one in template) if value is not _LEFT_OUT]
     return template

@@ -13,7 +13,7 @@ from pipelines.choices import marked, normalise_choices
 from pipelines.dates import normalise_dates
 from pipelines.emails import normalise_email
 from pipelines.keys import key_form
-from pipelines.numbers import normalise_booleans, normalise_numbers
+from pipelines.numbers import MOST, normalise_booleans, normalise_numbers
 from pipelines.phones import normalise_phone
 from pipelines.suppression import Suppressed, read_suppressed, require_not_erased
 from pipelines.texts import normalise_names, normalise_texts, search_text
@@ -307,6 +307,8 @@ def custom_value(key: str, kind: FieldType, value: Value, zone: str) -> Any:
     if isinstance(value, bool) != (kind == "boolean") or kind not in ("boolean", "number"):
         english, spanish = _TYPES[kind]
         raise WrongField(f"{CUSTOM}{key}", "wrong_type", f"«{key}» is {english}.", f"«{key}» es {spanish}.")
+    if not abs(value) < MOST:
+        raise WrongField(f"{CUSTOM}{key}", "number_invalid", "A number is below 9e15.", "Un número es menor que 9e15.")
     return value
 
 

@@ -16,7 +16,7 @@ from pipelines.aliases import match_form
 from pipelines.contacts import clock_of
 from pipelines.dates import STAMP
 from schemas.errors import InputError
-from schemas.exports import FORMATS, TAG_SEPARATOR, chosen_columns, column_header, column_type, usual_columns
+from schemas.exports import FORMATS, IN_A_TAG, TAG_SEPARATOR, chosen_columns, column_header, column_type, usual_columns
 from schemas.fields import BETWEEN, CUSTOM, OPT_INS, OPT_OUTS, FieldType
 from schemas.settings import Settings
 from warehouse import audit, contact_lists, dumps, exports, roll
@@ -224,7 +224,8 @@ def typed_values(column: pa.Array, kind: FieldType) -> pa.Array:
         case "date":
             return column.cast(pa.timestamp("us")).cast(pa.date32())
         case "choices":
-            return pc.replace_substring(pc.utf8_trim(column, BETWEEN), BETWEEN, TAG_SEPARATOR)
+            options = pc.replace_substring(pc.utf8_trim(column, BETWEEN), TAG_SEPARATOR, IN_A_TAG)
+            return pc.replace_substring(options, BETWEEN, TAG_SEPARATOR)
         case _:
             return column
 

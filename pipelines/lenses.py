@@ -4,7 +4,6 @@ Values here are text, numbers, yes or no, several options or tags as a tuple, or
 column is read at a time, as phones and e-mails are cheaper so.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.emails import normalise_emails
 from pipelines.names import folded
-from pipelines.numbers import yes_or_no
+from pipelines.numbers import MOST, yes_or_no
 from pipelines.phones import normalise_phones
 from pipelines.texts import normalise_names, normalise_texts
 from pipelines.words import split_tags, tag_form
@@ -183,7 +182,7 @@ def _number(raw: Any) -> Value | Unreadable:
         found = None if text is None else float(text.replace("_", "?"))
     except ValueError:
         return Unreadable("number_invalid", str(text))
-    return found if found is None or math.isfinite(found) else Unreadable("number_invalid", str(text))
+    return found if found is None or abs(found) < MOST else Unreadable("number_invalid", str(text))
 
 
 def _boolean(words: Mapping[str, str], nothing: bool | None) -> Callable[[Any], Value | Unreadable]:

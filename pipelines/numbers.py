@@ -15,7 +15,8 @@ _CURRENCY = re.compile(
 _YES = ("si", "yes", "y", "s", "true", "verdadero", "verdadeiro", "sim", "1", "on", "x", "v", "t", "vrai", "oui", "ja")
 _NO = ("no", "n", "false", "falso", "nao", "0", "off", "f", "faux", "non", "nein")
 _MARKED = ("blocked", "bloqueado", "bloqueada", "blacklisted", "blocklisted")
-_MOST = 9e15
+MOST = 9e15
+"""Numbers are smaller: beyond, not every whole one has a float."""
 
 
 def normalise_numbers(column: pa.Array, decimal: str | None) -> Normalised:
@@ -49,7 +50,7 @@ def _read(text: str | None, decimal: str | None) -> tuple[float | None, str | No
         number = float(whole.replace(other, "") + ("." + rest if rest else ""))
     except ValueError:
         return None, "number_invalid"
-    return (number, None) if abs(number) < _MOST else (None, "number_invalid")
+    return (number, None) if abs(number) < MOST else (None, "number_invalid")
 
 
 def _decimal_mark(text: str) -> str | None:

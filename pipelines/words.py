@@ -11,6 +11,7 @@ from pipelines.columns import SEPARATOR, Normalised, chunked, per_distinct, trim
 from pipelines.numbers import yes_or_no
 from pipelines.texts import fold
 from schemas.consents import ConsentKind, consent_said, status_says_out
+from schemas.exports import TAG_SEPARATOR
 from schemas.headers import header_form
 
 _STATUSES = {
@@ -33,7 +34,7 @@ _STATUS_OF = {word: status for status, words in _STATUSES.items() for word in wo
 _CHANNEL_OF = {word: channel for channel, words in _CHANNELS.items() for word in words.split()}
 _TAG_SPLIT = re.compile(r"\s*(?::::|[;|\n])\s*")
 _TAG_SPLIT_COMMA = re.compile(r"\s*(?::::|[;|,\n])\s*")
-_TAG_LIMIT = 100
+_TAG_LIMIT = 200
 _SYSTEM_GROUPS = ("myContacts", "starred")
 """Groups that Google puts everybody into."""
 
@@ -89,7 +90,7 @@ def normalise_tags(column: pa.Array, separator: str | None) -> pa.Array:
 
 
 def split_tags(text: str, separator: str | None = None) -> list[str]:
-    """The tags in a cell, each once.
+    """The tags in a cell, each once; what stands around them is left off, but in a file of our own.
 
     >>> split_tags('"VIP","early adopter"'), split_tags("* myContacts ::: VIP,early", ":::")
     (['VIP', 'early adopter'], ['VIP,early'])
@@ -98,10 +99,11 @@ def split_tags(text: str, separator: str | None = None) -> list[str]:
         parts = text.split(separator)
     else:
         parts = (_TAG_SPLIT if separator else _TAG_SPLIT_COMMA).split(text)
-    tags: dict[str, str] = {}
+    is_ours, tags = separator == TAG_SEPARATOR, dict[str, str]()
     for part in parts:
-        tag = " ".join(part.strip().strip('"').removeprefix("* ").split())[:_TAG_LIMIT]
-        if tag and tag != "*" and not (part.strip().startswith("* ") and tag in _SYSTEM_GROUPS):
+        bare = part if is_ours else part.strip().strip('"').removeprefix("* ")
+        tag = " ".join(bare.split())[:_TAG_LIMIT]
+        if is_ours and tag or tag not in ("", "*") and not (part.strip().startswith("* ") and tag in _SYSTEM_GROUPS):
             tags.setdefault(tag_form(tag), tag)
     return list(tags.values())
 

@@ -4,11 +4,13 @@ A request's `path`, `params`, `headers` and `body` may name in braces what is kn
 `{values}`, `{token}`, `{since}`, `{page}`, `{fields}`, `{items}`, `{version}`, `{session}`, `{config.NAME}` and
 `{secret.NAME}`. A text that is one such name alone becomes what it stands for, whatever its type; a parameter or key
 that stands for nothing is left out. After a `|` stands how it is written: `join`, `rfc3339`, `plain`, `ms`, `s`,
-`http`, `int`, `ints`, `as_ids`, `json` or `base64`.
+`http`, `int`, `ints`, `as_ids`, `quoted`, `json` or `base64`. What a key `...` stands for is put among the others.
+
+A file that `extends` one that comes with Padrón has all of that one but the tables that it has itself.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -47,10 +49,14 @@ class Paging(_Table):
 
 
 class ListSpec(RequestSpec):
-    """A listing: `items` are the records, `gone` the ids of those that are not there any more."""
+    """A listing: `items` are the records, `gone` the ids of those that are not there any more.
+
+    `most` is how many tokens are asked for in one call, where that is not `batch_read`.
+    """
 
     items: str = ""
     page: Paging = Paging()
+    most: int = Field(0, ge=0)
     gone: str = ""
 
 
@@ -58,8 +64,8 @@ class WriteSpec(RequestSpec):
     """A write. `returns` says whether the answer has the record, only its id, or neither.
 
     For many at once, `item` is what each of `{items}` looks like; the answers are in the order of what was sent, or
-    each names its record by `id` or `token`. `ok` and `error` are where each answer says whether it was taken, and why
-    not.
+    each names its record by `id` or `token`. `ok`, `error` and `code` are where each answer says whether it was taken,
+    and why not.
     """
 
     returns: Literal["record", "id", "nothing"] = "record"
@@ -70,6 +76,7 @@ class WriteSpec(RequestSpec):
     ok: str = ""
     ok_is: tuple[str, ...] = ()
     error: str = ""
+    code: str = ""
     errors: str = ""
     errors_id: str = ""
 
@@ -156,8 +163,16 @@ class Auth(_Table):
     headers: Mapping[str, str] = Field(default_factory=dict)
 
 
+Meaning = Literal["gone", "stale", "throttled", "sign_in", "forbidden", "refused", "away"]
+"""What an error is: `away` may go well later, as when a row is locked or the server fell over."""
+
+
 class Errors(_Table):
-    """What statuses mean; `body` is where an answer of 200 says that it is an error after all."""
+    """What statuses mean, and what `codes` mean, which stand at `code` in answers of other statuses than 200.
+
+    `body` is where an answer of 200 says that it is an error after all, with such a code; one that has something at
+    `answered` is no error, whatever its status: it says of each record what became of it.
+    """
 
     gone: tuple[int, ...] = (404, 410)
     stale: tuple[int, ...] = (412,)
@@ -166,9 +181,9 @@ class Errors(_Table):
     forbidden: tuple[int, ...] = (403,)
     message: str = "message"
     body: str = ""
-    body_gone: tuple[str, ...] = ()
-    body_sign_in: tuple[str, ...] = ()
-    body_refused: tuple[str, ...] = ()
+    answered: str = ""
+    code: str = ""
+    codes: Mapping[str, Meaning] = Field(default_factory=dict)
     throttled_by_page: bool = False
     """A 403 that is a web page means that too much was asked (Cloudflare in front of the API)."""
 
@@ -263,10 +278,20 @@ class Connector(_Table):
 _CAN: TypeAdapter[Capabilities] = TypeAdapter(Capabilities)
 
 
-def parse_connector(text: str, place: str) -> Connector:
-    """A connector from TOML; raises WrongConnector."""
+def parse_connector(text: str, place: str, read: Callable[[str], str | None] = lambda name: None) -> Connector:
+    """A connector from TOML, and from what it extends, which is read by its name; raises WrongConnector."""
     try:
-        return Connector.model_validate(tomllib.loads(text))
+        found = tomllib.loads(text)
+        if "extends" in found:
+            name = str(found.pop("extends"))
+            base = read(name)
+            if base is None:
+                raise WrongConnector(
+                    f"{place} extends {name}, which does not come with Padrón.",
+                    f"{place} amplía {name}, que no viene con Padrón.",
+                )
+            found = {**tomllib.loads(base), **found}
+        return Connector.model_validate(found)
     except tomllib.TOMLDecodeError as error:
         raise WrongConnector(f"{place} is not valid TOML: {error}.", f"{place} no es TOML válido: {error}.") from error
     except ValidationError as error:

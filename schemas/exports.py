@@ -13,6 +13,8 @@ ID = "id"
 FIRST_HEADER = "Padrón id"
 STATISTICS = ("sent", "received", "replied", "last_sent_at", "last_received_at")
 TAG_SEPARATOR = "; "
+IN_A_TAG = ";\u00a0"
+"""What stands for the separator within a tag: the same to a reader, and to an import."""
 """Between tags, and between options; as an own layout says so, `a;b` is one tag."""
 _HEADERS = {
     ID: (FIRST_HEADER, FIRST_HEADER),

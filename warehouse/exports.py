@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
 
 from schemas.consents import MARKETING
+from schemas.exports import IN_A_TAG, TAG_SEPARATOR
 from schemas.fields import FieldType
 from warehouse import bulk
 from warehouse.dumps import Fetch
@@ -110,9 +111,10 @@ def custom_columns(connection: Connection) -> dict[str, int]:
 
 
 def tag_names(connection: Connection) -> tuple[pa.Array, pa.Array]:
-    """The numbers of all tags and their names, in the order in which a contact's are shown."""
+    """The numbers of all tags and their names, as a list of them takes them, in the order in which they are shown."""
     found = connection.execute(select(tags.c.id, tags.c.name).order_by(tags.c.form)).all()
-    return pa.array([number for number, _ in found], pa.int64()), pa.array([name for _, name in found], pa.string())
+    names = pa.array([name.replace(TAG_SEPARATOR, IN_A_TAG) for _, name in found], pa.string())
+    return pa.array([number for number, _ in found], pa.int64()), names
 
 
 def own_columns(part: Part, names: Sequence[str]) -> dict[str, pa.Array]:

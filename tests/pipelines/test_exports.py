@@ -69,17 +69,17 @@ def people(store: Roll) -> Roll:
     """Contacts with everything that contacts have, and texts that files are bad at."""
     for name, kind in (("plan", "text"), ("puntos", "number"), ("socio", "boolean"), ("alta", "date"), ("visto", "datetime"), ("biografia", "long_text")):  # fmt: skip
         create_field(store.engine, FieldForm(name, kind), asked())
-    create_field(store.engine, FieldForm("gustos", "choices", options=("Café", "Té, verde", "Mate")), asked())
+    create_field(store.engine, FieldForm("gustos", "choices", options=("Café", "Té; verde", "Mate, 2")), asked())
     pick = random.Random(3)
     for number, text in enumerate(AWKWARD):
         custom: dict[str, Any] = {
             "plan": text,
-            "puntos": pick.choice([0, 1.234, -17.5, 1e-7, 123456789.125, 0.1]),
+            "puntos": pick.choice([0, 1.234, -17.5, 1e-7, 123456789.125, 0.1, 1e15 + 1, -8.9e15]),
             "socio": pick.choice([True, False, None]),
             "alta": pick.choice(["2026-02-28", None]),
             "visto": pick.choice(["2026-02-28T23:59:59.123456Z", None]),
             "biografia": text * 3,
-            "gustos": pick.choice([["Café", "Té, verde"], ["Mate"], None]),
+            "gustos": pick.choice([["Café", "Té; verde"], ["Mate, 2"], ["Té; verde"], None]),
         }
         own = {
             "first_name": text,
@@ -90,7 +90,10 @@ def people(store: Roll) -> Roll:
             "city": pick.choice(["Lima", "Bogotá"]),
             "channel": pick.choice(["whatsapp", None]),
         }
-        tags = pick.sample(["VIP", "Lima, norte", "ñ", "=tag", *(f"t{n}" for n in range(30))], pick.choice([0, 1, 25]))
+        tags = pick.sample(
+            ["VIP", "Lima, norte", "ñ", "=tag", "a; b", "c;", '"q"', "* s", "*", *(f"t{n}" for n in range(30))],
+            pick.choice([0, 1, 25]),
+        )
         create_contact(store.engine, SETTINGS, ContactForm(own, custom, tags), asked())
     store.import_text("correo,teléfono,correo 2,celular\nx@example.org,3004440000,y@example.org,3004440001\n")
     for number, channel, state in ((1, "email", "out"), (2, "all", "out"), (3, "instagram", "out"), (4, "sms", "in")):
@@ -144,7 +147,7 @@ def test_everything_that_is_chosen_stands_in_the_file(people: Roll) -> None:
 
     header = ["Padrón id", "Nombre completo", "Otro teléfono", "Etiquetas", "Field: puntos", "Baja"]
     assert list(first) == [*header, "Mensajes enviados", "Último mensaje enviado"]
-    assert (first["Padrón id"], first["Nombre completo"], first["Mensajes enviados"]) == ("1", "'=1+1", "1")
+    assert (first["Padrón id"], first["Nombre completo"], first["Mensajes enviados"]) == ("1", "'=1+1 Díaz", "1")
     assert read(path)[1]["Baja"] == "2026-01-02 03:04:05Z"
     assert last["Otro teléfono"] == "+573004440000"
 

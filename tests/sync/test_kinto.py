@@ -205,10 +205,20 @@ def test_what_makes_no_sense_touches_nothing(sync: Kinto, answer: Any, state: st
     assert (sync.connection().state, sync.records(), sync.living()) == (state, *before)
 
 
-def test_too_many_requests_are_waited_for(sync: Kinto) -> None:
-    sync.proxy.answers = lambda method, path: (429, {"Retry-After": "30"}, b"{}")
+@pytest.mark.parametrize("status", [429, 503])
+def test_too_many_requests_are_waited_for(sync: Kinto, status: int) -> None:
+    sync.proxy.answers = lambda method, path: (status, {"Retry-After": "30"}, b"{}")
 
     report = sync.run()
 
     assert report.state == "waiting"
     assert sync.connection().next_at == sync.now + timedelta(seconds=30)
+
+
+def test_the_wait_may_be_told_as_a_time(sync: Kinto) -> None:
+    said = {"Date": "Sat, 28 Nov 2026 10:00:00 GMT", "Retry-After": "Sat, 28 Nov 2026 10:01:30 GMT"}
+    sync.proxy.answers = lambda method, path: (429, said, b"{}")
+
+    sync.run()
+
+    assert sync.connection().next_at == sync.now + timedelta(seconds=90)

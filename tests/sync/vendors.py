@@ -69,7 +69,7 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _take  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _take  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
@@ -281,6 +281,24 @@ def _result(found: Any) -> dict[str, Any]:
 def _error(name: str, message: str) -> dict[str, Any]:
     data = {"name": name, "message": message, "arguments": [message], "context": {}, "debug": "Traceback …"}
     return {"jsonrpc": "2.0", "id": None, "error": {"code": 200, "message": "Odoo Server Error", "data": data}}
+
+
+class OdooJson2(Odoo):
+    """The same over JSON-2: named arguments, plain results, and errors with statuses."""
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any, headers: Any) -> Answer:
+        base, _, what = path.rpartition("/")
+        if (method, base) != ("POST", "/json/2/res.partner"):
+            return 404, "<html>404</html>"
+        if (headers.get("Authorization"), headers.get("X-Odoo-Database")) != ("bearer key-1", "crm"):
+            return 401, {"name": "werkzeug.exceptions.Unauthorized", "message": "Invalid apikey"}
+        args = {"create": ["vals_list"], "write": ["ids", "vals"], "search_read": ["domain"], "fields_get": []}[what]
+        given = [body[name][0] if name == "vals_list" else body[name] for name in args]
+        found = self.execute(what, given, body)
+        if "error" in found:
+            data = found["error"]["data"]
+            return (404 if "Missing" in data["name"] else 500), {"name": data["name"], "message": data["message"]}
+        return 200, [found["result"]] if what == "create" else found["result"]
 
 
 # ── Pipedrive ────────────────────────────────────────────────────────────────────────────────────────────────────
