@@ -9,15 +9,16 @@ import typer
 from fastapi.encoders import jsonable_encoder
 
 from admin.asking import confirm
-from admin.contact_commands import Number, app, console, result_of
+from admin.contact_commands import AsJson, Number, app, console, result_of
 from admin.hygiene_page import hygiene_page
 from admin.operator_commands import asked_now
 from admin.subject_page import subject_page
 from admin.words import say
-from pipelines import consents, edits, hygiene, notes, removals, retention, subjects
+from pipelines import candidates, consents, edits, hygiene, notes, removals, retention, subjects
 from pipelines.consents import ConsentForm
 from pipelines.jobs import run_job
 from scheduler.tasks import utc_now
+from schemas.codes import CODES
 from schemas.consents import MARKETING
 from schemas.settings import read_settings
 from warehouse.store import open_store
@@ -103,6 +104,37 @@ def note(number: Number, text: Annotated[str, typer.Argument(help="What the note
     settings = read_settings()
     notes.add_note(open_store(settings.store_url), number, text, asked_now())
     console.print(say(settings.language, "contact_saved", id=number))
+
+
+@app.command()
+def pairs(limit: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 50, as_json: AsJson = False) -> None:
+    """Contacts that may be one person, and why: edit or archive one of the two, or say: padron contacts apart."""
+    settings = read_settings()
+    words, found = settings.language, candidates.pairs_to_review(open_store(settings.store_url), limit)
+    if as_json:
+        print(json.dumps(jsonable_encoder([asdict(pair) for pair in found]), ensure_ascii=False, indent=1))
+        return
+    if not found:
+        console.print(say(words, "no_pairs"))
+    for pair in found:
+        for one in (pair.older, pair.newer):
+            said = " · ".join(filter(None, (one.display_name, one.phone, one.email)))
+            console.print(f"{one.id:>8}  {said}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"          {_why(words, pair.reason)}", style="dim", markup=False, soft_wrap=True)
+
+
+def _why(language: str, reason: str) -> str:
+    if reason in CODES:
+        return CODES[reason].message(language)
+    return say(language, f"pair_{reason}")
+
+
+@app.command()
+def apart(one: Number, other: Number) -> None:
+    """Two contacts that may be one person are two: the pair is not shown again."""
+    settings = read_settings()
+    candidates.keep_apart(open_store(settings.store_url), one, other, asked_now())
+    console.print(say(settings.language, "kept_apart", one=one, other=other))
 
 
 def hygiene_report(

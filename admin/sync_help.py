@@ -1,6 +1,12 @@
-"""The help of connections and sync in Spanish."""
+"""The help of connections, sync and pairs of contacts in Spanish."""
 
 SYNC_SPANISH = {
+    "Contacts that may be one person, and why: edit or archive one of the two, or say: padron contacts apart.": (
+        "Contactos que pueden ser la misma persona, y por qué: edite o archive uno, o diga: padron contacts apart."
+    ),
+    "Two contacts that may be one person are two: the pair is not shown again.": (
+        "Dos contactos que pueden ser una persona son dos: el par no se muestra más."
+    ),
     "Connections to CRMs: create, check, map, edit, list, delete.": "Conexiones con CRM: crear, comprobar, mapear, "
     "editar, listar, eliminar.",
     "The connection's name.": "El nombre de la conexión.",

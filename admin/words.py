@@ -87,6 +87,9 @@ _WORDS: dict[str, dict[str, str]] = {
         "contact_archived": "Contact {id} archived. To take it out again: padron contacts restore {id}",
         "yes_or_no": "[y/N]",
         "left_alone": "Nothing was done.",
+        "no_pairs": "No contacts wait to be told apart.",
+        "pair_merged_there": "The CRM made one record of the two.",
+        "kept_apart": "Contacts {one} and {other} are two people.",
         "contact_erased": "Contact {id} erased. Files changed: {files}; rows in them: {rows}.",
         "files_to_look_at": "Padrón does not keep these files, or cannot read them. Look for the person there: "
         "{listed}",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.tags import near_tags
-from warehouse import fields, hygiene
+from warehouse import candidates, fields, hygiene
 from warehouse.engines import Store, reading
 from warehouse.fields import Tag
 
@@ -40,6 +40,6 @@ def look(store: Store, now: datetime) -> Hygiene:
             sources,
             hygiene.opted_out_count(connection),
             hygiene.consented_count(connection),
-            hygiene.waiting_pairs(connection),
+            candidates.waiting_pairs(connection),
             near_tags(fields.all_tags(connection)),
         )

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, text
 
 from schemas.consents import MARKETING
-from warehouse.tables import batches, candidate_pairs, consents, contact_changes, contacts
+from warehouse.tables import batches, consents, contact_changes, contacts
 
 _REACHED = text("SELECT count(DISTINCT contact_id) FROM opted_out")
 BY_HAND = ""
@@ -61,12 +61,6 @@ def by_source(connection: Connection, since: datetime) -> list[dict[str, Any]]:
 def opted_out_count(connection: Connection) -> int:
     """How many contacts are not to be written to on some channel."""
     return int(connection.execute(_REACHED).scalar_one())
-
-
-def waiting_pairs(connection: Connection) -> int:
-    """How many pairs of contacts that may be one wait for somebody to look at them."""
-    query = select(func.count()).select_from(candidate_pairs).where(candidate_pairs.c.state == "open")
-    return int(connection.execute(query).scalar_one())
 
 
 def consented_count(connection: Connection) -> int:

@@ -17,6 +17,7 @@ from connectors.mail import NotSent
 from pipelines.access import MayNotComeIn, NoSeatFree, OpenConversations, SignInRefused
 from pipelines.backups import NoSuchBackup
 from pipelines.byhand import WrongOption
+from pipelines.candidates import NoSuchPair
 from pipelines.drops import NotRetried
 from pipelines.hooks import NotGenuine
 from pipelines.licences import WrongDays
@@ -60,6 +61,7 @@ _KINDS: tuple[tuple[type[PadronError], int, str], ...] = (
     (WrongField, 409, "wrong_field"),
     (NoSuchContact, 404, "no_such_contact"),
     (NoSuchNote, 404, "no_such_note"),
+    (NoSuchPair, 404, "no_such_pair"),
     (NoSuchField, 404, "no_such_field"),
     (NoSuchTag, 404, "no_such_tag"),
     (TagInUse, 409, "tag_in_use"),

@@ -41,6 +41,26 @@ def test_a_person_is_told_what_is_held_then_erased_and_let_back(run: Run, tmp_pa
     assert listed.stdout == ""
 
 
+def test_pairs_are_shown_in_words_and_told_apart(run: Run, tmp_path: Path) -> None:
+    home, people = tmp_path / "home", tmp_path / "gente.csv"
+    people.write_text("nombre,celular\nAna Núñez,3109876501\nLuis Paz,3109876501\n", "utf-8")
+    run(home, "import", str(people), **WHERE)
+
+    shown = run(home, "contacts", "pairs", **WHERE)
+    [told] = json.loads(run(home, "contacts", "pairs", "--json", **WHERE).stdout)
+    apart = run(home, "contacts", "apart", "1", "2", **WHERE)
+    none = run(home, "contacts", "pairs", **WHERE)
+    wrong = run(home, "contacts", "apart", "1", "7", **WHERE)
+
+    assert "1  Ana Núñez · +573109876501" in shown.stdout
+    assert "2  Luis Paz" in shown.stdout
+    assert "es de un contacto con otro nombre" in shown.stdout
+    assert (told["older"]["id"], told["newer"]["id"], told["reason"]) == (1, 2, "key_shared")
+    assert "son dos personas" in apart.stdout
+    assert "No hay contactos por distinguir." in none.stdout
+    assert (wrong.returncode, "1 y 7" in wrong.stderr) == (2, True)
+
+
 def test_fields_tags_and_segments_are_kept_tidy(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "home"
     people = tmp_path / "gente.csv"

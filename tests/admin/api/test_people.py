@@ -160,3 +160,26 @@ def test_retention_is_rehearsed_and_run(endpoint: Endpoint, admin: str) -> None:
     done = endpoint.finish(endpoint.call("POST", "/api/retention-runs", admin, json={"rehearsal": True}), admin)
 
     assert done["result"] == {"interactions": 0, "files": 0, "contacts": 0}
+
+
+def test_contacts_that_may_be_one_are_shown_until_somebody_decides(endpoint: Endpoint, admin: str) -> None:
+    endpoint.store.import_text(
+        "nombre,celular,correo\nRosa Díaz,3109876501,rosa@example.org\nPedro Paz,3109876501,pedro@example.org\n"
+        "Sol Gil,3109876503,sol@example.org\n",
+        name="otra.csv",
+    )
+    path = "/api/candidate-pairs"
+    first = endpoint.call("GET", f"{path}?limit=1", admin).json()
+    rest = endpoint.call("GET", f"{path}?cursor={first['next']}", admin).json()
+    pairs = [(one["older"]["id"], one["newer"]["id"], one["reason"]) for one in (*first["items"], *rest["items"])]
+
+    apart = endpoint.call("PUT", f"{path}/6/1/apart", admin)
+    unknown = endpoint.call("PUT", f"{path}/2/3/apart", admin)
+    endpoint.call("DELETE", "/api/contacts/5", admin)
+
+    assert pairs == [(1, 4, "key_shared"), (3, 5, "key_shared"), (1, 6, "key_shared")]
+    assert first["items"][0]["older"] == {"id": 1, "display_name": "Ana", "phone": "+573109876501", "email": "ana@example.org"}  # fmt: skip
+    assert (apart.status_code, unknown.status_code, unknown.json()["code"]) == (204, 404, "no_such_pair")
+    left = endpoint.call("GET", path, admin).json()
+    assert [(one["older"]["id"], one["newer"]["id"]) for one in left["items"]] == [(1, 4)]
+    assert (left["next"], endpoint.call("GET", "/api/hygiene", admin).json()["pairs"]) == (None, 1)

@@ -77,6 +77,8 @@ TABLE = {
     "POST /api/readmissions": "contacts:erase",
     "POST /api/retention-runs": "retention:run",
     "GET /api/hygiene": "contacts:read",
+    "GET /api/candidate-pairs": "contacts:read",
+    "PUT /api/candidate-pairs/{number}/{contact}/apart": "contacts:write",
     "GET /api/segments/{number}/growth": "segments:read",
     "GET /api/fields": "fields:read",
     "POST /api/fields": "fields:write",
