@@ -107,7 +107,10 @@ def note(number: Number, text: Annotated[str, typer.Argument(help="What the note
 
 
 @app.command()
-def pairs(limit: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 50, as_json: AsJson = False) -> None:
+def pairs(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
     """Contacts that may be one person, and why: edit or archive one of the two, or say: padron contacts apart."""
     settings = read_settings()
     words, found = settings.language, candidates.pairs_to_review(open_store(settings.store_url), limit)

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 from argon2 import PasswordHasher
 from hypothesis import Phase, settings
 from sqlalchemy import Engine, text
@@ -228,3 +229,15 @@ def slices() -> Iterator[Callable[[int], None]]:
 
     yield of
     imports._FIRST, imports._SMALLEST, imports._LARGEST = kept
+
+
+@pytest.fixture(scope="session")
+def kinto() -> Iterator[str]:
+    try:
+        server, url = servers.start_kinto()
+    except servers.Missing as error:
+        _missing(str(error))
+        return
+    requests.put(f"{url}/v1/accounts/peer", json={"data": {"password": "s3cret"}}, timeout=20).raise_for_status()
+    yield url
+    server.stop()

@@ -37,6 +37,7 @@ from warehouse.tables import (
     tags,
 )
 
+_PROFILE = 'unmapped = "custom"\ndefault_country = "CO"\n'
 QUICK = {
     "PADRON_LEASE_SECONDS": "2",
     "PADRON_SWEEP_SECONDS": "0.5",
@@ -137,6 +138,17 @@ class Running:
         self.process.join(seconds)
         assert self.process.exitcode is not None, f"did not stop in {seconds} s: {self.said()[-3000:]}"
         return self.process.exitcode
+
+
+Start = Callable[..., Running]
+"""Starts a command over one home folder."""
+
+
+def a_home(home: Path) -> Path:
+    (home / "profiles").mkdir(parents=True)
+    (home / "profiles" / "default.toml").write_text(_PROFILE, encoding="utf-8")
+    make_places(DropFolder(home / "drop"))
+    return home
 
 
 def padron(home: Path, *arguments: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":

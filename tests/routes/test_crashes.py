@@ -1,14 +1,13 @@
 """What is promised when something fails: nothing lost, nothing twice."""
 
 import csv
-import os
 import random
 import shutil
 import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import redis
 from sqlalchemy import Engine, func, select
 
 from benchmarks.people import write_people
@@ -24,12 +22,13 @@ from connectors.folders import Watch, make_places
 from connectors.profiles import DropFolder
 from pipelines.drops import claim_ready, import_drop
 from schemas.settings import Settings
-from tests import servers
 from tests.conftest import Roll, _missing
 from tests.forks import FORKS
+from tests.routes.cluster import Cluster
 from tests.routes.running import (
     Content,
-    Running,
+    Start,
+    a_home,
     assert_same_content,
     content_of,
     drop,
@@ -43,31 +42,6 @@ from warehouse import indexes
 from warehouse.engines import reading
 from warehouse.store import open_store
 from warehouse.tables import batch_rows, batches, contact_changes
-
-_PROFILE = 'unmapped = "custom"\ndefault_country = "CO"\n'
-Start = Callable[..., Running]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Padrón's commands over one home folder, and kills what is left of them at the end."""
-    home = a_home(tmp_path / "home")
-    running: list[Running] = []
-
-    def begin(command: str = "up", **settings: str) -> Running:
-        running.append(Running(command, home, tmp_path / f"{command}.log", **settings))
-        return running[-1]
-
-    yield begin
-    for item in running:
-        item.kill()
-
-
-def a_home(home: Path) -> Path:
-    (home / "profiles").mkdir(parents=True)
-    (home / "profiles" / "default.toml").write_text(_PROFILE, encoding="utf-8")
-    make_places(DropFolder(home / "drop"))
-    return home
 
 
 def a_heap(folder: Path, files: int, rows: int) -> list[Path]:
@@ -376,74 +350,6 @@ def test_a_full_disk_only_delays_the_import(start: Start, tmp_path: Path) -> Non
 
 
 # ── PostgreSQL and Redis, with a process for each part ───────────────────────────────────────────────────────────
-
-
-class Cluster:
-    """A PostgreSQL and a Redis of one's own, which can be stopped at once and come back on their ports."""
-
-    def __init__(self) -> None:
-        self.postgres, url = servers.start_postgres()
-        self.guards = [self.postgres.guard]
-        self.admin_url = url
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("ALTER ROLE test SET synchronous_commit = on")
-            connection.execute("CREATE DATABASE padron")
-        self.database_url = url.rsplit("/", 1)[0] + "/padron"
-        self.redis, self.broker_url = servers.start_redis()
-        self.old: list[servers.Server] = []
-
-    def stop_postgres_at_once(self) -> None:
-        pid = int((Path(self.postgres.base) / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGQUIT)
-        assert wait_until(lambda: not self._answers(), 20)
-        assert wait_until(lambda: not (Path(self.postgres.base) / "data" / "postmaster.pid").exists(), 20)
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.admin_url, connect_timeout=1).close()
-        except psycopg.Error:
-            return False
-        return True
-
-    def start_postgres(self) -> None:
-        """Start it over the same data; the earlier guard is kept, as it removes the folder when it is let go."""
-        self.postgres.start()
-        self.guards.append(self.postgres.guard)
-        self.postgres.wait_for(lambda: psycopg.connect(self.admin_url, connect_timeout=2).close())
-
-    def kill_redis(self) -> None:
-        client = redis.Redis.from_url(self.broker_url)
-        pid = int(client.info("server")["process_id"])  # type: ignore[index]
-        client.close()
-        os.kill(pid, signal.SIGKILL)
-
-    def start_redis(self) -> None:
-        self.old.append(self.redis)
-        self.redis, _ = servers.start_redis(int(self.broker_url.rsplit(":", 1)[1].split("/")[0]))
-
-    def flush_redis(self) -> None:
-        client = redis.Redis.from_url(self.broker_url)
-        client.flushall()
-        client.close()
-
-    def stop(self) -> None:
-        for server in (self.redis, *self.old):
-            server.stop()
-        for guard in self.guards:
-            assert guard.stdin
-            guard.stdin.close()
-            guard.wait(20)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    try:
-        found = Cluster()
-    except servers.Missing as error:
-        _missing(f"PostgreSQL or Redis ({error})")
-        return
-    yield found
-    found.stop()
 
 
 @pytest.mark.timeout(1800)

@@ -16,8 +16,7 @@ from pipelines.connections import ConnectionForm, crm_factory
 from pipelines.sync import Asking, SyncReport, run_sync
 from schemas.mappings import read_mapping
 from schemas.settings import Settings
-from tests import servers
-from tests.conftest import Roll, _missing
+from tests.conftest import Roll
 from tests.sync.proxy import Proxy, proxy_of
 from tests.sync.syncing import Sync
 from warehouse import connections
@@ -32,18 +31,6 @@ PAIRS = [
     {"local": "opt_out.all", "remote": "no_mail"},
 ]
 MAPPING = {"policy": "local_wins", "delete": {"most": 50}, "fields": PAIRS}
-
-
-@pytest.fixture(scope="session")
-def kinto() -> Iterator[str]:
-    try:
-        server, url = servers.start_kinto()
-    except servers.Missing as error:
-        _missing(str(error))
-        return
-    requests.put(f"{url}/v1/accounts/peer", json={"data": {"password": "s3cret"}}, timeout=20).raise_for_status()
-    yield url
-    server.stop()
 
 
 class Kinto(Sync):
