@@ -19,6 +19,7 @@ from pipelines.match import Decision, decide
 from pipelines.optouts import keep_of_addresses
 from pipelines.write import change_contacts, create_contacts
 from schemas.frames import ROW, CleanFrame
+from schemas.layouts import OURS
 from schemas.profiles import Duplicates
 from warehouse import roll
 
@@ -115,7 +116,7 @@ def _either(one: Flags | None, other: Flags | None) -> Flags | None:
 def _other_records(connection: Connection, frame: CleanFrame, found: pa.Table, context: Context) -> Flags | None:
     """Matches by phone or e-mail of two records of one source, of which one has no name to say they are one person."""
     ids = chunked(frame["external_id"])
-    if not found.num_rows or ids.null_count == len(ids):
+    if not found.num_rows or ids.null_count == len(ids) or context.source == OURS:
         return None
     position = np.searchsorted(chunked(frame[ROW]).to_numpy(), found["row"].to_numpy())
     nameless = pc.or_(pc.is_null(found["display_name"]), pc.is_null(frame["display_name"].take(pa.array(position))))

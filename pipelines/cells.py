@@ -14,8 +14,10 @@ from pipelines.mapping import ColumnMap, source_of
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
 from pipelines.texts import normalise_names, normalise_texts
 from schemas.consents import DATA_CONSENT, EVERY_CHANNEL
+from schemas.exports import TAG_SEPARATOR
 from schemas.fields import CONSENTS, CUSTOM, OPT_OUTS, FieldType, options_of
 from schemas.frames import text_bytes
+from schemas.layouts import OURS
 from schemas.profiles import Profile
 
 NOTES = pa.schema([("row", pa.int64()), ("code", pa.string()), ("field", pa.string()), ("value", pa.string())])
@@ -95,7 +97,10 @@ def read_cells(block: Block) -> None:
     for key in _PLAIN:
         block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
     ids = [_plain_ids(without_blanks(normalise_texts(cells))) for cells in block.cells("external_id")]
-    if source_of(block.mapping, block.profile) == "salesforce":
+    source = source_of(block.mapping, block.profile)
+    if source == OURS:
+        ids = [part for column in ids for part in _each_id(column)]
+    if source == "salesforce":
         ids = [_long_ids(column) for column in ids]
     block.columns["external_id"] = first(ids, block.count)
     if len(ids) > 1:
@@ -119,6 +124,13 @@ def _plain_ids(column: pa.Array) -> pa.Array:
     if not holds(text_bytes(column), b"otal", b"OTAL"):
         return column
     return pc.if_else(pc.match_substring_regex(column, _TOTAL).fill_null(False), _NULL, column)
+
+
+def _each_id(column: pa.Array) -> list[pa.Array]:
+    """The first ids of all cells, the second ones, and so on."""
+    split = pc.split_pattern(column, TAG_SEPARATOR)
+    most = pc.max(pc.list_value_length(split)).as_py() or 1
+    return [pc.list_element(pc.list_slice(split, at, at + 1, return_fixed_size_list=True), 0) for at in range(most)]
 
 
 def _long_ids(column: pa.Array) -> pa.Array:

@@ -89,7 +89,7 @@ def export_contacts(
         if form.columns:
             columns = chosen_columns(form.columns, fields)
         else:
-            columns = usual_columns(fields, exports.consents_in_use(connection))
+            columns = usual_columns(fields, exports.columns_in_use(connection))
         fetch = stack.enter_context(dumps.fetching(store, connection))
         query = contact_lists.ids_of(connection, form.wanted, clock_of(settings, asked.at))
         ids = exports.living_ids(fetch) if form.wanted.is_everybody else exports.ids_of(fetch, query)
@@ -199,7 +199,7 @@ def parts_of_contacts(connection: Connection, fetch: Fetch, ids: Numbers, shape:
     own = [name for name in shape.columns if name in exports.OWN]
     fields = {key: number for key, number in shape.fields.items() if f"{CUSTOM}{key}" in shape.columns}
     said = [name for name in shape.columns if name in (*OPT_INS, *OPT_OUTS)]
-    has_others = not names.isdisjoint(("other_phones", "other_emails"))
+    has_others = not names.isdisjoint(("other_phones", "other_emails", "external_ids"))
     if has_others:
         own = list(dict.fromkeys((*own, "phone", "email")))
     wanted = exports.needed(own, fields.values(), tags="tags" in names, keys=has_others, consented=bool(said))
@@ -231,7 +231,7 @@ def typed_values(column: pa.Array, kind: FieldType) -> pa.Array:
 
 
 def _others(keys: pa.Table, phones: pa.Array, emails: pa.Array, count: int) -> dict[str, pa.Array]:
-    """The further phones and e-mails of each contact, in one text."""
+    """The further phones and e-mails of each contact, and its external ids, in one text each."""
     found = {}
     for name, kind, own in (("other_phones", "phone", match_form(phones)), ("other_emails", "email", emails)):
         part = keys.filter(pc.equal(keys["kind"], kind))
@@ -239,4 +239,6 @@ def _others(keys: pa.Table, phones: pa.Array, emails: pa.Array, count: int) -> d
         part = part.filter(pc.not_equal(part["value"], mine).fill_null(True))
         lists = exports.lists_of(part["position"], part["text"].combine_chunks(), count)
         found[name] = pc.binary_join(lists, " / " if kind == "phone" else "; ")
-    return found
+    part = keys.filter(pc.equal(keys["kind"], "external_id"))
+    lists = exports.lists_of(part["position"], part["text"].combine_chunks(), count)
+    return {**found, "external_ids": pc.binary_join(lists, TAG_SEPARATOR)}

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from pipelines.columns import Longs, chunked
 from pipelines.context import Context
 from pipelines.fold import is_same
-from pipelines.keys import FURTHER, further_form, split_further
+from pipelines.keys import FURTHER, external_form, further_form, split_further
 from pipelines.match import Decision
 from pipelines.merge import Diffs, Merged
 from schemas.frames import ROW, CleanFrame
@@ -98,7 +98,7 @@ def _further_keys(frame: CleanFrame, decision: Decision, ids: Longs, context: Co
 
 def _external_keys(external: pa.Array, frame: CleanFrame, decision: Decision, ids: Longs, context: Context) -> pa.Table:
     mask = pc.is_valid(external)
-    values = pc.binary_join_element_wise(context.source, external.filter(mask), ":")
+    values = external_form(external.filter(mask), context.source)
     table = _key_table(ids[mask.to_numpy(zero_copy_only=False)], "external_id", values, external.filter(mask), "owner")
     return _with_roles(table, chunked(frame[ROW]).filter(mask), decision)
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pipelines.aliases import match_form
 from pipelines.columns import SEPARATOR, chunked
 from schemas.frames import ROW
+from schemas.layouts import OURS
 
 KINDS = ("phone", "email", "external_id")
 KEYS = pa.schema([("row", pa.int64()), ("kind", pa.string()), ("value", pa.string())])
@@ -31,7 +32,7 @@ def key_form(kind: str, value: str) -> str:
 def keys_of(frame: pa.Table, source: str) -> pa.Table:
     """Every key of every row, as KEYS."""
     rows = chunked(frame[ROW])
-    external = pc.binary_join_element_wise(source, frame["external_id"], ":")
+    external = external_form(chunked(frame["external_id"]), source)
     parts = [
         _keyed(rows, "phone", frame["phone_match"]),
         _keyed(rows, "email", frame["email"]),
@@ -48,7 +49,7 @@ def keys_of(frame: pa.Table, source: str) -> pa.Table:
 def first_keys(frame: pa.Table, applied: pa.Array, source: str) -> pa.Table:
     """One key of each row, its phone or else its e-mail or external id, with the row's hash."""
     phone, email = chunked(frame["phone_match"]), chunked(frame["email"])
-    external = pc.binary_join_element_wise(source, chunked(frame["external_id"]), ":")
+    external = external_form(chunked(frame["external_id"]), source)
     columns = {
         "row": chunked(frame[ROW]),
         "kind": pc.if_else(pc.is_valid(phone), "phone", pc.if_else(pc.is_valid(email), "email", "external_id")),
@@ -68,8 +69,20 @@ def split_further(column: pa.Array) -> tuple[pa.Array, pa.Array]:
 def further_form(kind: str, values: pa.Array, source: str) -> pa.Array:
     """The form under which further values are keys: phones' match form, external ids with their source."""
     if kind == "external_id":
-        return pc.binary_join_element_wise(source, values, ":")
+        return external_form(values, source)
     return match_form(values) if kind == "phone" else values
+
+
+def external_form(ids: pa.Array, source: str) -> pa.Array:
+    """External ids with their source before them, which those of our own exports have already.
+
+    >>> external_form(pa.array(["7", None]), "crm").to_pylist()
+    ['crm:7', None]
+    >>> external_form(pa.array(["crm:7", "8"]), OURS).to_pylist()
+    ['crm:7', 'padron:8']
+    """
+    known = pc.binary_join_element_wise(source, ids, ":")
+    return pc.if_else(pc.match_substring(ids, ":"), ids, known) if source == OURS else known
 
 
 def _keyed(rows: pa.Array, kind: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:

@@ -14,7 +14,7 @@ from schemas.exports import OWN_FIELD
 from schemas.fields import CUSTOM, IGNORE, FieldType, options_of
 from schemas.frames import REPORT_COLUMNS, RawFrame
 from schemas.headers import custom_key, header_form, header_target, phone_rank
-from schemas.layouts import Layout, recognise
+from schemas.layouts import OURS, Layout, recognise
 from schemas.profiles import Profile
 from schemas.refusals import NeedsAnswer
 
@@ -196,6 +196,8 @@ def _without_repeats(
 
 def source_of(mapping: ColumnMap, profile: Profile) -> str:
     """Whose record numbers the file's external ids are: the profile's source, else the product that wrote the file."""
+    if mapping.layout is not None and mapping.layout.is_ours:
+        return OURS
     if profile.is_named or mapping.layout is None:
         return profile.source_name
     return mapping.layout.source

@@ -29,7 +29,7 @@ from warehouse.engines import reading, transaction
 from warehouse.jobs import Progress
 
 _NOT_KEPT = frozenset(
-    {"other_phones", "other_emails", "last_interaction_at", "sent", "received", "replied"}
+    {"other_phones", "other_emails", "external_ids", "last_interaction_at", "sent", "received", "replied"}
     | {"last_sent_at", "last_received_at", *OPT_INS, *OPT_OUTS}
 )
 _GONE = ("delete", "erase", "undo")

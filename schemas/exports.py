@@ -20,6 +20,7 @@ _HEADERS = {
     ID: (FIRST_HEADER, FIRST_HEADER),
     "other_phones": ("Other phone", "Otro teléfono"),
     "other_emails": ("Secondary email", "Correo secundario"),
+    "external_ids": ("External ids", "Ids externos"),
     "sent": ("Messages sent", "Mensajes enviados"),
     "received": ("Messages received", "Mensajes recibidos"),
     "replied": ("Messages replied to", "Mensajes respondidos"),
@@ -27,7 +28,7 @@ _HEADERS = {
     "last_received_at": ("Last message received", "Último mensaje recibido"),
 }
 _CHANNEL_NAMES = {"phone": ("calls", "llamadas"), "webchat": ("web chat", "chat web"), "all": ("", "")}
-_AFTER = {"phone": "other_phones", "email": "other_emails"}
+_AFTER = {"phone": ("other_phones",), "email": ("other_emails", "external_ids")}
 NOT_TAKEN_BACK = (ID, *STATISTICS)
 """Columns that say what only Padrón counts."""
 
@@ -38,14 +39,14 @@ class NoSuchColumn(InputError):
 
 def every_column(custom: Iterable[str]) -> tuple[str, ...]:
     """All that an export can have, in order."""
-    own = [name for field in FIELDS if field.stored for name in (field.key, _AFTER.get(field.key)) if name]
+    own = [name for field in FIELDS if field.stored for name in (field.key, *_AFTER.get(field.key, ()))]
     return (ID, *own, "tags", *(f"{CUSTOM}{key}" for key in custom), *OPT_INS, *OPT_OUTS, *STATISTICS)
 
 
-def usual_columns(custom: Iterable[str], consents: Iterable[str]) -> tuple[str, ...]:
-    """What an export has unless somebody chooses: all that an import takes, with these consents."""
-    said = set(consents)
-    left_out = {*STATISTICS, *(name for name in (*OPT_INS, *OPT_OUTS) if name not in said)}
+def usual_columns(custom: Iterable[str], in_use: Iterable[str]) -> tuple[str, ...]:
+    """What an export has unless somebody chooses: all that an import takes; some only where they are in use."""
+    said = set(in_use)
+    left_out = {*STATISTICS, *(name for name in ("external_ids", *OPT_INS, *OPT_OUTS) if name not in said)}
     return tuple(name for name in every_column(custom) if name not in left_out)
 
 

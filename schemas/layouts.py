@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from schemas.exports import NOT_TAKEN_BACK, TAG_SEPARATOR, column_header, every_column
 from schemas.headers import header_form, header_forms
 
-_OTHERS = {"other_phones": "phone", "other_emails": "email"}
+_OTHERS = {"other_phones": "phone", "other_emails": "email", "external_ids": "external_id"}
+OURS = "padron"
+"""The source of our own exports, whose external ids say themselves whose they are: `hubspot:7`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ _PADRON = {
 }
 
 LAYOUTS: tuple[Layout, ...] = (
-    Layout("padron", "padron", ("padron id",), _PADRON, TAG_SEPARATOR, is_ours=True),
+    Layout("padron", OURS, ("padron id",), _PADRON, TAG_SEPARATOR, is_ours=True),
     Layout(
         "outlook_es",
         "outlook",

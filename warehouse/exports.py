@@ -22,6 +22,7 @@ OWN = frozenset(contacts.c.keys())
 _OF_MANY = pa.schema([("at", pa.int64()), ("text", pa.string())])
 _IDS = pa.schema([("id", pa.int64())])
 _DEAD_IDS = select(contacts.c.id).where(DEAD)
+KINDS = ("phone", "email", "external_id")
 _VALUE = ("field_id", "text", "number", "at", "long_text")
 _DENSE = 8
 """Where so many numbers or fewer have a contact that is wanted among them, all in the range are read."""
@@ -66,7 +67,7 @@ def needed(own: Sequence[str], fields: Collection[int], *, tags: bool, keys: boo
     if tags:
         found.append(Needed(contact_tags, ["tag_id"], true()))
     if keys:
-        found.append(Needed(contact_keys, ["kind", "written", "value"], k.kind.in_(("phone", "email"))))
+        found.append(Needed(contact_keys, ["kind", "written", "value"], k.kind.in_(KINDS)))
     if consented:
         found.append(Needed(consents, ["channel", "state", "at"], c.purpose == MARKETING))
     return found
@@ -96,11 +97,13 @@ def living_ids(fetch: Fetch) -> Numbers:
     return np.sort(np.setdiff1d(every, dead, assume_unique=True))
 
 
-def consents_in_use(connection: Connection) -> list[str]:
-    """`opt_in.email`, `opt_out.all` and so on: what anybody has said."""
-    c = consents.c
-    found = connection.execute(select(c.state, c.channel).where(c.purpose == MARKETING).distinct())
-    return sorted(f"opt_{state}.{channel}" for state, channel in found)
+def columns_in_use(connection: Connection) -> list[str]:
+    """`opt_in.email`, `opt_out.all` and so on: what anybody has said; and `external_ids`, where anybody has one."""
+    c, k = consents.c, contact_keys.c
+    said = connection.execute(select(c.state, c.channel).where(c.purpose == MARKETING).distinct())
+    found = sorted(f"opt_{state}.{channel}" for state, channel in said)
+    has_ids = connection.execute(select(k.contact_id).where(k.kind == "external_id").limit(1)).first()
+    return found if has_ids is None else [*found, "external_ids"]
 
 
 def custom_columns(connection: Connection) -> dict[str, int]:
@@ -127,9 +130,11 @@ def own_columns(part: Part, names: Sequence[str]) -> dict[str, pa.Array]:
 
 
 def further_keys(part: Part) -> pa.Table:
-    """`position, kind, text, value` of the keys beside their own; the text is as it was written."""
+    """`position, kind, text, value` of the keys beside their own; the text is as it was written, of an id the whole."""
     found = part.rows(contact_keys).sort_by([("position", "ascending"), ("value", "ascending")])
-    return found.set_column(2, "text", pc.coalesce(found["written"], found["value"]))
+    is_id = pc.equal(found["kind"], "external_id")
+    text = pc.if_else(is_id, found["value"], pc.coalesce(found["written"], found["value"]))
+    return found.set_column(2, "text", text)
 
 
 def tag_lists(part: Part, known: tuple[pa.Array, pa.Array]) -> pa.Array:
@@ -162,7 +167,7 @@ def values_of_fields(part: Part, fields: Mapping[str, int], types: Mapping[str, 
 
 
 def consent_times(part: Part, names: Sequence[str]) -> dict[str, pa.Array]:
-    """Since when each contact has said so, by name as in `consents_in_use`."""
+    """Since when each contact has said so, by name as in `columns_in_use`."""
     if not names:
         return {}
     rows, found = part.rows(consents), dict[str, pa.Array]()

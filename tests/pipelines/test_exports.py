@@ -25,6 +25,7 @@ from schemas.settings import Settings
 from tests.conftest import Roll, utc_now
 from warehouse.audit import Asked
 from warehouse.contact_lists import Wanted
+from warehouse.store import open_store
 
 SETTINGS = Settings(default_country="CO")
 AWKWARD = (
@@ -96,6 +97,9 @@ def people(store: Roll) -> Roll:
         )
         create_contact(store.engine, SETTINGS, ContactForm(own, custom, tags), asked())
     store.import_text("correo,teléfono,correo 2,celular\nx@example.org,3004440000,y@example.org,3004440001\n")
+    chats = "nombre,correo,identifier\nIgual,igual@example.org,ig-0\nIg,,ig-1\nIg,,=ig-2\n"
+    store.import_text(chats, source="instagram")  # those without phone or e-mail have nothing but an id
+    store.import_text("correo,identifier\nigual@example.org,0007\n", source="chatwoot")
     for number, channel, state in ((1, "email", "out"), (2, "all", "out"), (3, "instagram", "out"), (4, "sms", "in")):
         form = ConsentForm(channel, state, "web", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
         set_consent(store.engine, number, form, asked())
@@ -135,7 +139,7 @@ def test_an_export_comes_back_without_a_change(people: Roll, form: str, language
             ),
         )
     )
-    assert (report.rows, report.unchanged, report.warnings) == (len(AWKWARD) + 1,) * 2 + (0,), said
+    assert (report.rows, report.unchanged, report.warnings) == (len(AWKWARD) + 4,) * 2 + (0,), said
     assert report.columns_not_taken == ()
 
 
@@ -143,13 +147,31 @@ def test_everything_that_is_chosen_stands_in_the_file(people: Roll) -> None:
     columns = ("display_name", "other_phones", "tags", "custom.puntos", "opt_out.all", "sent", "last_sent_at")
     path = export(people, "some.csv", columns=columns)
 
-    first, *_, last = read(path)
+    first, *_, last = read(path)[: len(AWKWARD) + 1]
 
     header = ["Padrón id", "Nombre completo", "Otro teléfono", "Etiquetas", "Field: puntos", "Baja"]
     assert list(first) == [*header, "Mensajes enviados", "Último mensaje enviado"]
     assert (first["Padrón id"], first["Nombre completo"], first["Mensajes enviados"]) == ("1", "'=1+1 Díaz", "1")
     assert read(path)[1]["Baja"] == "2026-01-02 03:04:05Z"
     assert last["Otro teléfono"] == "+573004440000"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_ids_of_chats_come_into_another_store_with_their_sources(people: Roll, tmp_path: Path, form: str) -> None:
+    path, query = (
+        export(people, f"all.{form}"),
+        "SELECT value FROM contact_keys WHERE kind = 'external_id' ORDER BY value",
+    )
+    other = Roll(open_store(f"sqlite:///{tmp_path / 'other.db'}"), tmp_path)
+
+    report = other.import_path(path)
+
+    assert (report.created, report.warnings) == (len(AWKWARD) + 4, 0)
+    assert other.rows(query) == people.rows(query) == [
+        ("chatwoot:0007",), ("instagram:=ig-2",), ("instagram:ig-0",), ("instagram:ig-1",)
+    ]  # fmt: skip
+    assert other.import_path(path).unchanged == report.rows
+    other.engine.dispose()
 
 
 def test_a_filter_says_who_is_in_the_file(people: Roll) -> None:
@@ -254,7 +276,7 @@ def test_the_profile_of_another_source_does_not_change_how_an_export_is_read(peo
 
     report = people.import_path(path, decimal=",", tag_separator=",", date_order="mdy", clear_marker="007")
 
-    assert (report.unchanged, report.warnings) == (len(AWKWARD) + 1, 0)
+    assert (report.unchanged, report.warnings) == (len(AWKWARD) + 4, 0)
 
 
 def test_an_apostrophe_of_the_text_stays_in_files_of_others(roll: Roll) -> None:
