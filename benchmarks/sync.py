@@ -69,25 +69,35 @@ def main() -> None:
 
 def _measure(url: str, folder: Path, count: int) -> None:
     store, settings = open_store(url), Settings(home=folder, default_country="CO")
-    vendor = subprocess.Popen([sys.executable, "-c", _SERVER, str(count)], stdout=subprocess.PIPE, text=True)
-    assert vendor.stdout
-    address = vendor.stdout.readline().strip()
-    _fill(store, count)
-    asked = Asked("benchmark", datetime.now(UTC))
-    form = ConnectionForm({"url": address}, {"token": "pat-1"})
-    number = pipeline.create_connection(store, settings, "hubspot", "hubspot", form, asked).id
-    pipeline.read_fields(store, settings, "hubspot")
-    mapping = pipeline.proposed_mapping(store, settings, "hubspot")
-    pipeline.set_mapping(store, settings, "hubspot", mapping, asked)
-    with transaction(store) as connection:
-        values = {"state": "active", "applied_mapping": mapping.hash}
-        connections.set_connection(connection, number, values)
+    vendor, address = stand_in(count)
+    fill_here(store, count)
+    number = connect(store, settings, address)
     try:
         for name in ("first", "nothing changed"):
             _run(name, store, settings, number, 2 * count)
     finally:
         vendor.kill()
         store.dispose()
+
+
+def stand_in(count: int) -> "tuple[subprocess.Popen[str], str]":
+    """The CRM with so many contacts, and its address."""
+    vendor = subprocess.Popen([sys.executable, "-c", _SERVER, str(count)], stdout=subprocess.PIPE, text=True)
+    assert vendor.stdout
+    return vendor, vendor.stdout.readline().strip()
+
+
+def connect(store: Engine, settings: Settings, address: str, **secrets: str) -> int:
+    """A connection to it with the mapping that is proposed; its number."""
+    asked = Asked("benchmark", datetime.now(UTC))
+    form = ConnectionForm({"url": address}, {"token": "pat-1", **secrets})
+    number = pipeline.create_connection(store, settings, "hubspot", "hubspot", form, asked).id
+    pipeline.read_fields(store, settings, "hubspot")
+    mapping = pipeline.proposed_mapping(store, settings, "hubspot")
+    pipeline.set_mapping(store, settings, "hubspot", mapping, asked)
+    with transaction(store) as connection:
+        connections.set_connection(connection, number, {"state": "active", "applied_mapping": mapping.hash})
+    return number
 
 
 def _run(name: str, store: Engine, settings: Settings, number: int, count: int) -> None:
@@ -103,7 +113,7 @@ def _run(name: str, store: Engine, settings: Settings, number: int, count: int) 
     print(f"  our own time {used:.1f} s, {used / count * 1000:.2f} ms a contact; {shares}", flush=True)
 
 
-def _fill(store: Engine, count: int) -> None:
+def fill_here(store: Engine, count: int) -> None:
     """So many contacts of this side."""
     ids = np.arange(1, count + 1)
     at = pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC"))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from connectors.rest_calls import Api, Gone, Refused, Stale
+from connectors.rest_calls import Api, Gone, NotUnderstood, Refused, Stale
 from connectors.rest_fields import read_field, read_hints
 from connectors.rest_records import read_record, write_values
 from connectors.templates import at_path, fill, listed
@@ -69,9 +69,9 @@ class RestCrm:
         except (Gone, Refused) as error:
             raise self._says(str(error) or "404") from error
 
-    def _says(self, said: str) -> CrmSays:
+    def _says(self, said: str) -> NotUnderstood:
         name = self.api.name
-        return CrmSays(
+        return NotUnderstood(
             f"{name} does not understand the request: {said}. Check the connector's file and the mapping.",
             f"{name} no entiende la petición: {said}. Revise el archivo del conector y el mapeo.",
         )
@@ -134,8 +134,7 @@ class RestCrm:
     def read(self, ids: Sequence[str]) -> dict[str, Record]:
         spec, found = self.spec, dict[str, Record]()
         if spec.read_many is not None and len(ids) > 1:
-            records = self._listed(spec.read_many, {"ids": list(ids)})
-            found = {record.id: record for record in records if record.id in ids}
+            found = self._read_many(spec.read_many, ids)
             left = [id_ for id_ in ids if id_ not in found] if spec.read is not None else []  # asked for one by one
         else:
             left = list(ids)
@@ -147,11 +146,22 @@ class RestCrm:
             found |= {id_: record} if (record := self._read_one(str(winner))) is not None else {}
         return found
 
+    def _read_many(self, spec: ListSpec, ids: Sequence[str]) -> dict[str, Record]:
+        """Together; where the whole is refused, in halves: an id that the CRM does not understand is nobody's."""
+        try:
+            records = self._listed(spec, {"ids": list(ids)})
+        except NotUnderstood:
+            if len(ids) == 1:
+                return {}
+            half = len(ids) // 2
+            return self._read_many(spec, ids[:half]) | self._read_many(spec, ids[half:])
+        return {record.id: record for record in records if record.id in ids}
+
     def _read_one(self, id_: str) -> Record | None:
         spec = self.spec
         if spec.read is None:
             assert spec.read_many is not None, "a connector has read or read_many"
-            return next((one for one in self._listed(spec.read_many, {"ids": [id_]}) if one.id == id_), None)
+            return self._read_many(spec.read_many, [id_]).get(id_)
         one = spec.read
         try:
             document = self._retried(lambda: self.api.ask(one, {"id": id_, "fields": self._wanted}, "read"))
@@ -291,9 +301,9 @@ class RestCrm:
         items = [fill(spec.item, {**self.api.known, **one}) for one in named]
         try:
             document = self.api.ask(spec, {"items": items, "fields": self._wanted, "ids": _ids(named)}, kind)
-        except (Refused, Gone, Stale) as error:
-            if len(named) == 1:
-                return [Answer("gone" if isinstance(error, Gone) else "refused", said=str(error))]
+        except (Refused, Gone, Stale, NotAllowed) as error:  # nothing at the address is no word of a record
+            if len(named) == 1 or isinstance(error, Gone):
+                return [Answer("refused", said=str(error) or "HTTP 404")] * len(named)
             half = len(named) // 2
             return self._write_many(spec, named[:half], kind) + self._write_many(spec, named[half:], kind)
         except CrmAway as error:
@@ -331,6 +341,8 @@ class RestCrm:
     def _one_of(self, spec: WriteSpec, one: Any, known: Mapping[str, Any]) -> Answer:
         if spec.ok and not _is_ok(spec, one):
             meaning = self.api.connector.errors.codes.get(str(at_path(one, spec.code)), "refused")
+            if meaning == "gone" and "token" in known:  # who is being made was not there
+                meaning = "refused"
             return Answer(_STATES.get(meaning, "refused"), said=str(at_path(one, spec.error) or "refused"))
         return self._answer(spec, at_path(one, spec.result), known)
 

@@ -17,9 +17,8 @@ from schemas.crm import CrmAway, CrmSays, NotAllowed, SignInFails, Throttled
 _MOST_BYTES = 16_000_000
 _LONGEST_WAIT = 5.0
 """How long a request waits its turn; who would wait longer comes again later."""
-_WAIT = 10.0
-"""How long nothing is asked where the CRM wants fewer requests and does not say for how long."""
 _MOST_SAID, _FAILURES = 300, 5
+_WRITES = frozenset({"create", "update", "archive"})
 _BEFORE_EXPIRY = 120.0
 
 
@@ -33,6 +32,10 @@ class Stale(Exception):
 
 class Refused(Exception):
     """The CRM does not take this, in its own words."""
+
+
+class NotUnderstood(CrmSays):
+    """The CRM does not understand what it is asked."""
 
 
 @dataclass(slots=True)
@@ -53,7 +56,7 @@ class Api:
     _line: Line | None = None
     _session: Any = None
     _failures: int = 0
-    _renewed: bool = False
+    _last_url: str = ""
     last_headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -71,11 +74,15 @@ class Api:
 
     def ask_url(self, url: str, kind: str) -> Any:
         """The same for an address or path that the CRM gave, which has to be its own."""
-        url = urljoin(f"{self.base_url}/", url)
-        if urlsplit(url)[:2] != urlsplit(self.base_url)[:2]:
+        try:
+            url = urljoin(self._last_url or f"{self.base_url}/", url)
+            is_own = _host(url) == _host(self.base_url)
+        except ValueError:
+            is_own = False
+        if not is_own:
             raise CrmSays(
-                f"{self.name} names a next page at another host ({urlsplit(url).netloc}): it is not followed.",
-                f"{self.name} da una página siguiente en otro servidor ({urlsplit(url).netloc}): no se sigue.",
+                f"{self.name} names a next page at another host ({url[:200]}): it is not followed.",
+                f"{self.name} da una página siguiente en otro servidor ({url[:200]}): no se sigue.",
             )
         return self._signed_in(lambda: self._document(self._request("GET", url, None, self._headers({}), kind)))
 
@@ -96,6 +103,7 @@ class Api:
     def _request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], kind: str) -> Response:
         self._wait(kind, url)
         self.calls += 1
+        self._last_url = url
         try:
             if self._line is None:
                 self._line = Line(self.base_url, self.reach)
@@ -108,7 +116,7 @@ class Api:
         return found
 
     def _check(self, found: Response, kind: str) -> None:
-        if found.status < 300 or found.status == 304:  # not changed since: an answer without a body
+        if found.status < 300 or (found.status == 304 and kind == "list"):  # nothing changed since
             return
         if found.status < 400:
             raise CrmSays(
@@ -116,7 +124,7 @@ class Api:
                 f"{self.name} redirige (HTTP {found.status}), y no se sigue. Ponga su propia dirección.",
             )
         answered = self.connector.errors.answered
-        if answered and at_path(_json(found), answered) is not None:
+        if answered and found.status == 400 and kind in _WRITES and at_path(_json(found), answered):
             return
         meaning = self._meaning(found)
         if meaning == "throttled":
@@ -148,7 +156,7 @@ class Api:
             case "away":
                 return self._away(said)
             case "throttled":
-                return self._slower(_WAIT)
+                return self._slower(self.connector.limits.wait)
             case "forbidden":
                 return NotAllowed(
                     f"{self.name} does not allow this with these credentials: {said}",
@@ -222,7 +230,7 @@ class Api:
         return f"{self.name}:{bucket.name}"
 
     def _throttled(self, found: Response, kind: str) -> Throttled:
-        seconds = self._asked_to_wait(found) or _WAIT
+        seconds = self._asked_to_wait(found) or self.connector.limits.wait
         for bucket in self.connector.limits.buckets:
             if not bucket.match and bucket.seconds < 3600:
                 self.limiter.close(self._key(bucket), seconds)
@@ -267,15 +275,12 @@ class Api:
         """What is asked; once more with a new session or token where the CRM does not know this one any more."""
         self._sign_in()
         try:
-            found = ask()
+            return ask()
         except SignInFails:
-            if self._renewed or self.connector.auth.type not in ("oauth2", "login"):
+            if self.connector.auth.type not in ("oauth2", "login"):
                 raise
-            self._renewed = True
-            self._renew()
-            found = ask()
-        self._renewed = False
-        return found
+        self._renew()
+        return ask()
 
     def _renew(self) -> None:
         self._session = None
@@ -302,10 +307,22 @@ class Api:
                 self._refresh(auth)
 
     def _has_token(self) -> bool:
-        return float(self.secrets.get("expires_at") or 0) >= self.clock() + _BEFORE_EXPIRY
+        """Whether there is a token that is good for a while."""
+        left = float(self.secrets.get("expires_at") or 0) - self.clock()
+        return left >= min(_BEFORE_EXPIRY, float(self.secrets.get("lasts") or 3600.0) / 4)
 
     def _refresh(self, auth: Auth) -> None:
-        """Another access token, which is kept before it is used."""
+        """Another access token; that of another process, where it was quicker."""
+        refused = self.secrets.get("access_token")
+        try:
+            self._exchange(auth)
+        except SignInFails:
+            self.secrets |= self.again()
+            if self.secrets.get("access_token") == refused:
+                raise
+
+    def _exchange(self, auth: Auth) -> None:
+        """An access token for a code, a refresh token or the client's own word; it is kept before it is used."""
         form: dict[str, str] = {"grant_type": auth.grant}
         if auth.grant == "refresh_token" and self.secrets.get("code"):
             form = {"grant_type": "authorization_code", "code": str(self.secrets["code"])}  # good for one time
@@ -313,6 +330,19 @@ class Api:
                 form["redirect_uri"] = str(redirect)
         elif auth.grant == "refresh_token":
             form["refresh_token"] = str(self.secrets.get("refresh_token", ""))
+        document = self._granted(auth, form)
+        said = str(document.get("expires_in") or 3600)
+        lasts = float(said) if said.isascii() and said.isdigit() else 3600.0
+        fresh = {"access_token": document["access_token"], "expires_at": self.clock() + lasts, "lasts": lasts}
+        if document.get("refresh_token"):
+            fresh["refresh_token"] = document["refresh_token"]
+        if "code" in form:
+            fresh["code"] = ""
+        self.keep(fresh)
+        self.secrets |= fresh
+
+    def _granted(self, auth: Auth, form: dict[str, str]) -> Mapping[str, Any]:
+        """What the CRM's accounts answer to a grant; raises SignInFails with their words."""
         headers, own = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}, ""
         client = [str(self.secrets.get(name, "")) for name in ("client_id", "client_secret")]
         if auth.client_auth == "basic":
@@ -329,19 +359,20 @@ class Api:
         finally:
             line.close()
         if found.status in self.connector.errors.throttled:
-            raise self._slower(self._asked_to_wait(found) or _WAIT)
+            raise self._slower(self._asked_to_wait(found) or self.connector.limits.wait)
         if found.status >= 500:
             raise self._away(f"HTTP {found.status}")
-        document = self._document(found) if found.status < 400 else {}
+        document = _json(found)
         if not isinstance(document, Mapping) or not document.get("access_token"):
-            raise self._not_signed_in(f"HTTP {found.status}")
-        said = str(document.get("expires_in") or 3600)
-        lasts = float(said) if said.isascii() and said.isdigit() else 3600.0
-        fresh = {"access_token": document["access_token"], "expires_at": self.clock() + lasts}
-        if document.get("refresh_token"):
-            fresh |= {"refresh_token": document["refresh_token"], "code": ""}
-        self.keep(fresh)
-        self.secrets |= fresh
+            told = document if isinstance(document, Mapping) else {}
+            words = [str(told[name])[:_MOST_SAID] for name in ("error", "error_description") if told.get(name)]
+            raise self._not_signed_in(": ".join(words) or f"HTTP {found.status}")
+        return document
+
+
+def _host(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _json(found: Response) -> Any:

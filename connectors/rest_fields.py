@@ -1,6 +1,7 @@
 """What a CRM says of its fields, and what the call of a webhook says: both by dotted paths of the connector file."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +34,13 @@ def read_hints(spec: WebhookSpec | None, body: str) -> list[str]:
     for item in listed(document, spec.items):
         if all(str(at_path(item, path)) in allowed for path, allowed in spec.only.items()):
             for path in (spec.id, *spec.more_ids):
-                found += [str(one) for one in listed(item, path) if one not in (None, "")]
+                found += [_an_id(spec, str(one)) for one in listed(item, path) if one not in (None, "")]
     if not found and not listed(document, spec.items):
         raise ValueError("no events")
     return found
+
+
+def _an_id(spec: WebhookSpec, id_: str) -> str:
+    if spec.id_is and not re.fullmatch(spec.id_is, id_):
+        raise ValueError(f"no record has the id {id_[:60]!r}")
+    return id_

@@ -1,21 +1,26 @@
 """Calls of a CRM's webhooks: kept as they came, gone through by the next run. A call only says where to look."""
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from pipelines.sync_steps import add_seen
 from pipelines.sync_work import Work
 from warehouse import links, sync_runs
-from warehouse.audit import Asked
-from warehouse.engines import Store, transaction
+from warehouse.engines import transaction
 
 _AT_ONCE, _LONGEST = 200, 200
 
 
-def keep_call(store: Store, number: int, body: str, asked: Asked) -> bool:
-    """Keep a call that was checked; False where the same one waits already."""
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    with transaction(store) as connection:
-        return sync_runs.add_call(connection, number, digest, body, asked.at)
+def keep_calls(connection: Connection, calls: Sequence[tuple[int, str, datetime]]) -> None:
+    """Keep calls that were checked: of which connection, the body, when. What waits already is kept once."""
+    rows = [
+        {"connection_id": number, "body": body, "digest": hashlib.sha256(body.encode()).hexdigest(), "received_at": at}
+        for number, body, at in calls
+    ]
+    sync_runs.add_calls(connection, rows)
 
 
 def _plain(id_: str) -> str:

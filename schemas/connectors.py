@@ -171,7 +171,7 @@ class Errors(_Table):
     """What statuses mean, and what `codes` mean, which stand at `code` in answers of other statuses than 200.
 
     `body` is where an answer of 200 says that it is an error after all, with such a code; one that has something at
-    `answered` is no error, whatever its status: it says of each record what became of it.
+    `answered` is none in a write's answer of 400: it says of each record what became of it.
     """
 
     gone: tuple[int, ...] = (404, 410)
@@ -198,12 +198,16 @@ class Bucket(_Table):
 
 
 class Limits(_Table):
-    """What the CRM allows, shared by all workers; `reserve` is the part of a day's that is left to others."""
+    """What the CRM allows, shared by all workers; `reserve` is the part of a day's that is left to others.
+
+    `wait` is how long nothing is asked (seconds) where the CRM wants fewer requests and does not say for how long.
+    """
 
     buckets: tuple[Bucket, ...] = ()
     cost: Mapping[str, float] = Field(default_factory=dict)
     reserve: float = Field(0.0, ge=0, lt=1)
     retry_after: str = "Retry-After"
+    wait: float = Field(10.0, gt=0)
 
 
 class Verify(_Table):
@@ -223,13 +227,14 @@ class Verify(_Table):
 
 
 class WebhookSpec(_Table):
-    """What a webhook's call says: which records it is about."""
+    """What a webhook's call says: which records it is about; `id_is` is how an id looks, as a regular expression."""
 
     verify: Verify = Verify()
     items: str = "."
     id: str
     more_ids: tuple[str, ...] = ()
     only: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    id_is: str = ""
 
 
 class Connector(_Table):

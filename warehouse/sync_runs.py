@@ -131,16 +131,18 @@ def drop_old_runs(connection: Connection, before: datetime) -> None:
 # ── calls of webhooks ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def add_call(connection: Connection, number: int, digest: str, body: str, at: datetime) -> bool:
-    """Keep a call until it is gone through; False where the same one waits already."""
+def add_calls(connection: Connection, found: Sequence[Mapping[str, Any]]) -> None:
+    """Keep calls (connection_id, digest, body, received_at) until they are gone through; what waits already is once."""
     c = calls.c
-    waits = select(c.id).where(c.connection_id == number, c.digest == digest, c.error.is_(None)).limit(1)
-    if connection.execute(waits).first() is not None:
-        return False
-    call = bulk.take_ids(connection, "calls", 1)
-    values = {"id": call, "connection_id": number, "digest": digest, "body": body, "received_at": at}
-    connection.execute(insert(calls).values(**values))
-    return True
+    new = {(one["connection_id"], one["digest"]): one for one in reversed(found)}
+    digests = [digest for _, digest in new]
+    waits = select(c.connection_id, c.digest).where(c.digest.in_(digests), c.error.is_(None))
+    for number, digest in connection.execute(waits):
+        new.pop((number, digest), None)
+    if new:
+        first = bulk.take_ids(connection, "calls", len(new))
+        rows = [{"id": number, **one} for number, one in enumerate(reversed(new.values()), first)]
+        connection.execute(insert(calls), rows)
 
 
 def waiting_calls(connection: Connection, number: int, limit: int) -> list[Call]:

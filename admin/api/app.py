@@ -39,6 +39,8 @@ from admin.api.problems import Problem, add_handlers, problems, too_large
 ROUTERS = tuple(
     routes.router
     for routes in (
+        hook_routes,  # looked for first, as they are asked for most
+        interaction_routes,
         access_routes,
         operator_routes,
         state_routes,
@@ -46,7 +48,6 @@ ROUTERS = tuple(
         role_routes,
         token_routes,
         contact_routes,
-        interaction_routes,
         candidate_routes,
         hygiene_routes,
         removal_routes,
@@ -59,7 +60,6 @@ ROUTERS = tuple(
         webhook_routes,
         connection_routes,
         sync_routes,
-        hook_routes,
         health_routes,
         reset_page,
         docs_page,
@@ -157,7 +157,7 @@ def build_app(desk: Desk) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.desk, app.state.routers = desk, ROUTERS
+    app.state.desk, app.state.routers, app.state.intake = desk, ROUTERS, hook_routes.Intake(desk)
     for router in ROUTERS:
         app.include_router(router)
     add_handlers(app)

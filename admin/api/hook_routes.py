@@ -1,20 +1,24 @@
 """Where CRMs call: anybody may, and what does not prove itself is not kept."""
 
+from asyncio import Future, Task, create_task, get_running_loop
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from admin.api.callers import AtDesk, Desk, address_of
+from admin.api.callers import AtDesk, Desk
 from admin.api.problems import problems
 from connectors.signatures import Call
-from pipelines.hooks import take_hook
-from warehouse.audit import Asked
+from pipelines.hooks import Hook, take_hooks
+from schemas.errors import InputError
 
 router = APIRouter(prefix="/hooks", tags=["hooks"])
 Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$", description="The connection's name.")]
 Key = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,200}$", description="The secret, for CRMs that sign nothing.")]
 _ANSWERS = problems(401, 404, 503)
+_AT_ONCE = 200
 
 
 @router.post("/{name}", status_code=202, responses=_ANSWERS)
@@ -35,6 +39,46 @@ async def _take(name: str, key: str, request: Request, desk: Desk) -> Response:
     url += f"?{request.url.query}" if request.url.query else ""
     headers = {header.lower(): value for header, value in request.headers.items()}
     call = Call(request.method, url, headers, await request.body(), key)
-    asked = Asked(f"hook:{name}", desk.clock(), address_of(request))
-    await run_in_threadpool(take_hook, desk.store, desk.settings, name, call, asked)
+    wrong = await request.app.state.intake.take(Hook(name, call, desk.clock()))
+    if wrong is not None:
+        raise wrong
     return Response(status_code=202)
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes the calls that wait together, so that a commit is of many: one of each would be as slow as the disk."""
+
+    desk: Desk
+    _waiting: list[tuple[Hook, "Future[InputError | None]"]] = field(default_factory=list)
+    _working: "Task[None] | None" = None
+
+    async def take(self, hook: Hook) -> InputError | None:
+        """What is wrong with a call, None once it is kept; raises what keeps all of them from being kept."""
+        done: Future[InputError | None] = get_running_loop().create_future()
+        self._waiting.append((hook, done))
+        if self._working is None or self._working.done():
+            self._working = create_task(self._work())
+        return await done
+
+    async def _work(self) -> None:
+        while self._waiting:
+            part, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+            try:
+                wrong = await run_in_threadpool(
+                    take_hooks, self.desk.store, self.desk.settings, [hook for hook, _ in part]
+                )
+            except Exception as error:
+                _settle(part, [error] * len(part))
+            else:
+                _settle(part, wrong)
+
+
+def _settle(part: Sequence[tuple[Hook, "Future[InputError | None]"]], found: Sequence[Exception | None]) -> None:
+    for (_, done), one in zip(part, found, strict=True):
+        if done.done():  # whoever called is gone
+            continue
+        if one is None or isinstance(one, InputError):
+            done.set_result(one)
+        else:
+            done.set_exception(one)

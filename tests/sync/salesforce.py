@@ -66,6 +66,8 @@ class Salesforce(Vendor):
         if asked is None:
             return 400, [{"message": f"unexpected token: {text}", "errorCode": "MALFORMED_QUERY"}]
         names = asked[1].split(",")
+        if any(not re.fullmatch("003[A-Za-z0-9]{15}", id_) for id_ in _ids(asked[2])):
+            return 400, [{"message": "invalid ID field", "errorCode": "INVALID_QUERY_FILTER_OPERATOR"}]
         if wrong := set(names) - {*_FIELDS, *_OWN}:
             return 400, [{"message": f"No such column '{min(wrong)}'", "errorCode": "INVALID_FIELD"}]
         rows = sorted(self.records.values(), key=lambda one: (one["SystemModstamp"], one["Id"]))
@@ -123,6 +125,12 @@ class Salesforce(Vendor):
             return _error("ENTITY_IS_DELETED", "entity is deleted")
         self.change(id_, IsDeleted=True)
         return {"id": id_, "success": True, "errors": []}
+
+
+def _ids(where: str | None) -> list[str]:
+    """The ids that a query asks for."""
+    among = re.fullmatch(r"Id IN \((.+)\)", where or "")
+    return [one.strip("'") for one in among[1].split(",")] if among else []
 
 
 def _shown(value: Any) -> Any:

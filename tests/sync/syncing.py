@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from pipelines.edits import ContactForm, archive_contact, create_contact, edit_contact
 from pipelines.sync import Asking, SyncReport, find_decisions, run_sync
-from pipelines.sync_calls import keep_call
+from pipelines.sync_calls import keep_calls
 from schemas.mappings import Mapping, read_mapping
 from schemas.settings import Settings
 from tests.sync.memory_crm import MemoryCrm, Server
@@ -123,7 +123,8 @@ class Sync:
         archive_contact(self.store, number, self.asked)
 
     def call(self, body: str) -> None:
-        keep_call(self.store, self.number, body, self.asked)
+        with transaction(self.store) as connection:
+            keep_calls(connection, [(self.number, body, self.now)])
 
     def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         with reading(self.store) as connection:

@@ -11,7 +11,8 @@ from connectors.crm_files import read_connector
 from connectors.rest_fields import read_hints
 from connectors.signatures import Call, is_genuine
 from pipelines import connections as pipeline
-from pipelines.connections import ConnectionForm
+from pipelines.connections import ConnectionForm, crm_factory
+from schemas.crm import SignInFails
 from tests.conftest import Roll
 from tests.sync.salesforce import Salesforce
 from tests.sync.test_vendors import Vendored, opened
@@ -131,6 +132,41 @@ def test_salesforces_session_ends_and_another_is_asked_for_once(salesforce: Vend
     assert salesforce.vendor.living("MailingCity") == [("Lima",)]
 
 
+def test_salesforces_accounts_are_away_for_a_moment_and_the_credentials_are_not_blamed(salesforce: Vendored) -> None:
+    salesforce.create(first_name="Ana", last_name="Ruiz", email="ana@example.org")
+    salesforce.run()
+    salesforce.vendor.session = 2
+    answers = iter([(503, {"error": "busy"})])
+    salesforce.vendor.fails = lambda method, path: next(answers, None) if "oauth2" in path else None
+    salesforce.edit(1, city="Lima")
+    states = [salesforce.run().state, salesforce.run().state]
+
+    assert states == ["waiting", "done"]
+    assert (salesforce.connection().state, salesforce.vendor.living("MailingCity")) == ("active", [("Lima",)])
+
+
+def test_an_id_that_salesforce_does_not_understand_is_nobodys(salesforce: Vendored) -> None:
+    known = [salesforce.vendor.add(LastName=f"Paz{at}") for at in range(3)]
+    crm = crm_factory(salesforce.store, salesforce.settings)(salesforce.connection())
+
+    found = crm.read([known[0], "abc'd", *known[1:]])
+
+    assert list(found) == known
+    with pytest.raises(ValueError, match="no record"):
+        crm.hints('{"id": "abc"}')
+
+
+def test_a_record_that_cannot_be_made_is_refused_and_not_gone(salesforce: Vendored) -> None:
+    salesforce.run()
+    said = {"success": False, "errors": [{"statusCode": "ENTITY_IS_DELETED", "message": "its account is deleted"}]}
+    salesforce.vendor.fails = lambda method, path: (200, [said]) if method == "POST" and "composite" in path else None
+    salesforce.create(first_name="Ana", last_name="Ruiz", email="ana@example.org")
+
+    report = salesforce.run()
+
+    assert report.counts == {"rejected": 1}
+
+
 def test_salesforce_merges_two_and_the_winner_is_kept(salesforce: Vendored) -> None:
     for name in ("Ana", "Eva"):
         salesforce.create(first_name=name, last_name="Ruiz", email=f"{name}@example.org")
@@ -216,6 +252,32 @@ def test_zohos_code_is_good_once_and_then_its_refresh_token_is(zoho: Vendored) -
 
     assert report.state == "done"
     assert [one["grant_type"] for one in zoho.vendor.granted] == ["authorization_code", "refresh_token"]
+
+
+def test_a_code_is_not_sent_again_where_no_refresh_token_came_with_the_first(roll: Roll, tmp_path: Path) -> None:
+    class Sparing(Zoho):
+        def grant(self, form: dict[str, str]) -> dict[str, Any]:
+            return {name: value for name, value in super().grant(form).items() if name != "refresh_token"}
+
+    with serving(Sparing()) as vendor:
+        sync = opened(roll, tmp_path)
+        secrets = {"client_id": "us", "client_secret": "s", "code": "code-1", "refresh_token": "refresh-1"}
+        sync.open(vendor, "zoho", {"accounts": vendor.url}, secrets)
+        sync.run()
+        form = ConnectionForm(secrets={"expires_at": "0"})
+        pipeline.edit_connection(sync.store, sync.settings, "zoho", form, sync.asked)
+
+        assert sync.run().state == "done"
+
+
+def test_zohos_accounts_say_why_they_refuse(roll: Roll, tmp_path: Path) -> None:
+    with serving(Zoho()) as vendor:
+        sync = opened(roll, tmp_path)
+        form = ConnectionForm({"url": vendor.url, "accounts": vendor.url}, {"client_id": "us", "code": "old"})
+
+        with pytest.raises(SignInFails, match="invalid_code"):
+            pipeline.create_connection(sync.store, sync.settings, "zoho", "zoho", form, sync.asked)
+            pipeline.read_fields(sync.store, sync.settings, "zoho")
 
 
 @pytest.mark.parametrize("surnames", [("Ruiz", None), (None, None)])
@@ -325,7 +387,7 @@ class Installed(HubSpot):
     forms: tuple[dict[str, str], ...] = ()
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any, headers: Any) -> Any:
-        if path == "/oauth/v1/token":
+        if path == "/oauth/2026-03/token":
             self.forms = (*self.forms, body)
             return 200, {"access_token": "pat-1", "refresh_token": "refresh-1", "expires_in": 1800}
         return super().answer(method, path, query, body, headers)
