@@ -8,15 +8,15 @@ import pyarrow.compute as pc
 
 from pipelines import words
 from pipelines.choices import normalise_choices
-from pipelines.columns import SEPARATOR, Normalised, chunked, holds, joined, no_problems, without_blanks
+from pipelines.columns import SEPARATOR, Normalised, chunked, joined, no_problems, without_blanks
 from pipelines.dates import normalise_dates
+from pipelines.external_ids import each_id, long_ids, own_numbers, plain_ids
 from pipelines.mapping import ColumnMap, source_of
 from pipelines.numbers import normalise_booleans, normalise_flags, normalise_numbers
 from pipelines.texts import normalise_names, normalise_texts
 from schemas.consents import DATA_CONSENT, EVERY_CHANNEL
-from schemas.exports import TAG_SEPARATOR
 from schemas.fields import CONSENTS, CUSTOM, OPT_OUTS, FieldType, options_of
-from schemas.frames import text_bytes
+from schemas.frames import OWN_NUMBER
 from schemas.layouts import OURS
 from schemas.profiles import Profile
 
@@ -30,7 +30,6 @@ _PLAIN = ("company", "city", "country", "photo_url", "language")
 _ADDRESS = ("street", "address", "neighborhood", "postal_code", "region")
 _GMT = re.compile(r"\((?:GMT|UTC)\s*([+\-\N{MINUS SIGN}]?\d{1,2})(?::00)?\)")
 _MOST_HOURS = 12
-_TOTAL = r"(?i)^(sub ?-?|grand )?total(es)?( general(es)?| geral)?(: ?\d+)?\W*$"
 _NAMES = ("first_name", "last_name", "display_name")
 _NAME_PARTS = {"first_name": ("first_name", "middle_name"), "last_name": ("last_name", "second_last_name")}
 
@@ -96,12 +95,13 @@ def read_cells(block: Block) -> None:
     _clear(block)
     for key in _PLAIN:
         block.columns[key] = first([normalise_texts(cells) for cells in block.cells(key)], block.count)
-    ids = [_plain_ids(without_blanks(normalise_texts(cells))) for cells in block.cells("external_id")]
+    ids = [plain_ids(without_blanks(normalise_texts(cells))) for cells in block.cells("external_id")]
     source = source_of(block.mapping, block.profile)
     if source == OURS:
-        ids = [part for column in ids for part in _each_id(column)]
+        ids = [part for column in ids for part in each_id(column)]
+        block.columns[OWN_NUMBER] = own_numbers(block.raw, block.mapping.header)
     if source == "salesforce":
-        ids = [_long_ids(column) for column in ids]
+        ids = [long_ids(column) for column in ids]
     block.columns["external_id"] = first(ids, block.count)
     if len(ids) > 1:
         own = block.columns["external_id"]
@@ -115,42 +115,6 @@ def read_cells(block: Block) -> None:
         _dates(block, key)
     for key, kind in block.mapping.custom.items():
         _custom(block, key, kind)
-
-
-def _plain_ids(column: pa.Array) -> pa.Array:
-    """Without the apostrophe that keeps a number a text in a spreadsheet; `TOTAL` below a column is nobody's."""
-    if holds(text_bytes(column), b"'"):
-        column = pc.replace_substring_regex(column, r"^'(\d)", r"\1")
-    if not holds(text_bytes(column), b"otal", b"OTAL"):
-        return column
-    return pc.if_else(pc.match_substring_regex(column, _TOTAL).fill_null(False), _NULL, column)
-
-
-def _each_id(column: pa.Array) -> list[pa.Array]:
-    """The first ids of all cells, the second ones, and so on."""
-    split = pc.split_pattern(column, TAG_SEPARATOR)
-    most = pc.max(pc.list_value_length(split)).as_py() or 1
-    return [pc.list_element(pc.list_slice(split, at, at + 1, return_fixed_size_list=True), 0) for at in range(most)]
-
-
-def _long_ids(column: pa.Array) -> pa.Array:
-    """Salesforce's ids in their long form: reports show 15 characters, where case counts, the API 18."""
-    short = pc.match_substring_regex(column, r"^[A-Za-z0-9]{15}$").fill_null(False)
-    if not pc.any(short).as_py():
-        return column
-    texts = [long_id(text) for text in column.filter(short).to_pylist()]
-    return pc.replace_with_mask(column, short, pa.array(texts, _TEXT))
-
-
-def long_id(short: str) -> str:
-    """A 15-character id of Salesforce with the three that say which letters are capitals.
-
-    >>> long_id("0015000000VaCdE")
-    '0015000000VaCdEAAV'
-    """
-    parts = (short[start : start + 5] for start in (0, 5, 10))
-    numbers = (sum(1 << at for at, char in enumerate(part) if "A" <= char <= "Z") for part in parts)
-    return short + "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[number] for number in numbers)
 
 
 def _address(block: Block) -> pa.Array:

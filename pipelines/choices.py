@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from pipelines.columns import Normalised, chunked
 from pipelines.words import split_tags, tag_form
+from schemas.exports import TAG_SEPARATOR
 from schemas.fields import BETWEEN
 
 NOT_AN_OPTION = "not_an_option"
@@ -28,13 +29,13 @@ def _read(text: str | None, known: dict[str, str], *, several: bool) -> tuple[st
     if text is None or not text.strip():
         return None, None
     whole = known.get(tag_form(text))
-    if whole is not None:
+    if whole is not None and not (several and TAG_SEPARATOR in text):
         return (marked([whole]) if several else whole), None
     for separator in ("; ", ";", None) if several else ():  # an option may have a comma
         parts = [known.get(tag_form(part)) for part in split_tags(text, separator)]
         if parts and None not in parts:
             return marked(option for option in known.values() if option in parts), None
-    return None, NOT_AN_OPTION
+    return (None, NOT_AN_OPTION) if whole is None else (marked([whole]), None)
 
 
 def marked(options: Iterable[str]) -> str | None:

@@ -24,6 +24,7 @@ from schemas.frames import (
     CELL_ERRORS,
     LIVE_TEXT,
     NO_TEXT,
+    OWN_NUMBER,
     PROBLEM,
     REPORT_COLUMNS,
     ROW,
@@ -321,7 +322,7 @@ def clean_schema(custom: Mapping[str, FieldType]) -> pa.Schema:
     kinds = {"number": pa.float64(), "boolean": pa.bool_(), "date": stamp, "datetime": stamp}
     extra = [(f"{CUSTOM}{key}", kinds.get(kind, _TEXT)) for key, kind in sorted(custom.items())]
     several = [(name, _TEXT) for name in MULTIPLE]
-    return pa.schema([(ROW, pa.int64()), *fixed, ("phone_match", _TEXT), *several, *extra])
+    return pa.schema([(ROW, pa.int64()), *fixed, ("phone_match", _TEXT), (OWN_NUMBER, pa.int64()), *several, *extra])
 
 
 def _finished(frame: pa.Table, mapping: ColumnMap) -> CleanFrame:

@@ -18,7 +18,7 @@ from pipelines.phones import normalise_phone
 from pipelines.suppression import Suppressed, read_suppressed, require_not_erased
 from pipelines.texts import normalise_names, normalise_texts, search_text
 from pipelines.versions import require_version
-from pipelines.words import tag_form
+from pipelines.words import tag_names
 from schemas.codes import CODES
 from schemas.fields import (
     BY_KEY,
@@ -212,7 +212,8 @@ def composed(contact: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str
 
 def _joined(contact: Mapping[str, Any]) -> str | None:
     parts = [contact.get("first_name"), contact.get("last_name")]
-    return " ".join(part for part in parts if part) or None
+    whole = " ".join(part for part in parts if part)
+    return whole[: BY_KEY["display_name"].limit].rstrip() or None
 
 
 def key_matches(
@@ -365,7 +366,7 @@ def _no_longer(name: str, text: str | None, limit: int) -> str | None:
 def set_tags(connection: Connection, number: int, wanted: Sequence[str] | None) -> dict[str, list[Any]]:
     if wanted is None:
         return {}
-    forms = {tag_form(tag): tag.strip() for tag in reversed(wanted)}
+    forms = tag_names(wanted)
     if "" in forms:
         raise WrongField("tags", "invalid", "A tag has a name.", "Una etiqueta tiene un nombre.")
     gone, added = contact_writes.set_tags(connection, number, forms)

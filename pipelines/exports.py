@@ -240,5 +240,6 @@ def _others(keys: pa.Table, phones: pa.Array, emails: pa.Array, count: int) -> d
         lists = exports.lists_of(part["position"], part["text"].combine_chunks(), count)
         found[name] = pc.binary_join(lists, " / " if kind == "phone" else "; ")
     part = keys.filter(pc.equal(keys["kind"], "external_id"))
-    lists = exports.lists_of(part["position"], part["text"].combine_chunks(), count)
+    ids = pc.replace_substring(part["text"].combine_chunks(), TAG_SEPARATOR, IN_A_TAG)
+    lists = exports.lists_of(part["position"], ids, count)
     return {**found, "external_ids": pc.binary_join(lists, TAG_SEPARATOR)}

@@ -94,8 +94,9 @@ def note_all(connection: Connection, country: str | None, source: str, told: Seq
 
 
 def _row(source: str, item: Told, contact: int | None) -> dict[str, object]:
+    text = item.text.replace("\x00", "") if item.text else None
     said = {"kind": item.kind, "ref": item.ref, "at": item.at, "channel": item.channel, "actor": item.actor}
-    return {**said, "contact_id": contact, "source": source, "external_id": item.id, "text": item.text}
+    return {**said, "contact_id": contact, "source": source, "external_id": item.id, "text": text}
 
 
 def _owners(connection: Connection, country: str | None, source: str, told: Sequence[Told]) -> list[int | None]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pipelines.columns import Flags, Longs, chunked
 from pipelines.names import names_agree
 from pipelines.texts import fold
-from schemas.frames import ROW, CleanFrame
+from schemas.frames import OWN_NUMBER, ROW, CleanFrame
 from schemas.profiles import Profile
 
 
@@ -106,12 +106,13 @@ def _choose(
     position = np.searchsorted(rows, matches["row"].to_numpy())[agreeing]
     contact = matches["contact_id"].to_numpy()[agreeing]
     shares = (chunked(pc.not_equal(matches["role"], "owner")).to_numpy(zero_copy_only=False))[agreeing]
-    ranking = np.lexsort((contact, shares, kinds[agreeing], position))
+    own = chunked(frame[OWN_NUMBER]).fill_null(0).to_numpy()
+    ranking = np.lexsort((contact, shares, kinds[agreeing], contact != own[position], position))
     position, contact = position[ranking], contact[ranking]
     where, first = np.unique(position, return_index=True)
     decision.contact[where] = contact[first]
     decision.renamed[where] = ~agree[agreeing][ranking][first]
-    others = contact != decision.contact[position]
+    others = (contact != decision.contact[position]) & (decision.contact[position] != own[position])
     seen: set[tuple[int, int]] = set()
     for at, other in zip(position[others].tolist(), contact[others].tolist(), strict=True):
         if (at, other) not in seen:

@@ -14,7 +14,7 @@ class NoSuchNote(InputError):
 
 def add_note(store: Store, number: int, text: str, asked: Asked) -> int:
     """Write a note on a contact; its number."""
-    kept = text.strip()
+    kept = text.replace("\x00", "").strip()
     if not kept or len(kept) > LONG_TEXT_LIMIT:
         raise WrongField(
             "text",

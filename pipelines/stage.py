@@ -31,6 +31,7 @@ from pipelines.texts import fold
 from schemas import memory
 from schemas.codes import CODES
 from schemas.frames import ROW, CleanFrame, RawFrame, as_read, text_bytes
+from schemas.layouts import OURS
 from schemas.profiles import Profile
 
 Progress = Callable[[int, int], None]
@@ -205,7 +206,8 @@ def _values(raw: pa.Table, header: tuple[str, ...], rejected: Longs) -> list[dic
 
 def _group(staged: Staged, suspect: Flags, profile: Profile, source: str) -> Groups:
     """Group the rows that share a key of the profile's, and find who owns each repeated key; further keys count too."""
-    kinds = () if profile.duplicates == "create" else profile.match_on
+    are_apart = profile.duplicates == "create" or source == OURS  # rows of an export are contacts of their own
+    kinds = () if are_apart else profile.match_on
     occurrences = _occurrences(staged, suspect, source)
     memory.give_back()
     found = repeated_keys(occurrences)

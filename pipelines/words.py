@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipelines.columns import SEPARATOR, Normalised, chunked, per_distinct, trimmed, without_blanks
 from pipelines.numbers import yes_or_no
-from pipelines.texts import fold
+from pipelines.texts import fold, normalise_texts
 from schemas.consents import ConsentKind, consent_said, status_says_out
 from schemas.exports import TAG_SEPARATOR
 from schemas.headers import header_form
@@ -110,6 +111,16 @@ def split_tags(text: str, separator: str | None = None) -> list[str]:
 
 def join_tags(tags: list[str]) -> str | None:
     return SEPARATOR.join(tags) or None
+
+
+def tag_names(tags: Sequence[str]) -> dict[str, str]:
+    """The form of each tag, and its name as it is kept: what a file with it would bring.
+
+    >>> tag_names([" VIP\u200b", "vip"])
+    {'vip': 'VIP'}
+    """
+    names = normalise_texts(pa.array(tags, pa.string())).to_pylist()
+    return {tag_form(name or ""): name or "" for name in reversed(names)}
 
 
 @lru_cache(maxsize=10_000)

@@ -13,9 +13,9 @@ ID = "id"
 FIRST_HEADER = "Padrón id"
 STATISTICS = ("sent", "received", "replied", "last_sent_at", "last_received_at")
 TAG_SEPARATOR = "; "
+"""Between tags, options and ids; as an own layout says so, `a;b` is one tag."""
 IN_A_TAG = ";\u00a0"
-"""What stands for the separator within a tag: the same to a reader, and to an import."""
-"""Between tags, and between options; as an own layout says so, `a;b` is one tag."""
+"""What stands for the separator within one of them: the same to a reader, and to an import."""
 _HEADERS = {
     ID: (FIRST_HEADER, FIRST_HEADER),
     "other_phones": ("Other phone", "Otro teléfono"),

@@ -59,7 +59,7 @@ class Field:
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("external_id", "key", "External id", "Id externo", 200, stored=False, template=True),
+    Field("external_id", "key", "External id", "Id externo", 300, stored=False, template=True),
     Field("first_name", "text", "First name", "Nombre", 200, template=True),
     Field("last_name", "text", "Last name", "Apellidos", 200, template=True),
     Field("display_name", "text", "Full name", "Nombre completo", 400),

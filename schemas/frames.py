@@ -17,6 +17,8 @@ RawFrame = NewType("RawFrame", pa.Table)  # type: ignore[valid-newtype]  # pyarr
 CleanFrame = NewType("CleanFrame", pa.Table)  # type: ignore[valid-newtype]
 """Normalised rows that were taken: `row` and the columns of `pipelines.clean.clean_schema`."""
 
+OWN_NUMBER = "padron_id"
+"""The contact's number in a row of our own export: who a row is, among those whom its keys mean."""
 ROW = "row"
 PROBLEM = "problem"
 REPORT_COLUMNS = ("_row", "_status", "_code", "_field", "_value", "_message", "_suggestion")

@@ -157,6 +157,24 @@ def test_everything_that_is_chosen_stands_in_the_file(people: Roll) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
+def test_contacts_that_share_keys_come_back_as_those_that_they_are(store: Roll, form: str) -> None:
+    create_field(store.engine, FieldForm("g", "choices", options=("A; B", "A", "B")), asked())
+    store.import_text("nombre,correo,identifier\nAna Lopez,a@x.org,1\nBea Ruiz,b@x.org,2\n", source="crm")
+    store.import_text("nombre,correo,identifier\nAna Lopez,a@x.org,2\n", source="crm")  # Bea is called Ana now
+    store.import_text("nombre,celular\nLuz Gil,3004440000\nPaz Roa,3004440000\n")
+    store.run("UPDATE contacts SET display_name = 'Luz Gil' WHERE display_name = 'Paz Roa'")
+    store.import_text('nombre,identifier\nIg,"a; b"\nIh,a\n', source="instagram")
+    for options in (["A", "B"], ["A; B"]):
+        create_contact(store.engine, SETTINGS, ContactForm({"email": f"{len(options)}@x.org"}, {"g": options}), asked())
+    create_contact(store.engine, SETTINGS, ContactForm({"phone": "+573005556677", "first_name": "a" * 200, "last_name": "b" * 200}), asked())  # fmt: skip
+
+    report = store.import_path(export(store, f"all.{form}"))
+
+    assert (report.rows, report.unchanged) == (9, 9)
+    assert store.rows("SELECT * FROM contact_changes WHERE batch_id = :b", b=report.batch_id) == []
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_ids_of_chats_come_into_another_store_with_their_sources(people: Roll, tmp_path: Path, form: str) -> None:
     path, query = (
         export(people, f"all.{form}"),
