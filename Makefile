@@ -60,6 +60,7 @@ bench: $(VENV)/.bench  ## yardsticks and Padrón in turn
 	$(BIN)/python -m benchmarks.exports
 	$(BIN)/python -m benchmarks.backups
 	$(BIN)/python -m benchmarks.sync
+	$(BIN)/python -m benchmarks.hooks
 
 lock:  ## needs uv
 	uv pip compile -q pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

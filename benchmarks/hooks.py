@@ -77,7 +77,9 @@ def _measure(cluster: Cluster, folder: Path, rate: int, seconds: int) -> None:
         working = subprocess.Popen(command)
         time.sleep(3)
         found = _told(_sender(port, 0, rate, seconds))
-        print(json.dumps({"while a sync runs": found, "which still ran at the end": working.poll() is None}), flush=True)
+        print(
+            json.dumps({"while a sync runs": found, "which still ran at the end": working.poll() is None}), flush=True
+        )
         working.wait()
         with transaction(store) as connection:
             connection.execute(delete(calls))
