@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from pipelines.field_merge import Lost, Marks, Rule
+from pipelines.field_merge import Lost, Marks, Rule, kept
 from pipelines.lenses import Unreadable, Value
 from schemas.crm import MISSING, Record
 from schemas.mappings import Mapping as Rules
@@ -178,6 +178,21 @@ def base_of_sent(sent: Mapping[str, Any], reads: Reads, merging: Merging) -> dic
             found[rule.name] = [sent[rule.name], raw]
         elif says_nothing(rule, read):
             found[rule.name] = [False if is_flag(rule) else None, raw]
+    return found
+
+
+def differs_from_sent(sent: Mapping[str, Any], reads: Reads, merging: Merging) -> dict[str, list[Any]]:
+    """Where a record that was found late is not what was sent, as somebody may have edited it: the base as if not."""
+    found: dict[str, list[Any]] = {}
+    for rule in merging.rules:
+        raw, read = reads[rule.name]
+        if rule.name not in sent or raw is MISSING or rule.on_create:
+            continue
+        value = kept(sent[rule.name])
+        then = put_fields(rule, value, MISSING)
+        if not isinstance(then, Unreadable) and not isinstance(read, Unreadable) and not rule.lens.same(value, read):
+            parts = [then[name] for name in rule.remote]
+            found[rule.name] = [sent[rule.name], parts if len(parts) > 1 else parts[0]]
     return found
 
 

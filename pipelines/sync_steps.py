@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from pipelines.decisions import decide, new_remote
-from pipelines.pairs import Decision, Reads, marks_of, read_records
+from pipelines.pairs import Decision, Reads, differs_from_sent, marks_of, read_records
 from pipelines.suppression import read_suppressed
 from pipelines.sync_here import carry_out, write_here
 from pipelines.sync_matching import match_records
@@ -259,7 +259,8 @@ def _found(connection: Connection, work: Work, link: Link, record: Record) -> di
         links.drop_links(connection, [seen.id])
         known = {}
     row = bound(work, one, Answer("done", record), stored, known)
-    return {**row, "dirty": links.LOCAL, "remote_version": None} if row["state"] == "active" else row
+    base = {**(row.get("base") or {}), **differs_from_sent(link.sent or {}, stored, work.merging)}
+    return {**row, "base": base, "dirty": links.LOCAL, "remote_version": None} if row["state"] == "active" else row
 
 
 # ── what the CRM lists ───────────────────────────────────────────────────────────────────────────────────────────

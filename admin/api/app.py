@@ -40,7 +40,6 @@ ROUTERS = tuple(
     routes.router
     for routes in (
         hook_routes,  # looked for first, as they are asked for most
-        interaction_routes,
         access_routes,
         operator_routes,
         state_routes,
@@ -48,6 +47,7 @@ ROUTERS = tuple(
         role_routes,
         token_routes,
         contact_routes,
+        interaction_routes,
         candidate_routes,
         hygiene_routes,
         removal_routes,
@@ -65,6 +65,8 @@ ROUTERS = tuple(
         docs_page,
     )
 )
+_TAGS = dict.fromkeys(str(tag) for router in (*ROUTERS[1:], ROUTERS[0]) for tag in router.tags)
+"""In the order in which the page of the API shows them."""
 _LARGEST_BODY = 1_000_000
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -153,6 +155,7 @@ def build_app(desk: Desk) -> FastAPI:
         version="0.1.0",
         description="One clean roll of contacts: operators, licences, imports.",
         openapi_url="/api/openapi.json",
+        openapi_tags=[{"name": tag} for tag in _TAGS],
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

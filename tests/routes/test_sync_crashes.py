@@ -25,6 +25,21 @@ def both_sides(sync: Kinto) -> tuple[Rows, Rows]:
     return sorted(here, key=str), sorted(there, key=str)
 
 
+def _told(sync: Kinto, here: Rows, there: Rows) -> str:
+    """What is known of the pairs that differ."""
+    said = [f"{set(here) - set(there)} here, {set(there) - set(here)} there"]
+    for _, email, _ in set(here) - set(there):
+        [(number,)] = sync.rows("SELECT id FROM contacts WHERE email = :email", email=email)
+        for query in (
+            "SELECT * FROM links",
+            "SELECT run_id, outcome, said FROM sync_outcomes",
+            "SELECT id, at, actor, operation, diff FROM contact_changes",
+        ):
+            said += map(str, sync.rows(f"{query} WHERE contact_id = :number ORDER BY id", number=number))
+        said += [str(one) for one in sync.records() if one.get("email") == email]
+    return "\n".join(said)
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.xdist_group("cluster")
 @pytest.mark.slow
@@ -65,7 +80,7 @@ def test_workers_killed_while_they_sync_lose_nothing_and_make_nobody_twice(
         proxy.drops = lambda method, path: False
         same = wait_until(lambda: len(set(map(tuple, both_sides(sync)))) == 1, 60, 0.5)
         here, there = both_sides(sync)
-        assert same, f"{here}\n{there}\n{worker.said()[-3000:]}"
+        assert same, _told(sync, here, there)
         assert len(here) == 2 * _PEOPLE
         assert len({email for _, email, _ in here}) == 2 * _PEOPLE
         assert wait_until(lambda: {state for _, _, state, _ in sync.links()} == {"active"}, 60, 0.5)

@@ -162,6 +162,18 @@ def test_a_lost_answer_makes_nobody_twice(sync: Sync) -> None:
     assert [link[2] for link in sync.links()] == ["active"]
 
 
+def test_who_was_made_without_an_answer_and_edited_there_before_it_was_found_is_edited_here(sync: Sync) -> None:
+    sync.create(first_name="Ana", email="ana@example.org", city="Quito")
+    sync.crm.faults = [None, "after"]
+    sync.run()
+    [id_] = sync.server.records
+    sync.server.change(id_, {"city": "Lima"})
+
+    sync.until_quiet()
+
+    assert (sync.living("city"), sync.there("city")) == ([("Lima",)], [("Lima",)])
+
+
 def test_a_lost_answer_makes_nobody_twice_where_nobody_is_found_by_a_key(sync: Sync) -> None:
     sync.remap(mapping(match=[]))
     with_(sync.crm, create="probe")
