@@ -78,12 +78,12 @@ def test_workers_killed_while_they_sync_lose_nothing_and_make_nobody_twice(
                 cluster.flush_redis()
 
         proxy.drops = lambda method, path: False
-        same = wait_until(lambda: len(set(map(tuple, both_sides(sync)))) == 1, 60, 0.5)
+        same = wait_until(lambda: len(set(map(tuple, both_sides(sync)))) == 1, 240, 0.5)
         here, there = both_sides(sync)
         assert same, _told(sync, here, there)
         assert len(here) == 2 * _PEOPLE
         assert len({email for _, email, _ in here}) == 2 * _PEOPLE
-        assert wait_until(lambda: {state for _, _, state, _ in sync.links()} == {"active"}, 60, 0.5)
+        assert wait_until(lambda: {state for _, _, state, _ in sync.links()} == {"active"}, 240, 0.5)
         writes = proxy.count("PUT", "PATCH", "POST", "DELETE")
         asked = len(proxy.seen)
         assert wait_until(lambda: len(proxy.seen) >= asked + 3, 60)
