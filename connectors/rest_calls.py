@@ -128,7 +128,7 @@ class Api:
             return
         meaning = self._meaning(found)
         if meaning == "throttled":
-            raise self._throttled(found, kind)
+            raise self._throttled(found)
         raise self._error(meaning, f"HTTP {found.status}" if meaning == "away" else self._said(found))
 
     def _meaning(self, found: Response) -> Meaning:
@@ -229,7 +229,7 @@ class Api:
     def _key(self, bucket: Bucket) -> str:
         return f"{self.name}:{bucket.name}"
 
-    def _throttled(self, found: Response, kind: str) -> Throttled:
+    def _throttled(self, found: Response) -> Throttled:
         seconds = self._asked_to_wait(found) or self.connector.limits.wait
         for bucket in self.connector.limits.buckets:
             if not bucket.match and bucket.seconds < 3600:

@@ -17,7 +17,7 @@ from pipelines.contacts import clock_of, count_contacts, read_filter
 from pipelines.edits import NEED_A_PHONE, Value, custom_value, kept_values, plain
 from pipelines.history import as_diff
 from pipelines.imports import Clock
-from pipelines.words import tag_names
+from pipelines.words import tags_by_form
 from schemas.cql2 import as_text
 from schemas.fields import CUSTOM
 from schemas.filters import of_json
@@ -127,7 +127,7 @@ def run_edit(engine: Engine, number: int, settings: Settings, clock: Clock, prog
         bulk.lock_keys(connection)  # whoever converts a field holds them, and tags are made here
         batch = batches.get_batch(connection, number)
         form = BulkForm(**json.loads(batch.profile_text or "{}"))
-        tags = roll.tag_ids(connection, tag_names((*form.remove_tags, *form.add_tags)))
+        tags = roll.tag_ids(connection, tags_by_form((*form.remove_tags, *form.add_tags)))
         plan = _plan(connection, settings, form, tags)
     with reading(engine) as connection:
         if form.ids:
@@ -247,7 +247,7 @@ def check(form: BulkForm) -> None:
             raise _unknown(name, name, FIELDS)
     if form.action and "status" in form.fields:
         raise WrongField("status", "invalid", "One status at a time.", "Un solo estado a la vez.")
-    forms = [set(tag_names(tags)) for tags in (form.add_tags, form.remove_tags)]
+    forms = [set(tags_by_form(tags)) for tags in (form.add_tags, form.remove_tags)]
     if "" in forms[0] | forms[1] or forms[0] & forms[1]:
         raise WrongField(
             "add_tags",
@@ -271,8 +271,8 @@ def _plan(connection: Connection, settings: Settings, form: BulkForm, tags: Mapp
         field_id, kind = known[key]
         kept, slot = custom_value(key, kind, value, settings.time_zone), slot_of(kind)
         custom[key] = (field_id, slot, float(kept) if slot == "number" and kept is not None else kept)
-    add = [tags[one] for one in tag_names(form.add_tags)] if tags else []
-    remove = [tags[one] for one in tag_names(form.remove_tags)] if tags else []
+    add = [tags[one] for one in tags_by_form(form.add_tags)] if tags else []
+    remove = [tags[one] for one in tags_by_form(form.remove_tags)] if tags else []
     fields = kept_values(settings, form.fields)
     return _Plan(fields, custom, sorted(set(add)), sorted(set(remove)), form.action, form.reason)
 

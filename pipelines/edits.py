@@ -18,7 +18,7 @@ from pipelines.phones import normalise_phone
 from pipelines.suppression import Suppressed, read_suppressed, require_not_erased
 from pipelines.texts import normalise_names, normalise_texts, search_text
 from pipelines.versions import require_version
-from pipelines.words import tag_names
+from pipelines.words import tags_by_form
 from schemas.codes import CODES
 from schemas.fields import (
     BY_KEY,
@@ -366,7 +366,7 @@ def _no_longer(name: str, text: str | None, limit: int) -> str | None:
 def set_tags(connection: Connection, number: int, wanted: Sequence[str] | None) -> dict[str, list[Any]]:
     if wanted is None:
         return {}
-    forms = tag_names(wanted)
+    forms = tags_by_form(wanted)
     if "" in forms:
         raise WrongField("tags", "invalid", "A tag has a name.", "Una etiqueta tiene un nombre.")
     gone, added = contact_writes.set_tags(connection, number, forms)

@@ -113,10 +113,10 @@ def join_tags(tags: list[str]) -> str | None:
     return SEPARATOR.join(tags) or None
 
 
-def tag_names(tags: Sequence[str]) -> dict[str, str]:
+def tags_by_form(tags: Sequence[str]) -> dict[str, str]:
     """The form of each tag, and its name as it is kept: what a file with it would bring.
 
-    >>> tag_names([" VIP\u200b", "vip"])
+    >>> tags_by_form([" VIP\u200b", "vip"])
     {'vip': 'VIP'}
     """
     names = normalise_texts(pa.array(tags, pa.string())).to_pylist()

@@ -68,7 +68,7 @@ class Intake:
                 wrong = await run_in_threadpool(
                     take_hooks, self.desk.store, self.desk.settings, [hook for hook, _ in part]
                 )
-            except Exception as error:
+            except Exception as error:  # whatever it is, each of those who wait is answered with it
                 _settle(part, [error] * len(part))
             else:
                 _settle(part, wrong)
